@@ -1,0 +1,58 @@
+"""Deep spiking networks in Nengo: train with soft LIF neurons, rebuild in spikes."""
+
+from importlib import import_module, metadata
+
+from . import compat
+
+compat.install()  # first: from here on nengo_dl and nengo_loihi can be imported
+
+from . import datasets, networks, noise, transforms  # noqa: E402
+from .models import Model  # noqa: E402
+from .networks import load  # noqa: E402
+from .neurons import SoftLIFRate  # noqa: E402
+from .noise import (  # noqa: E402
+    AlphaNoise,
+    AlphaRCNoise,
+    Dropout,
+    GaussianNoise,
+    LowpassNoise,
+)
+from .preprocessing import Preprocessing  # noqa: E402
+from .transforms import AveragePool, LocallyConnected  # noqa: E402
+
+__version__ = metadata.version("nengo_softlif")
+
+# what needs TensorFlow, or imports much: loaded when it is asked for
+_LATER = {
+    "fit": "training",
+    "to_spiking": "spiking",
+    "evaluate": "evaluation",
+}
+
+__all__ = [
+    "AlphaNoise",
+    "AlphaRCNoise",
+    "AveragePool",
+    "Dropout",
+    "GaussianNoise",
+    "LocallyConnected",
+    "LowpassNoise",
+    "Model",
+    "Preprocessing",
+    "SoftLIFRate",
+    "datasets",
+    "evaluate",
+    "fit",
+    "load",
+    "networks",
+    "noise",
+    "to_spiking",
+    "transforms",
+]
+
+
+def __getattr__(name):
+    """Import the modules with TensorFlow on first use."""
+    if name in _LATER:
+        return getattr(import_module(f".{_LATER[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,258 @@
+"""Make nengo-dl 3.6 and nengo-loihi 1.1 load and run on the current stack.
+
+Both were written for Keras 2, NumPy 1 and Nengo 3. ``import nengo_softlif`` calls
+`install`, after which ``import nengo_dl`` and ``import nengo_loihi`` work as they are
+written, on TensorFlow 2.16 and newer (with ``tf_keras``), NumPy 2 and Nengo 4.
+Nothing heavy is imported until one of the two is. A spelling that survives import
+sorters, which like to put ``nengo_dl`` before ``nengo_softlif``, is::
+
+    from nengo_softlif.compat import nengo_dl, nengo_loihi
+
+Which Keras you get
+-------------------
+``keras`` is and stays what you installed (Keras 3): only the lines in which nengo-dl
+imports it see Keras 2. ``tf.keras`` exists once in a process and nengo-dl needs it to
+be Keras 2, so `install` sets ``TF_USE_LEGACY_KERAS=1``, unless you have set that
+variable yourself or ``tf_keras`` is not installed. From then on it is Keras 2. If
+``tf.keras`` was used before as Keras 3, nengo-dl cannot load any more: importing it
+raises an ImportError that says so, and everything that does not need it keeps working.
+"""
+
+import builtins
+import contextlib
+import functools
+import importlib
+import importlib.util
+import os
+import sys
+import types
+import warnings
+
+import numpy as np
+
+# Modules of ours that register TensorFlow builders: they can load only after nengo_dl
+_BUILDERS = ("neuron_builders", "transform_builders")
+
+
+def install():
+    """Put the import finder in place, and mend what is loaded already.
+
+    Calling it again changes nothing.
+    """
+    if importlib.util.find_spec("tf_keras") is not None:
+        # TensorFlow reads it on the first use of tf.keras, which nengo_dl may not be
+        os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+    # nengo_dl sets the same when it loads, which is too late: we load TensorFlow first
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+
+    # by name, so that a reloaded module replaces its former self
+    ours = (_Finder.__module__, _Finder.__qualname__)
+    sys.meta_path[:] = [_Finder()] + [
+        finder
+        for finder in sys.meta_path
+        if (type(finder).__module__, type(finder).__qualname__) != ours
+    ]
+
+    if "nengo_dl" in sys.modules:
+        _after_nengo_dl()
+    if "nengo_loihi" in sys.modules:
+        _after_nengo_loihi()
+
+
+def __getattr__(name):
+    """Import ``nengo_dl`` and ``nengo_loihi`` when they are asked for."""
+    if name in ("nengo_dl", "nengo_loihi"):
+        install()
+        return importlib.import_module(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+# -- finding and loading ---------------------------------------------------------------
+
+
+class _Finder:
+    """Find the modules in `_AROUND` as the other finders do, and wrap their loaders."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name not in _AROUND:
+            return None
+        for finder in sys.meta_path:
+            find_spec = getattr(finder, "find_spec", None)
+            if isinstance(finder, _Finder) or find_spec is None:
+                continue
+            spec = find_spec(name, path, target)
+            if spec is not None:
+                if hasattr(spec.loader, "exec_module"):
+                    spec.loader = _Loader(spec.loader)
+                return spec
+        return None
+
+
+class _Loader:
+    """Another loader, with `_AROUND` around the execution of the module."""
+
+    def __init__(self, loader):
+        self.loader = loader
+
+    def __getattr__(self, name):  # get_code, get_source, get_resource_reader, ...
+        if name == "loader":  # a copy that is not filled yet
+            raise AttributeError(name)
+        return getattr(self.loader, name)
+
+    def create_module(self, spec):
+        return self.loader.create_module(spec)
+
+    def exec_module(self, module):
+        # whoever looks at the module later finds the loader it would have without us
+        module.__loader__ = module.__spec__.loader = self.loader
+        with _AROUND[module.__name__](module):
+            self.loader.exec_module(module)
+
+
+# -- nengo_dl --------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _around_nengo_dl(module):
+    _keras2()  # fail before anything is half loaded
+    _ignore_version_warnings()
+    yield
+    _after_nengo_dl()
+
+
+@contextlib.contextmanager
+def _around_nengo_dl_compat(module):
+    # The one module of nengo_dl that imports from keras. An ``__import__`` of its own
+    # redirects these lines alone: sys.modules["keras"] is never touched, so nothing has
+    # to be restored and other threads see nothing.
+    module.__builtins__ = {**vars(builtins), "__import__": _import_keras2}
+    yield
+
+
+def _import_keras2(name, globals=None, locals=None, fromlist=(), level=0):
+    top, _, rest = name.partition(".")
+    if top == "keras" and rest and level == 0:
+        name = f"{_keras2()}.{rest}"
+    return builtins.__import__(name, globals, locals, fromlist, level)
+
+
+def _keras2():
+    """Load TensorFlow and return the package that implements ``tf.keras``.
+
+    Returns
+    -------
+    package : str
+        ``"tf_keras.src"``, or on old TensorFlow ``"keras.src"`` or ``"keras"``.
+
+    Raises
+    ------
+    ImportError
+        If ``tf.keras`` is Keras 3.
+    """
+    import tensorflow as tf
+
+    package, keras2, _ = tf.keras.layers.Layer.__module__.rpartition(
+        ".engine.base_layer"
+    )
+    if not keras2:
+        if importlib.util.find_spec("tf_keras") is None:
+            todo = "Install it: pip install tf_keras"
+        else:
+            todo = (
+                "Import nengo_softlif (or nengo_dl after it) before anything uses "
+                "tf.keras, or set the environment variable TF_USE_LEGACY_KERAS=1 "
+                "before Python starts."
+            )
+        raise ImportError(
+            "nengo_dl needs tf.keras to be Keras 2 (the package tf_keras), but in this "
+            f"process it is Keras 3 already. {todo}"
+        )
+    if package == "tf_keras.src":
+        # TensorFlow does this itself if it starts with TF_USE_LEGACY_KERAS set; else
+        # ``from tensorflow.keras import ...`` would turn tf.keras into Keras 3 again
+        api = os.path.dirname(importlib.import_module("tf_keras.api._v2").__file__)
+        if api not in tf.__path__:
+            tf.__path__.insert(0, api)
+    return package
+
+
+def _after_nengo_dl():
+    """Register our builders, and tell nengo_loihi that nengo_dl works."""
+    _mend_linear_filter()
+    for name in _BUILDERS:
+        if importlib.util.find_spec(f"{__package__}.{name}") is not None:
+            importlib.import_module(f"{__package__}.{name}")
+    for name in ("nengo_loihi.compat", "nengo_loihi.neurons"):
+        if name in sys.modules:
+            vars(sys.modules[name]).update(
+                nengo_dl=sys.modules["nengo_dl"], HAS_DL=True
+            )
+
+
+def _mend_linear_filter():
+    """Let nengo_dl build a `nengo.LinearFilter` with passthrough (D) of Nengo 4.
+
+    It expects D with the one axis it had in Nengo 3; Nengo 4 gives it two.
+    """
+    from unittest import mock
+
+    from nengo import LinearFilter
+    from nengo_dl.process_builders import LinearFilterBuilder
+
+    make_step, build_pre = LinearFilter.make_step, LinearFilterBuilder.build_pre
+
+    def make_flat_step(*args, **kwargs):
+        step = make_step(*args, **kwargs)
+        step.D = np.ravel(step.D)
+        return step
+
+    @functools.wraps(build_pre)
+    def build_pre_flat(self, signals, config):
+        # nengo_dl takes the matrices out of these steps and never runs them
+        with mock.patch.object(LinearFilter, "make_step", make_flat_step):
+            build_pre(self, signals, config)
+
+    if not hasattr(build_pre, "__wrapped__"):
+        LinearFilterBuilder.build_pre = build_pre_flat
+
+
+# -- nengo_loihi -----------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _around_nengo_loihi(module):
+    _ignore_version_warnings()
+    yield  # imports nengo_dl itself, and goes without it if that fails
+    _after_nengo_loihi()
+
+
+def _after_nengo_loihi():
+    """Give the modules that say ``array(copy=False)`` a NumPy that understands it."""
+    if int(np.__version__.partition(".")[0]) >= 2:
+        for name in ("nengo_loihi.block", "nengo_loihi.neurons"):
+            sys.modules[name].np = _NumPy1("numpy")
+
+
+class _NumPy1(types.ModuleType):
+    """NumPy, in which ``array(copy=False)`` copies where it has to."""
+
+    def __getattr__(self, name):
+        return getattr(np, name)
+
+    @staticmethod
+    def array(*args, copy=True, **kwargs):
+        return np.array(*args, copy=copy or None, **kwargs)
+
+
+def _ignore_version_warnings():
+    """Be quiet about Nengo versions newer than the two packages: we test them."""
+    warnings.filterwarnings(
+        "ignore", "This version of .* has not been tested", module=r"nengo_(dl|loihi)\."
+    )
+
+
+_AROUND = {
+    "nengo_dl": _around_nengo_dl,
+    "nengo_dl.compat": _around_nengo_dl_compat,
+    "nengo_loihi": _around_nengo_loihi,
+}

@@ -1,0 +1,360 @@
+"""Labelled images for training and testing, as plain arrays."""
+
+import contextlib
+import importlib
+import inspect
+import os
+import sys
+import zipfile
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from nengo_softlif import files
+
+import numpy as np
+from nengo.exceptions import ValidationError
+
+KNOWN = ("digits", "mnist", "fashion_mnist", "cifar10")
+"""Names that `load` understands."""
+
+_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+
+# where Keras keeps what its loaders download, relative to <Keras home>/datasets
+_KERAS_FILES = {
+    "fashion_mnist": [
+        f"fashion-mnist/{part}.gz"
+        for part in (
+            "train-images-idx3-ubyte",
+            "train-labels-idx1-ubyte",
+            "t10k-images-idx3-ubyte",
+            "t10k-labels-idx1-ubyte",
+        )
+    ],
+    "cifar10": ["cifar-10-batches-py.tar.gz"],
+}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Labelled images, checked on construction.
+
+    Parameters
+    ----------
+    name : str
+        What reports call it.
+    x_train, x_test : array_like (n, height, width, channels) or (n, height, width)
+        Images, in any numeric type and unit. Greyscale images may leave out the
+        channel axis; it is added.
+    y_train, y_test : array_like (n,) or (n, 1)
+        Classes, counted from 0.
+
+    Raises
+    ------
+    ValidationError
+        If the arrays do not fit together, images hold NaN or infinity, or labels
+        are not classes that occur in training.
+
+    Notes
+    -----
+    The attributes are read-only views: images keep their type, labels are int64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nengo_softlif.datasets import Dataset
+    >>> x, y = np.zeros((6, 4, 4)), np.arange(6) % 3
+    >>> Dataset("stripes", x, y, x[:3], y[:3])
+    Dataset('stripes', 6 training and 3 test images of 4 x 4 x 1, 3 classes)
+    """
+
+    name: str
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+
+    def __post_init__(self):
+        """Check the arrays and bring them into the same form."""
+        for part in ("train", "test"):
+            images = _images(f"x_{part}", getattr(self, f"x_{part}"))
+            labels = _labels(f"y_{part}", getattr(self, f"y_{part}"))
+            if len(images) != len(labels):
+                raise _error(
+                    f"y_{part}",
+                    f"expected a label for each of the {len(images)} images in "
+                    f"x_{part}, got {len(labels)} labels",
+                )
+            object.__setattr__(self, f"x_{part}", images)
+            object.__setattr__(self, f"y_{part}", labels)
+
+        if self.x_test.shape[1:] != self.image_shape:
+            raise _error(
+                "x_test",
+                f"expected images of {_size(self.image_shape)} as in x_train, got "
+                f"{_size(self.x_test.shape[1:])} (height x width x channels)",
+            )
+        unseen = np.setdiff1d(self.y_test, self.y_train)
+        if len(unseen):
+            raise _error(
+                "y_test",
+                f"expected classes that occur in y_train, got also {_some(unseen)}; "
+                "leave them out or add training images of them",
+            )
+
+    def __repr__(self):
+        """Sizes, not the arrays themselves."""
+        return (
+            f"Dataset({self.name!r}, {len(self.x_train)} training and "
+            f"{len(self.x_test)} test images of {_size(self.image_shape)}, "
+            f"{self.n_classes} classes)"
+        )
+
+    @property
+    def image_shape(self):
+        """(height, width, channels) in pixels."""
+        return self.x_train.shape[1:]
+
+    @property
+    def n_classes(self):
+        """Number of classes: the largest label in training, plus one."""
+        return int(self.y_train.max()) + 1
+
+    @cached_property
+    def sha256(self):
+        """Checksum of the four arrays, in hexadecimal; the name is not part of it."""
+        return files.sha256({key: getattr(self, key) for key in _ARRAYS})
+
+
+def load(name_or_path):
+    """Load a data set by name or from a file.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        One of `KNOWN`, or a NumPy ``.npz`` file with the arrays ``x_train``,
+        ``y_train``, ``x_test`` and ``y_test``, shaped as `Dataset` says.
+
+    Returns
+    -------
+    Dataset
+        Images in the type and unit of the file.
+
+    Raises
+    ------
+    ValidationError
+        If there is no such data set, it cannot be downloaded, or its file is damaged
+        or incomplete.
+
+    Notes
+    -----
+    ``"digits"`` is part of scikit-learn: 1,797 images of 8 x 8 x 1, pixels 0 to 16.
+    Its test set is the last fifth (360 images) in the order
+    ``np.random.RandomState(0).permutation(1797)``, whatever their classes.
+
+    The others are taken from ``<Keras home>/datasets/NAME.npz``, where the Keras home
+    is the environment variable ``KERAS_HOME`` or else ``~/.keras``; failing that, from
+    what Keras has stored there; failing that, Keras downloads them.
+    """
+    if name_or_path in KNOWN:
+        if name_or_path == "digits":
+            return _load_digits()
+        stored = _cache() / f"{name_or_path}.npz"
+        if stored.exists():
+            return _load_npz(stored)
+        return _load_keras(name_or_path)
+
+    path = Path(name_or_path).expanduser()
+    if path.suffix == ".npz" or path.exists():
+        return _load_npz(path)
+    raise _unknown(name_or_path)
+
+
+def find(name):
+    """Tell where `load` would find a known data set, without loading it.
+
+    Parameters
+    ----------
+    name : str
+        One of `KNOWN`.
+
+    Returns
+    -------
+    str or None
+        A path, ``"built in"``, or None if it would have to be downloaded.
+
+    Raises
+    ------
+    ValidationError
+        If the name is not known.
+    """
+    if name not in KNOWN:
+        raise _unknown(name)
+    if name == "digits":
+        return "built in"
+    for parts in ([f"{name}.npz"], _KERAS_FILES.get(name, [])):
+        paths = [_cache() / part for part in parts]
+        if paths and all(path.exists() for path in paths):
+            return str(paths[0] if len(paths) == 1 else paths[0].parent)
+    return None
+
+
+def _cache():
+    """Return the folder in which Keras keeps data sets."""
+    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "datasets"
+
+
+def _load_digits():
+    from sklearn.datasets import load_digits  # takes a second to import
+
+    digits = load_digits()
+    # RandomState, because NumPy promises that its numbers never change
+    order = np.random.RandomState(0).permutation(len(digits.target))
+    images = digits.images[order].astype(np.uint8)  # whole numbers stored as floats
+    labels = digits.target[order]
+    n_test = 360
+    return Dataset(
+        "digits", images[:-n_test], labels[:-n_test], images[-n_test:], labels[-n_test:]
+    )
+
+
+def _load_npz(path):
+    if not path.exists():
+        raise _error("name", f"expected a data set at {str(path)!r}, found no file")
+    if path.is_dir() or not zipfile.is_zipfile(path):
+        raise _error(
+            "name",
+            f"expected an .npz file, but {str(path)!r} is something else or was cut "
+            "off; write one with np.savez(path, x_train=..., y_train=..., x_test=..., "
+            "y_test=...)",
+        )
+    try:
+        # pickled objects could run code
+        with np.load(path, allow_pickle=False) as file:
+            missing = [key for key in _ARRAYS if key not in file]
+            if missing:
+                raise _error(
+                    missing[0],
+                    f"expected the arrays {', '.join(_ARRAYS)} in {str(path)!r}, but "
+                    f"{', '.join(missing)} missing; found "
+                    f"{', '.join(file.files) or 'none'}",
+                )
+            arrays = {key: file[key] for key in _ARRAYS}
+    except ValidationError:
+        raise
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise _error(
+            "name",
+            f"cannot read {str(path)!r} ({error}); it must hold plain numeric arrays. "
+            "If it is damaged, delete it and get it again",
+        ) from error
+    return Dataset(path.stem, **arrays)
+
+
+def _load_keras(name):
+    # not at the top: it imports TensorFlow
+    loader = importlib.import_module(f"tf_keras.datasets.{name}").load_data
+    # older versions of tf_keras lack the argument and know only ~/.keras
+    has_cache_dir = "cache_dir" in inspect.signature(loader).parameters
+    options = {"cache_dir": str(_cache().parent)} if has_cache_dir else {}
+    try:
+        # Keras reports its progress on standard output, which is for results
+        with contextlib.redirect_stdout(sys.stderr):
+            (x_train, y_train), (x_test, y_test) = loader(**options)
+    except Exception as error:  # a failed download is a bare Exception in Keras
+        raise _error(
+            "name",
+            f"{name} is not in {str(_cache())!r}, and Keras could not get it "
+            f"({error}). Offline? Put {name}.npz there, or give the path of an .npz "
+            f"file with the arrays {', '.join(_ARRAYS)}",
+        ) from error
+    return Dataset(name, x_train, y_train, x_test, y_test)
+
+
+def _array(attr, values):
+    """Return a read-only view of the values as an array of plain numbers."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise _error(
+            attr, f"expected one array, got unequal parts ({error})"
+        ) from error
+    if array.dtype.kind not in "biuf":
+        raise _error(
+            attr, f"expected an array of real numbers, got type {array.dtype}; convert"
+        )
+    if array.size == 0:
+        raise _error(
+            attr, f"expected images, got an empty array of shape {array.shape}"
+        )
+    # TensorFlow takes native byte order only
+    array = array.astype(array.dtype.newbyteorder("="), copy=False).view()
+    array.flags.writeable = False
+    return array
+
+
+def _images(attr, values):
+    images = _array(attr, values)
+    if images.ndim == 3:
+        images = images[..., np.newaxis]
+    if images.ndim != 4:
+        raise _error(
+            attr,
+            "expected images of shape (n, height, width, channels) or (n, height, "
+            f"width), got {images.shape}; reshape them",
+        )
+    if images.dtype.kind == "f":
+        n_bad = images.size - np.count_nonzero(np.isfinite(images))
+        if n_bad:
+            raise _error(
+                attr,
+                f"expected finite pixels, but {n_bad} of {images.size} are NaN or "
+                "infinite; repair or remove these images",
+            )
+    return images
+
+
+def _labels(attr, values):
+    values = _array(attr, values)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1:
+        raise _error(
+            attr,
+            f"expected one label per image, shape (n,) or (n, 1), got {values.shape}; "
+            "turn one-hot rows into labels with argmax(axis=1)",
+        )
+    with np.errstate(invalid="ignore"):  # NaN becomes some integer, and differs from it
+        labels = values.astype(np.int64)
+    wrong = (labels != values) | (labels < 0)
+    if wrong.any():
+        raise _error(
+            attr,
+            "expected whole numbers from 0 as labels, got "
+            f"{_some(np.unique(values[wrong]))}; number the classes from 0",
+        )
+    labels.flags.writeable = False
+    return labels
+
+
+def _some(values):
+    """Return the first few values as text."""
+    shown = ", ".join(str(value) for value in values[:5])
+    return shown if len(values) <= 5 else f"{shown} and {len(values) - 5} more"
+
+
+def _size(shape):
+    return " x ".join(str(n) for n in shape)
+
+
+def _error(attr, message):
+    return ValidationError(message, attr=attr, obj=Dataset)
+
+
+def _unknown(name):
+    return _error(
+        "name",
+        f"expected one of {', '.join(KNOWN)} or the path of an .npz file, got "
+        f"{str(name)!r}, which is neither a known name nor an existing file",
+    )

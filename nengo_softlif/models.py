@@ -1,0 +1,174 @@
+"""A network, and what must be known beside it to use it."""
+
+import copy
+
+import nengo
+from nengo.exceptions import ValidationError
+
+from . import files, parameters
+
+
+class Model:
+    """A Nengo network that classifies images, with what belongs to it.
+
+    The network is an ordinary `nengo.Network`, and remains the model: change it,
+    simulate it, put it into another. This record says which of its nodes takes
+    the image, which probe gives the answer, and how images were prepared.
+
+    Parameters
+    ----------
+    network : nengo.Network
+        The network.
+    input : nengo.Node
+        Takes the image. A node without input whose output has the size of a
+        prepared image; what it puts out is replaced by images.
+    output : nengo.Probe
+        Gives one number per class; the largest is the answer.
+    preprocessing : Preprocessing, optional
+        How images are prepared. `fit` takes it from the training images if it
+        is not given.
+    crop : int or (int, int), optional
+        What `fit` gives to `Preprocessing.from_images`.
+    flip : bool
+        What `fit` gives to `Preprocessing.from_images`.
+    history : dict, optional
+        What `fit` recorded, a list of numbers for each name.
+    source : dict, optional
+        The function of `nengo_softlif.networks` that made the network, and its
+        arguments, from which `load` makes it again.
+
+    Raises
+    ------
+    ValidationError
+        If ``input`` or ``output`` are not of this network, or not a node
+        without input and a probe.
+    """
+
+    def __init__(
+        self,
+        network,
+        input,
+        output,
+        preprocessing=None,
+        crop=None,
+        flip=False,
+        history=None,
+        source=None,
+    ):
+        if not isinstance(network, nengo.Network):
+            raise ValidationError(
+                f"expected a nengo.Network, got {network!r}", attr="network", obj=Model
+            )
+        if input not in network.all_nodes or input.size_in > 0:
+            raise ValidationError(
+                "expected a node of the network that takes no input, such as "
+                f"nengo.Node(np.zeros(784)); got {input!r}",
+                attr="input",
+                obj=Model,
+            )
+        if output not in network.all_probes:
+            raise ValidationError(
+                f"expected a probe of the network; got {output!r}",
+                attr="output",
+                obj=Model,
+            )
+        self.network = network
+        self.input = input
+        self.output = output
+        self.preprocessing = preprocessing
+        self.crop = crop
+        self.flip = flip
+        self.history = history
+        self.source = source
+
+    def __repr__(self):
+        """Sizes of the network."""
+        layers = [f"{e.label or 'ensemble'} {e.n_neurons}" for e in self.ensembles]
+        made = f"{self.source['function']}, " if self.source else ""
+        return (
+            f"Model({made}{self.input.size_out} inputs, {' - '.join(layers)} neurons, "
+            f"{self.output.size_in} classes)"
+        )
+
+    @property
+    def ensembles(self):
+        """All ensembles of the network; its layers, in the order they were made."""
+        return self.network.all_ensembles
+
+    def copy(self):
+        """Return a model around a copy of the network.
+
+        Returns
+        -------
+        Model
+            It shares nothing that could be changed with this one.
+        """
+        network, twin = copied(self.network)
+        return Model(
+            network,
+            twin[self.input],
+            twin[self.output],
+            self.preprocessing,
+            self.crop,
+            self.flip,
+            copy.deepcopy(self.history),
+            copy.deepcopy(self.source),
+        )
+
+    def save(self, path):
+        """Write weights, preprocessing and history to one file.
+
+        The network itself is written only as the name of the function that made
+        it. Networks of your own are loaded with ``load(path, network=net)``.
+
+        Parameters
+        ----------
+        path : str or Path
+            A file name; ``.safetensors`` is its usual ending. An earlier file
+            survives if writing fails.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
+        arrays = parameters.collect(self.network, parameters.build(self.network))
+        header = {
+            "source": self.source,
+            "input": self.network.all_nodes.index(self.input),
+            "output": self.network.all_probes.index(self.output),
+            "crop": self.crop,
+            "flip": self.flip,
+            "history": self.history,
+            "preprocessing": None,
+        }
+        if self.preprocessing is not None:
+            header["preprocessing"] = self.preprocessing.header()
+            for name, array in self.preprocessing.arrays().items():
+                arrays[f"preprocessing/{name}"] = array
+        files.write(path, header, arrays, kind="model")
+
+
+def copied(network):
+    """Copy a network.
+
+    Parameters
+    ----------
+    network : nengo.Network
+        Left as it is.
+
+    Returns
+    -------
+    copy : nengo.Network
+        The copy.
+    twin : dict
+        From each object of ``network`` to its counterpart in ``copy``.
+    """
+    copy = network.copy()
+    twin = {}
+    for kind in ("ensembles", "nodes", "probes", "connections", "networks"):
+        pairs = zip(
+            getattr(network, f"all_{kind}"), getattr(copy, f"all_{kind}"), strict=True
+        )
+        twin.update(pairs)
+    return copy, twin

@@ -1,0 +1,227 @@
+"""The soft LIF neuron: a LIF tuning curve whose derivative is bounded."""
+
+import numpy as np
+from nengo.exceptions import ValidationError
+from nengo.neurons import LIFRate
+from nengo.params import NumberParam
+
+from .noise import NoiseParam
+
+
+class SoftLIFRate(LIFRate):
+    r"""Rate neuron with a smoothed LIF tuning curve.
+
+    The derivative of the LIF tuning curve grows without bound at threshold,
+    which makes deep networks of such neurons hard to train. Here the
+    rectification of the input current is replaced by a softplus [1]_.
+
+    Parameters
+    ----------
+    sigma : float
+        Amount of smoothing, in units of input current; called :math:`\gamma`
+        in [1]_. As it tends to zero the curve tends to that of `nengo.LIFRate`.
+        The papers trained all their networks with 0.02.
+    tau_rc : float
+        Membrane time constant, in seconds.
+    tau_ref : float
+        Refractory period, in seconds.
+    amplitude : float
+        Factor on the output.
+    noise : Noise
+        What the spikes of this neuron will look like to the next layer. It acts
+        while a network is trained, never in inference, and disappears when
+        the network is rebuilt in spikes.
+    initial_state : dict
+        Has no entries for a rate neuron; here because all Nengo neurons take it.
+
+    Notes
+    -----
+    With the input current :math:`J`, whose threshold is one,
+
+    .. math::
+
+       r(J) = \frac{\mathrm{amplitude}}
+                   {\tau_{ref} + \tau_{RC} \log\left(1 + 1/z\right)},
+       \qquad z = \sigma \log\left(1 + e^{(J - 1)/\sigma}\right)
+
+    The rate is positive for every current. Its tail is long: far below
+    threshold it falls only like :math:`\sigma / (\tau_{RC} |J|)`.
+
+    References
+    ----------
+    .. [1] E. Hunsberger and C. Eliasmith, "Spiking Deep Networks with LIF
+       Neurons", arXiv:1510.08829, 2015, equations for r(j) and rho_2.
+    """
+
+    sigma = NumberParam("sigma", low=0, low_open=True)
+    noise = NoiseParam("noise")
+
+    def __init__(
+        self,
+        sigma=0.02,
+        tau_rc=0.02,
+        tau_ref=0.002,
+        amplitude=1,
+        noise=None,
+        initial_state=None,
+    ):
+        super().__init__(
+            tau_rc=tau_rc,
+            tau_ref=tau_ref,
+            amplitude=amplitude,
+            initial_state=initial_state,
+        )
+        self.sigma = sigma
+        self.noise = noise
+
+    def gain_bias(self, max_rates, intercepts):
+        """Gains and biases that give these rates and intercepts.
+
+        Parameters
+        ----------
+        max_rates : (n_neurons,) array_like
+            Rates in Hz at ``x = 1``, without the amplitude. They lie between
+            the rate at threshold and ``1 / tau_ref``.
+        intercepts : (n_neurons,) array_like
+            Where ``J`` crosses the threshold one, as for `nengo.LIFRate`; below
+            one.
+
+        Returns
+        -------
+        gain : (n_neurons,) ndarray
+            Gain of each neuron.
+        bias : (n_neurons,) ndarray
+            Bias current of each neuron.
+
+        Raises
+        ------
+        ValidationError
+            If a rate or an intercept cannot be reached.
+        """
+        max_rates = np.atleast_1d(np.asarray(max_rates, dtype=np.float64))
+        intercepts = np.atleast_1d(np.asarray(intercepts, dtype=np.float64))
+
+        lowest = self._rate(np.ones(1)).item() / self.amplitude
+        highest = 1 / self.tau_ref if self.tau_ref > 0 else np.inf
+        if not np.all((max_rates > lowest) & (max_rates < highest)):
+            raise ValidationError(
+                f"must lie above the rate at threshold, {lowest:.4g} Hz, and below "
+                f"1 / tau_ref, {highest:.4g} Hz; got {max_rates.min():.4g} to "
+                f"{max_rates.max():.4g} Hz",
+                attr="max_rates",
+                obj=self,
+            )
+        if not np.all(intercepts < 1):
+            raise ValidationError(
+                f"must lie below 1, where the maximum rates are reached; got "
+                f"{intercepts.max():.4g}",
+                attr="intercepts",
+                obj=self,
+            )
+
+        z = 1 / np.expm1((1 / max_rates - self.tau_ref) / self.tau_rc)
+        # the inverse of z = sigma log(1 + exp(j / sigma))
+        j = z + self.sigma * np.log(-np.expm1(-z / self.sigma))
+        gain = j / (1 - intercepts)
+        return gain, 1 - gain * intercepts
+
+    def max_rates_intercepts(self, gain, bias):
+        """Inverse of `gain_bias`.
+
+        Parameters
+        ----------
+        gain : (n_neurons,) array_like
+            Gain of each neuron.
+        bias : (n_neurons,) array_like
+            Bias current of each neuron.
+
+        Returns
+        -------
+        max_rates : (n_neurons,) ndarray
+            Rates in Hz at ``x = 1``, without the amplitude.
+        intercepts : (n_neurons,) ndarray
+            Where ``J`` crosses one.
+        """
+        gain, bias = np.asarray(gain), np.asarray(bias)
+        max_rates = self.rates(1, gain, bias).squeeze(axis=0) / self.amplitude
+        return max_rates, (1 - bias) / gain
+
+    def rates(self, x, gain, bias):
+        """Firing rates for inputs ``x``, in Hz times the amplitude.
+
+        Parameters
+        ----------
+        x : (n_samples,) or (n_samples, n_neurons) array_like
+            Inputs, along the encoders.
+        gain : (n_neurons,) array_like
+            Gain of each neuron.
+        bias : (n_neurons,) array_like
+            Bias current of each neuron.
+
+        Returns
+        -------
+        (n_samples, n_neurons) ndarray
+            Rates, without noise.
+        """
+        return self._rate(self.current(x, gain, bias))
+
+    def derivative(self, x, gain, bias):
+        r"""Derivative of the rates by the input current ``J``.
+
+        Parameters
+        ----------
+        x : (n_samples,) or (n_samples, n_neurons) array_like
+            Inputs, along the encoders.
+        gain : (n_neurons,) array_like
+            Gain of each neuron.
+        bias : (n_neurons,) array_like
+            Bias current of each neuron.
+
+        Returns
+        -------
+        (n_samples, n_neurons) ndarray
+            :math:`dr/dJ`; times ``gain`` it is the derivative by ``x``.
+
+        Notes
+        -----
+        With :math:`z` as above and the logistic function :math:`S`,
+
+        .. math::
+
+           \frac{dr}{dJ} = \frac{\tau_{RC}}{\mathrm{amplitude}}
+                           \frac{r^2 S((J - 1)/\sigma)}{z (z + 1)}
+        """
+        J = self.current(x, gain, bias)
+        j, z, tail = self._smoothed(J)
+        with np.errstate(over="ignore"):
+            slope = 1 / (1 + np.exp(-np.maximum(j / self.sigma, -tail)))
+        slope = np.where(j < -tail * self.sigma, 1 / self.sigma, slope / z)
+        return self.tau_rc / self.amplitude * self._rate(J) ** 2 * slope / (z + 1)
+
+    def step(self, dt, J, output):
+        """Write the rates for the currents ``J`` into ``output``."""
+        output[...] = self._rate(np.asarray(J))
+
+    def _smoothed(self, J):
+        """Current above threshold, its softplus, and where the softplus vanishes.
+
+        Below ``-tail * sigma`` the softplus is ``sigma exp(j / sigma)`` to the
+        last digit; the caller then works with its logarithm, which is exact long
+        after the exponential has underflowed.
+        """
+        j = J - 1
+        tail = -np.log(np.finfo(j.dtype).eps)
+        with np.errstate(over="ignore"):
+            scaled = np.abs(j / self.sigma)
+        z = np.maximum(j, 0) + self.sigma * np.log1p(np.exp(-np.minimum(scaled, tail)))
+        return j, z, tail
+
+    def _rate(self, J):
+        """Rates for an array of currents, in its own floating point type."""
+        j, z, tail = self._smoothed(J)
+        rate = self.amplitude / (self.tau_ref + self.tau_rc * np.log1p(1 / z))
+        # log(1 + 1/z) = -log(z) in the tail. Numerator and denominator carry a
+        # factor of sigma, so that j / sigma does not overflow.
+        offset = self.sigma * (self.tau_ref - self.tau_rc * np.log(self.sigma))
+        below = self.amplitude * self.sigma / (offset - self.tau_rc * np.minimum(j, 0))
+        return np.where(j < -tail * self.sigma, below, rate).astype(J.dtype, copy=False)

@@ -1,0 +1,223 @@
+"""Everything training changes in a network, as named arrays in a stable order.
+
+Saving, loading, converting and training all speak of a network's parameters in
+this one form.
+"""
+
+from functools import partial
+
+import nengo
+import numpy as np
+from nengo.exceptions import Unconvertible, ValidationError
+from nengo.solvers import NoSolver
+from nengo.transforms import Convolution, ConvolutionTranspose, Sparse, SparseMatrix
+
+from .transforms import AveragePool
+
+
+def build(network):
+    """Let Nengo build a network, in float64, and return what it made.
+
+    Parameters
+    ----------
+    network : nengo.Network
+        Any network.
+
+    Returns
+    -------
+    dict
+        Built objects by Nengo object, as in ``nengo.Simulator.data``.
+    """
+    model = nengo.builder.Model()
+    model.build(network)
+    return model.params
+
+
+def collect(network, data):
+    """Arrays of the gains, biases, encoders and weights of a built network.
+
+    Parameters
+    ----------
+    network : nengo.Network
+        The network.
+    data : mapping
+        From its objects to their built form: from `build`, or the ``data`` of
+        a simulator that trained it.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Names are like ``ensembles/0/gain`` and ``connections/3/weights``; the
+        numbers count ``network.all_ensembles`` and ``all_connections``.
+        Pooling, and connections without weights, have no entry.
+    """
+    arrays = {}
+    for name, ensemble in _ensembles(network):
+        built = data[ensemble]
+        for attr in ("gain", "bias", "encoders"):
+            arrays[f"{name}/{attr}"] = np.array(getattr(built, attr))
+    for name, connection in _weighted(network):
+        weights = data[connection].weights
+        if isinstance(connection.transform, Sparse):
+            weights = _sparse_data(weights)
+        arrays[f"{name}/weights"] = np.array(weights)
+    return arrays
+
+
+def install(network, arrays):
+    """Fix a network's parameters to the arrays that `collect` gave.
+
+    Distributions give way to their samples and decoder solvers to the decoders
+    they found, so that building the network again gives the same weights, with
+    whatever neuron type.
+
+    Parameters
+    ----------
+    network : nengo.Network
+        The network; changed.
+    arrays : dict of str to ndarray
+        Arrays of this network, or of one with the same objects.
+
+    Raises
+    ------
+    ValidationError
+        If the arrays are not those of such a network; nothing is changed.
+    Unconvertible
+        If a connection solves for full weights.
+    """
+    ensembles, connections = list(_ensembles(network)), list(_weighted(network))
+    _check(ensembles, connections, arrays)
+
+    for name, ensemble in ensembles:
+        ensemble.gain = arrays[f"{name}/gain"]
+        ensemble.bias = arrays[f"{name}/bias"]
+        ensemble.encoders = arrays[f"{name}/encoders"]
+        ensemble.normalize_encoders = False  # they are what the build made of them
+
+    for name, connection in connections:
+        weights = arrays[f"{name}/weights"]
+        if _is_decoded(connection):
+            # the transform is part of the built weights
+            connection.solver = NoSolver(weights.T)
+            connection.transform = None
+            connection.function = partial(_zeros, size=weights.shape[0])
+        else:
+            connection.transform = with_weights(connection.transform, weights)
+
+
+def with_weights(transform, weights):
+    """Return a transform like this one, with given weights.
+
+    Parameters
+    ----------
+    transform : nengo.transforms.Transform
+        Dense, sparse or convolution.
+    weights : ndarray
+        In the form `collect` gives.
+
+    Returns
+    -------
+    nengo.transforms.Transform
+        Of the same class and shape.
+    """
+    if isinstance(transform, Sparse):
+        indices = _sparse_indices(transform)
+        new = _copy(transform, init=SparseMatrix(indices, weights, transform.shape))
+    elif isinstance(transform, (Convolution, ConvolutionTranspose)):
+        new = _copy(transform, init=weights)
+    else:
+        new = nengo.Dense(transform.shape, init=weights)
+    return new
+
+
+def _copy(transform, **changes):
+    """Copy a frozen transform, but for some parameters."""
+    cls = type(transform)
+    new = cls.__new__(cls)
+    new.__setstate__({**transform.__getstate__(), **changes})
+    return new
+
+
+def _check(ensembles, connections, arrays):
+    shapes = {}
+    for name, ensemble in ensembles:
+        n = ensemble.n_neurons
+        shapes[f"{name}/gain"] = shapes[f"{name}/bias"] = (ensemble, (n,))
+        shapes[f"{name}/encoders"] = (ensemble, (n, ensemble.dimensions))
+    for name, connection in connections:
+        if connection.solver.weights:
+            raise Unconvertible(
+                f"{connection} solves for full connection weights, which depend on "
+                "both its ends; use a decoder solver (solver.weights=False)"
+            )
+        shapes[f"{name}/weights"] = (connection, _weights_shape(connection))
+
+    if shapes.keys() != arrays.keys():
+        only = sorted(arrays.keys() - shapes.keys())
+        missing = sorted(shapes.keys() - arrays.keys())
+        raise ValidationError(
+            "the network has other objects than the one these parameters are from: "
+            f"{len(missing)} of its parameters are missing ({_some(missing)}), and "
+            f"{len(only)} fit nothing ({_some(only)}); build the same network",
+            attr="arrays",
+        )
+    for name, (obj, shape) in shapes.items():
+        if arrays[name].shape != shape:
+            raise ValidationError(
+                f"{obj} needs {name.rpartition('/')[2]} of shape {shape}, got "
+                f"{arrays[name].shape}; build the network with the same sizes",
+                attr="arrays",
+            )
+
+
+def _weights_shape(connection):
+    transform = connection.transform
+    if _is_decoded(connection):
+        return (connection.size_out, connection.pre_obj.n_neurons)
+    if isinstance(transform, Sparse):
+        return (len(_sparse_indices(transform)),)
+    if isinstance(transform, (Convolution, ConvolutionTranspose)):
+        return transform.kernel_shape
+    return np.shape(transform.sample())
+
+
+def _ensembles(network):
+    for i, ensemble in enumerate(network.all_ensembles):
+        if not isinstance(ensemble.neuron_type, nengo.Direct):
+            yield f"ensembles/{i}", ensemble
+
+
+def _weighted(network):
+    for i, connection in enumerate(network.all_connections):
+        if connection.has_weights and not isinstance(connection.transform, AveragePool):
+            yield f"connections/{i}", connection
+
+
+def _is_decoded(connection):
+    pre = connection.pre_obj
+    return isinstance(pre, nengo.Ensemble) and not isinstance(
+        pre.neuron_type, nengo.Direct
+    )
+
+
+def _sparse_data(weights):
+    """Values of a sparse matrix as Nengo (a matrix) or NengoDL (an array) gives it."""
+    if isinstance(weights, SparseMatrix):
+        return weights.data
+    return weights.tocoo().data if hasattr(weights, "tocoo") else weights
+
+
+def _sparse_indices(transform):
+    if isinstance(transform.init, SparseMatrix):
+        return transform.init.indices
+    coo = transform.init.tocoo()
+    return np.stack([coo.row, coo.col], axis=1)
+
+
+def _zeros(x, size):
+    """Stand in for a function whose decoders are known."""
+    return np.zeros(size)
+
+
+def _some(names):
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "") or "none"

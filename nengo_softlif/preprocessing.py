@@ -1,0 +1,289 @@
+"""What happens to an image before the network sees it."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from nengo.exceptions import ValidationError
+
+
+@dataclass(frozen=True, eq=False)
+class Preprocessing:
+    """From raw images to the numbers the network's input node gives out.
+
+    An image has its mean subtracted, is divided by a scale, cropped, and flattened
+    (C order, channels last). Training crops and mirrors at random, which makes up more
+    images than there are; testing crops the centre. It is saved with the model, as the
+    weights mean nothing without it.
+
+    Parameters
+    ----------
+    image_shape : (int, int, int) or (int, int)
+        Height, width and channels (default 1) of the raw images, in pixels.
+    mean : float or array_like
+        Subtracted, in the unit of the raw pixels: one number, one per channel
+        (channels,), or one per pixel (height, width, channels). Kept as float32.
+    scale : float
+        Divides what is left, in the unit of the raw pixels.
+    crop : int or (int, int), optional
+        Height and width of the part the network sees, in pixels. None is all of it.
+    flip : bool
+        Whether training mirrors each image left to right with probability 1/2.
+
+    Raises
+    ------
+    ValidationError
+        If the mean or the crop does not fit the image, or the scale is not positive.
+    """
+
+    image_shape: tuple
+    mean: np.ndarray = field(repr=False)
+    scale: float
+    crop: tuple | None = None
+    flip: bool = False
+
+    def __post_init__(self):
+        """Check the settings and bring them into the same form."""
+        image_shape = _whole_numbers(self.image_shape)
+        if len(image_shape) == 2:
+            image_shape += (1,)
+        if len(image_shape) != 3:
+            raise _error(
+                "image_shape",
+                "expected (height, width, channels) in whole pixels, got "
+                f"{self.image_shape!r}",
+            )
+
+        mean = np.array(self.mean, dtype=np.float32)  # a copy, so nobody else alters it
+        if mean.shape == image_shape[:2] and image_shape[2] == 1:
+            mean = mean[..., np.newaxis]
+        if mean.shape not in ((), image_shape[2:], image_shape):
+            raise _error(
+                "mean",
+                f"expected one number, {image_shape[2:]} or {image_shape} numbers, got "
+                f"shape {mean.shape}",
+            )
+        if not np.all(np.isfinite(mean)):
+            raise _error("mean", "expected finite numbers, got NaN or infinity")
+        mean.flags.writeable = False
+
+        scale = float(self.scale)
+        if not 0 < scale < np.inf:
+            raise _error("scale", f"expected a positive number, got {self.scale!r}")
+
+        crop = self.crop
+        if crop is not None:
+            crop = _whole_numbers((crop, crop) if np.isscalar(crop) else crop)
+            if len(crop) != 2 or crop[0] > image_shape[0] or crop[1] > image_shape[1]:
+                raise _error(
+                    "crop",
+                    "expected None or a height and width in whole pixels within "
+                    f"{_size(image_shape[:2])}, got {self.crop!r}",
+                )
+
+        for name, value in (
+            ("image_shape", image_shape),
+            ("mean", mean),
+            ("scale", scale),
+            ("crop", crop),
+            ("flip", bool(self.flip)),
+        ):
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def from_images(cls, x_train, scale=None, crop=None, flip=False):
+        """Take the mean, and unless given the scale, from the training images.
+
+        Parameters
+        ----------
+        x_train : array_like (n, height, width, channels) or (n, height, width)
+            Raw training images.
+        scale : float, optional
+            Default: the standard deviation over all pixels of all images once the
+            mean is subtracted, so that what the network sees has unit variance.
+        crop : int or (int, int), optional
+            See `Preprocessing`.
+        flip : bool
+            See `Preprocessing`.
+
+        Returns
+        -------
+        Preprocessing
+            With one mean per pixel.
+        """
+        images = np.asarray(x_train)
+        if images.ndim == 3:
+            images = images[..., np.newaxis]
+        if images.ndim != 4 or images.size == 0:
+            raise _error(
+                "image_shape",
+                "expected images of shape (n, height, width, channels) or (n, height, "
+                f"width), got {images.shape}",
+            )
+        mean = images.mean(axis=0, dtype=np.float64)
+        if scale is None:
+            # in pieces, as all images in float64 would take eight times their memory
+            pieces = (images[i : i + 1000] - mean for i in range(0, len(images), 1000))
+            scale = np.sqrt(sum(np.sum(piece**2) for piece in pieces) / images.size)
+            if scale == 0:
+                raise _error(
+                    "scale",
+                    "all training images are the same, so there is no standard "
+                    "deviation to divide by; give a scale",
+                )
+        return cls(images.shape[1:], mean, scale, crop, flip)
+
+    @property
+    def output_shape(self):
+        """(height, width, channels) of what the network sees, in pixels."""
+        return (self.crop or self.image_shape[:2]) + self.image_shape[2:]
+
+    @property
+    def size(self):
+        """Numbers the network sees per image: the size of its input node."""
+        return int(np.prod(self.output_shape))
+
+    def test(self, images):
+        """Prepare images for testing: the centre of each, always the same way.
+
+        Parameters
+        ----------
+        images : array_like (n, height, width, channels) or (n, height, width)
+            Raw images; without channel axis if they have one channel.
+
+        Returns
+        -------
+        ndarray (n, size)
+            float32, in units of ``scale``.
+        """
+        images = self._checked(images)
+        top, left = self._room() // 2
+        height, width, _ = self.output_shape
+        rows, columns = slice(top, top + height), slice(left, left + width)
+        return self._scaled(images[:, rows, columns], self._full_mean()[rows, columns])
+
+    def train(self, images, rng):
+        """Prepare images for training: a random part of each, mirrored at random.
+
+        Without crop and flip this is what `test` does.
+
+        Parameters
+        ----------
+        images : array_like (n, height, width, channels) or (n, height, width)
+            Raw images; without channel axis if they have one channel.
+        rng : numpy.random.Generator
+            Draws the parts; the same state draws the same ones.
+
+        Returns
+        -------
+        ndarray (n, size)
+            float32, in units of ``scale``.
+        """
+        if self.crop is None and not self.flip:
+            return self.test(images)
+        images = self._checked(images)
+        height, width, _ = self.output_shape
+        top, left = rng.integers(self._room() + 1, size=(len(images), 2)).T
+        rows = top[:, np.newaxis] + np.arange(height)
+        columns = left[:, np.newaxis] + np.arange(width)
+        if self.flip:
+            mirrored = rng.random(len(images)) < 0.5
+            columns[mirrored] = columns[mirrored, ::-1]
+        # one index (n, height, width) crops and mirrors every image and its mean
+        rows, columns = rows[:, :, np.newaxis], columns[:, np.newaxis, :]
+        each = np.arange(len(images))[:, np.newaxis, np.newaxis]
+        mean = self._full_mean()[rows, columns]
+        return self._scaled(images[each, rows, columns], mean)
+
+    def header(self):
+        """Return the settings but the mean, as JSON can hold them."""
+        return {
+            "image_shape": list(self.image_shape),
+            "scale": self.scale,
+            "crop": None if self.crop is None else list(self.crop),
+            "flip": self.flip,
+        }
+
+    def arrays(self):
+        """Return the mean, as ``{"mean": ndarray}``."""
+        return {"mean": self.mean}
+
+    @classmethod
+    def from_file(cls, header, arrays):
+        """Restore what `header` and `arrays` gave.
+
+        Parameters
+        ----------
+        header : dict
+            As from `header`.
+        arrays : dict of str to ndarray
+            As from `arrays`; others are ignored.
+
+        Returns
+        -------
+        Preprocessing
+            Equal to the one saved.
+        """
+        try:
+            return cls(
+                header["image_shape"],
+                arrays["mean"],
+                header["scale"],
+                header["crop"],
+                header["flip"],
+            )
+        except KeyError as error:
+            raise _error(
+                error.args[0], "missing in the file; save the model again"
+            ) from error
+
+    def __eq__(self, other):
+        """Equal if every setting is."""
+        if not isinstance(other, Preprocessing):
+            return NotImplemented
+        same_mean = np.array_equal(self.mean, other.mean)
+        return same_mean and self.header() == other.header()
+
+    def __hash__(self):
+        """Equal ones have equal hashes; the mean is left out."""
+        return hash((self.image_shape, self.scale, self.crop, self.flip))
+
+    def _checked(self, images):
+        images = np.asarray(images)
+        if self.image_shape[2] == 1 and images.ndim == 3:
+            images = images[..., np.newaxis]
+        if images.ndim != 4 or images.shape[1:] != self.image_shape:
+            raise _error(
+                "image_shape",
+                f"expected images of {_size(self.image_shape)} (height x width x "
+                f"channels) in an array (n, ...), got {_size(images.shape[1:])} in an "
+                f"array of shape {images.shape}; resize them, or use the model of "
+                "such images",
+            )
+        return images
+
+    def _room(self):
+        """Rows and columns that cropping leaves out."""
+        return np.subtract(self.image_shape[:2], self.output_shape[:2])
+
+    def _full_mean(self):
+        return np.broadcast_to(self.mean, self.image_shape)
+
+    def _scaled(self, images, mean):
+        scaled = np.subtract(images, mean, dtype=np.float32)
+        scaled /= np.float32(self.scale)
+        return scaled.reshape(len(images), self.size)
+
+
+def _whole_numbers(values):
+    """Return positive whole numbers as a tuple of int, empty if they are not."""
+    values = np.asarray(values)
+    fits = values.ndim == 1 and values.dtype.kind in "iu" and np.all(values > 0)
+    return tuple(int(value) for value in values) if fits else ()
+
+
+def _size(shape):
+    return " x ".join(str(n) for n in shape)
+
+
+def _error(attr, message):
+    return ValidationError(message, attr=attr, obj=Preprocessing)

@@ -1,0 +1,265 @@
+"""Transforms that Nengo lacks: average pooling and locally connected layers.
+
+Both are sparse matrices that carry their shapes. Everything that knows
+`nengo.Sparse` (Nengo's own simulator, NengoDL, NengoLoihi) runs them as they are.
+Images are flattened with the channels last, as in `nengo.Convolution`.
+"""
+
+import numpy as np
+from nengo.builder import Builder
+from nengo.builder.operator import Operator
+from nengo.builder.signal import Signal
+from nengo.dists import Uniform
+from nengo.exceptions import BuildError, ValidationError
+from nengo.params import EnumParam, IntParam, ShapeParam
+from nengo.transforms import ChannelShape, Sparse
+
+
+class _Windows(Sparse):
+    """A sparse transform made of windows that slide over an image."""
+
+    input_shape = ShapeParam("input_shape", length=3, low=1)
+    strides = ShapeParam("strides", length=2, low=1)
+
+    @property
+    def output_shape(self):
+        """Shape of the output, as a `nengo.transforms.ChannelShape`."""
+        return ChannelShape(self._output_shape)
+
+    def _windows(self, size):
+        """Lay windows over the image.
+
+        Parameters
+        ----------
+        size : tuple of int
+            Height and width of a window.
+
+        Returns
+        -------
+        pixel : (rows, columns, height, width) ndarray of int
+            Flat index of the pixel under each place of each window.
+        inside : (rows, columns, height, width) ndarray of bool
+            Whether that pixel exists.
+        """
+        positions = []
+        for length, width, stride in zip(
+            self.input_shape[:2], size, self.strides, strict=True
+        ):
+            if self.padding == "same":
+                n_windows = -(-length // stride)
+                before = max((n_windows - 1) * stride + width - length, 0) // 2
+            else:
+                slack = length - width
+                n_windows = 1 + (
+                    -(-slack // stride) if self.padding == "ceil" else slack // stride
+                )
+                before = 0
+            last_start = (n_windows - 1) * stride - before
+            if n_windows < 1 or width > length + 2 * before or last_start >= length:
+                raise ValidationError(
+                    f"Windows of {size} with strides {self.strides} and padding "
+                    f"{self.padding!r} do not lie on images of "
+                    f"{self.input_shape[:2]}; make them smaller, or use "
+                    "padding='same'",
+                    attr="input_shape",
+                    obj=self,
+                )
+            starts = np.arange(n_windows) * stride - before
+            positions.append(starts[:, None] + np.arange(width))
+
+        y = positions[0][:, None, :, None]
+        x = positions[1][None, :, None, :]
+        height, width = self.input_shape[:2]
+        inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+        return y * width + x, inside
+
+
+class AveragePool(_Windows):
+    """Average over windows of an image, channel by channel.
+
+    The average is over the pixels that exist: padding does not count. It is
+    not trained.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        Height, width and channels of the image.
+    pool_size : int or tuple of int
+        Height and width of the windows.
+    strides : int or tuple of int
+        Steps between windows; the pool size by default.
+    padding : {"valid", "same", "ceil"}
+        "valid" keeps windows that lie inside the image. "same" is TensorFlow's:
+        one window for every stride, centred. "ceil" is cuda-convnet's: windows
+        start at the upper left, and the last may hang over the edge. The two
+        differ on odd sizes.
+    """
+
+    pool_size = ShapeParam("pool_size", length=2, low=1)
+    padding = EnumParam("padding", values=("valid", "same", "ceil"))
+
+    def __init__(self, input_shape, pool_size=2, strides=None, padding="valid"):
+        self.input_shape = input_shape
+        self.pool_size = _pair(pool_size)
+        self.strides = self.pool_size if strides is None else _pair(strides)
+        self.padding = padding
+
+        pixel, inside = self._windows(self.pool_size)
+        n_channels = self.input_shape[2]
+        self._output_shape = (*inside.shape[:2], n_channels)
+
+        counts = inside.sum(axis=(2, 3))
+        window = np.arange(counts.size).repeat(counts.ravel())
+        channel = np.arange(n_channels)
+        rows = window[:, None] * n_channels + channel
+        columns = pixel[inside][:, None] * n_channels + channel
+        super().__init__(
+            (counts.size * n_channels, int(np.prod(self.input_shape))),
+            indices=np.stack([rows.ravel(), columns.ravel()], axis=1),
+            init=(1 / counts).ravel()[window].repeat(n_channels),
+        )
+
+    @property
+    def _argreprs(self):
+        args = [f"input_shape={self.input_shape}", f"pool_size={self.pool_size}"]
+        if self.strides != self.pool_size:
+            args.append(f"strides={self.strides}")
+        if self.padding != "valid":
+            args.append(f"padding={self.padding!r}")
+        return args
+
+
+class LocallyConnected(_Windows):
+    """A convolution whose kernel is another at every position.
+
+    Parameters
+    ----------
+    n_filters : int
+        Number of output channels.
+    input_shape : tuple of int
+        Height, width and channels of the image.
+    kernel_size : int or tuple of int
+        Height and width of the kernels.
+    strides : int or tuple of int
+        Steps between kernels.
+    padding : {"valid", "same"}
+        As in `nengo.Convolution`.
+    init : Distribution or (n_weights,) array_like
+        Weights, ordered by output position, kernel row and column, input
+        channel, and filter. Where the kernel hangs over the edge of the image
+        there is no weight.
+    """
+
+    n_filters = IntParam("n_filters", low=1)
+    kernel_size = ShapeParam("kernel_size", length=2, low=1)
+    padding = EnumParam("padding", values=("valid", "same"))
+
+    def __init__(
+        self,
+        n_filters,
+        input_shape,
+        kernel_size=3,
+        strides=1,
+        padding="valid",
+        init=Uniform(-1, 1),  # noqa: B008 (distributions are frozen)
+    ):
+        self.n_filters = n_filters
+        self.input_shape = input_shape
+        self.kernel_size = _pair(kernel_size)
+        self.strides = _pair(strides)
+        self.padding = padding
+
+        pixel, inside = self._windows(self.kernel_size)
+        n_channels = self.input_shape[2]
+        self._output_shape = (*inside.shape[:2], n_filters)
+
+        counts = inside.sum(axis=(2, 3)).ravel()
+        window = np.arange(counts.size).repeat(counts)
+        rows, columns = np.broadcast_arrays(
+            window[:, None, None] * n_filters + np.arange(n_filters),
+            pixel[inside][:, None, None] * n_channels + np.arange(n_channels)[:, None],
+        )
+        super().__init__(
+            (counts.size * n_filters, int(np.prod(self.input_shape))),
+            indices=np.stack([rows.ravel(), columns.ravel()], axis=1),
+            init=init,
+        )
+
+    @property
+    def _argreprs(self):
+        args = [
+            f"n_filters={self.n_filters}",
+            f"input_shape={self.input_shape}",
+            f"kernel_size={self.kernel_size}",
+        ]
+        if self.strides != (1, 1):
+            args.append(f"strides={self.strides}")
+        if self.padding != "valid":
+            args.append(f"padding={self.padding!r}")
+        return args
+
+
+def _pair(value):
+    """Allow one number for height and width."""
+    return (value, value) if np.ndim(value) == 0 else value
+
+
+class _FixedSignal(Signal):
+    """A signal that NengoDL cannot mark as trainable."""
+
+    trainable = property(lambda self: False, lambda self, value: None)
+
+
+class AveragePoolSet(Operator):
+    """``Y = pool(X)``: what a fast backend recognises as average pooling.
+
+    In NumPy it is the product with the sparse matrix.
+
+    Parameters
+    ----------
+    weights : Signal
+        The sparse matrix.
+    X : Signal
+        Flattened input image.
+    Y : Signal
+        Flattened output image.
+    pool : AveragePool
+        The transform.
+    """
+
+    def __init__(self, weights, X, Y, pool, tag=None):
+        super().__init__(tag=tag)
+        self.sets = [Y]
+        self.incs = []
+        self.reads = [weights, X]
+        self.updates = []
+        self.pool = pool
+
+    X = property(lambda self: self.reads[1])
+    Y = property(lambda self: self.sets[0])
+
+    def make_step(self, signals, dt, rng):
+        """Return a function that computes one step."""
+        matrix = self.pool.init.allocate()
+        X, Y = signals[self.X], signals[self.Y]
+
+        def step():
+            Y[...] = matrix @ X
+
+        return step
+
+
+@Builder.register(AveragePool)
+def build_average_pool(
+    model, transform, sig_in, decoders=None, encoders=None, rng=np.random
+):
+    """Build average pooling: as a sparse transform, but out of reach of training."""
+    if decoders is not None:
+        raise BuildError(
+            f"{transform} pools the neurons of an image, not decoded values: connect "
+            "from ensemble.neurons"
+        )
+    weights = _FixedSignal(transform.init, name=f"{transform}.weights", readonly=True)
+    weighted = Signal(shape=transform.size_out, name=f"{transform}.weighted")
+    model.add_op(AveragePoolSet(weights, sig_in, weighted, transform))
+    return weighted, weights

@@ -1,0 +1,333 @@
+import gzip
+import inspect
+import struct
+import subprocess
+import sys
+import types
+
+from nengo_softlif import datasets
+from nengo_softlif.datasets import Dataset
+
+import numpy as np
+import pytest
+from nengo.exceptions import ValidationError
+
+
+def arrays(**changes):
+    """Return eight training and four test images of 5 x 4, three classes."""
+    rng = np.random.RandomState(0)
+    return {
+        "x_train": rng.randint(256, size=(8, 5, 4)).astype(np.uint8),
+        "y_train": np.arange(8) % 3,
+        "x_test": rng.randint(256, size=(4, 5, 4)).astype(np.uint8),
+        "y_test": np.arange(4) % 3,
+        **changes,
+    }
+
+
+@pytest.fixture
+def keras_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    (tmp_path / "datasets").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def keras_loader(monkeypatch):
+    """Put a function in the place of Keras' loader of MNIST."""
+
+    def install(loader):
+        module = types.ModuleType("tf_keras.datasets.mnist")
+        module.load_data = loader
+        for name in ("tf_keras", "tf_keras.datasets"):
+            monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+        monkeypatch.setitem(sys.modules, "tf_keras.datasets.mnist", module)
+
+    return install
+
+
+def test_digits():
+    data = datasets.load("digits")
+    assert data.image_shape == (8, 8, 1)
+    assert data.n_classes == 10
+    assert (len(data.x_train), len(data.x_test)) == (1437, 360)
+    assert data.x_train.dtype == np.uint8
+    assert (data.x_train.min(), data.x_train.max()) == (0, 16)
+    assert repr(data) == (
+        "Dataset('digits', 1437 training and 360 test images of 8 x 8 x 1, 10 classes)"
+    )
+
+
+def test_digits_split_parts_the_whole_set_and_never_changes():
+    from sklearn.datasets import load_digits
+
+    data = datasets.load("digits")
+    assert data.sha256 == datasets.load("digits").sha256
+    # errors reported by different versions must be about the same images
+    assert data.y_test[:10].tolist() == [7, 9, 4, 7, 0, 2, 6, 1, 3, 1]
+    ours = np.concatenate([data.x_train, data.x_test]).reshape(1797, 64)
+    ours = np.column_stack([ours, np.concatenate([data.y_train, data.y_test])])
+    whole = load_digits()
+    whole = np.column_stack([whole.data, whole.target])
+    np.testing.assert_array_equal(ours[np.lexsort(ours.T)], whole[np.lexsort(whole.T)])
+
+
+@pytest.mark.parametrize(
+    ("name", "image_shape", "n_train"),
+    [("mnist", (28, 28, 1), 60000), ("cifar10", (32, 32, 3), 50000)],
+)
+def test_standard_sets(name, image_shape, n_train):
+    if datasets.find(name) is None:
+        pytest.skip(f"{name} is not in the Keras cache")
+    data = datasets.load(name)
+    assert data.name == name
+    assert data.image_shape == image_shape
+    assert data.n_classes == 10
+    assert (len(data.x_train), len(data.x_test)) == (n_train, 10000)
+    assert data.y_train.shape == (n_train,)
+    assert data.x_train.dtype == np.uint8
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64, ">f4", bool])
+def test_images_keep_type_and_values(dtype):
+    given = arrays(x_train=arrays()["x_train"].astype(dtype))
+    data = Dataset("own", **given)
+    assert data.x_train.dtype == np.dtype(dtype).newbyteorder("=")
+    assert data.image_shape == (5, 4, 1)
+    np.testing.assert_array_equal(data.x_train[..., 0], given["x_train"])
+
+
+def test_labels_take_one_form():
+    reference = Dataset("own", **arrays())
+    for form in (
+        lambda y: y.astype(np.uint8),
+        lambda y: y.astype(np.float32),
+        lambda y: y[:, np.newaxis],
+        list,
+    ):
+        data = Dataset("own", **arrays(y_train=form(np.arange(8) % 3)))
+        assert data.y_train.dtype == np.int64
+        assert data.sha256 == reference.sha256
+
+
+def test_arrays_are_read_only_and_the_callers_stay_as_they_were():
+    given = arrays()
+    data = Dataset("own", **given)
+    for key, array in given.items():
+        with pytest.raises(ValueError, match="read-only"):
+            getattr(data, key)[0] = 0
+        assert array.flags.writeable
+
+
+def test_sha256_depends_on_arrays_only():
+    data = Dataset("own", **arrays())
+    assert data.sha256 == Dataset("other", **arrays()).sha256
+    assert len(data.sha256) == 64
+    for key, array in arrays().items():
+        altered = array.copy()
+        altered[0] = altered[1]
+        assert Dataset("own", **arrays(**{key: altered})).sha256 != data.sha256
+
+
+with_nan = np.ones((8, 5, 4))
+with_nan[1, 2] = np.nan
+with_nan[3, 0, 0] = np.inf
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"x_train": np.zeros((8, 20))}, r"x_train: .* got \(8, 20\); reshape"),
+        ({"x_train": np.zeros((8, 6, 4))}, "x_test: .* 6 x 4 x 1 .* got 5 x 4 x 1"),
+        ({"x_test": np.zeros((4, 5, 4, 3))}, "x_test: .* 5 x 4 x 1 .* got 5 x 4 x 3"),
+        ({"x_train": with_nan}, "x_train: .* 5 of 160 are NaN or infinite"),
+        ({"x_train": np.zeros((8, 5, 4), complex)}, "x_train: .* complex128"),
+        (
+            {"x_train": np.full((8, 5, 4), None)},
+            "x_train: .* real numbers, got .*objec",
+        ),
+        ({"x_train": [[[1, 2]], [[1]]]}, "x_train: expected one array, got unequal"),
+        ({"x_test": np.zeros((0, 5, 4))}, "x_test: .* empty array"),
+        ({"x_test": np.zeros((4, 0, 4))}, "x_test: .* empty array"),
+        ({"y_train": np.arange(7) % 3}, "y_train: .* 8 images in x_train, got 7 lab"),
+        ({"y_test": np.arange(5) % 3}, "y_test: .* 4 images in x_test, got 5 labels"),
+        ({"y_train": np.eye(8)}, r"y_train: .* got \(8, 8\); .* argmax"),
+        ({"y_train": np.arange(8) - 1}, "y_train: .* got -1; number the classes"),
+        ({"y_train": np.arange(8) / 2}, "y_train: .* got 0.5, 1.5, 2.5, 3.5; number"),
+        ({"y_train": np.full(8, np.nan)}, "y_train: .* got nan; number"),
+        (
+            {"y_train": np.arange(8) - 8},
+            "y_train: .* got -8, -7, -6, -5, -4 and 3 more",
+        ),
+        ({"y_train": list("abcdefgh")}, "y_train: .* real numbers, got type <U1"),
+        ({"y_test": [0, 1, 2, 3]}, "y_test: .* got also 3; leave them out"),
+        ({"y_train": [0, 3] * 4, "y_test": [0, 3, 1, 2]}, "y_test: .* also 1, 2;"),
+    ],
+)
+def test_bad_arrays(changes, match):
+    with pytest.raises(ValidationError, match=rf"Dataset\.{match}"):
+        Dataset("own", **arrays(**changes))
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_npz(tmp_path, save):
+    path = tmp_path / "shapes.npz"
+    save(path, **arrays(), extra=np.zeros(3))
+    for spelling in (path, str(path)):
+        data = datasets.load(spelling)
+        assert data.name == "shapes"
+        assert data.sha256 == Dataset("own", **arrays()).sha256
+
+
+def test_npz_without_labels(tmp_path):
+    path = tmp_path / "shapes.npz"
+    np.savez(path, x_train=np.zeros((8, 5, 4)), x_test=np.zeros((4, 5, 4)))
+    with pytest.raises(
+        ValidationError,
+        match=r"Dataset\.y_train: .* y_train, y_test missing; found x_t",
+    ):
+        datasets.load(path)
+
+
+def test_npz_with_pickled_objects(tmp_path):
+    path = tmp_path / "shapes.npz"
+    np.savez(path, **arrays(y_train=np.array([print] * 8)))
+    with pytest.raises(ValidationError, match=r"cannot read .* plain numeric arrays"):
+        datasets.load(path)
+
+
+def test_damaged_npz(tmp_path):
+    path = tmp_path / "shapes.npz"
+    np.savez_compressed(path, **arrays())
+    content = path.read_bytes()
+    path.write_bytes(content[:-100])
+    with pytest.raises(ValidationError, match="something else or was cut off"):
+        datasets.load(path)
+    path.write_bytes(content[:150] + b"\xff" + content[151:])
+    with pytest.raises(ValidationError, match=r"cannot read .* delete it and get it"):
+        datasets.load(path)
+
+
+def test_not_an_npz(tmp_path):
+    path = tmp_path / "images.npy"
+    np.save(path, np.zeros(3))
+    for wrong in (path, tmp_path):
+        with pytest.raises(ValidationError, match=r"expected an .npz file, .* else"):
+            datasets.load(wrong)
+    with pytest.raises(ValidationError, match=r"at .*nowhere.npz', found no file"):
+        datasets.load(tmp_path / "nowhere.npz")
+
+
+@pytest.mark.parametrize("function", [datasets.load, datasets.find])
+def test_unknown_name(function):
+    with pytest.raises(
+        ValidationError,
+        match=r"mnist, fashion_mnist, cifar10 or the path of an .npz .* 'mnits'",
+    ):
+        function("mnits")
+
+
+def test_cached_npz_comes_first(keras_home):
+    assert datasets.find("digits") == "built in"
+    for name in ("mnist", "fashion_mnist", "cifar10"):
+        assert datasets.find(name) is None
+        path = keras_home / "datasets" / f"{name}.npz"
+        np.savez(path, **arrays())
+        assert datasets.find(name) == str(path)
+        data = datasets.load(name)
+        assert data.name == name
+        assert data.image_shape == (5, 4, 1)
+
+
+def test_default_cache_is_in_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.delenv("KERAS_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    path = tmp_path / ".keras" / "datasets" / "mnist.npz"
+    path.parent.mkdir(parents=True)
+    np.savez(path, **arrays())
+    assert datasets.find("mnist") == str(path)
+
+
+def test_keras_own_files_are_found(keras_home):
+    folder = keras_home / "datasets" / "fashion-mnist"
+    folder.mkdir()
+    for half in ("train", "t10k"):
+        assert datasets.find("fashion_mnist") is None
+        for part in ("images-idx3", "labels-idx1"):
+            (folder / f"{half}-{part}-ubyte.gz").touch()
+    assert datasets.find("fashion_mnist") == str(folder)
+    archive = keras_home / "datasets" / "cifar-10-batches-py.tar.gz"
+    archive.touch()
+    assert datasets.find("cifar10") == str(archive)
+
+
+def test_keras_downloads(keras_home, keras_loader, capsys):
+    called = []
+
+    def load_data(path="mnist.npz", cache_dir=None):
+        print("Downloading")
+        called.append(cache_dir)
+        given = arrays()
+        return tuple(
+            (given[f"x_{part}"], given[f"y_{part}"]) for part in ("train", "test")
+        )
+
+    keras_loader(load_data)
+    data = datasets.load("mnist")
+    assert data.name == "mnist"
+    assert data.sha256 == Dataset("own", **arrays()).sha256
+    assert called == [str(keras_home)]
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "Downloading\n")
+
+
+@pytest.mark.parametrize("failure", [Exception("URL fetch failure"), OSError("denied")])
+def test_failed_download(keras_home, keras_loader, failure):
+    def load_data():
+        raise failure
+
+    keras_loader(load_data)
+    with pytest.raises(
+        ValidationError,
+        match=rf"mnist is not in '{keras_home}.*\({failure}\)\. Offline\? Put mnist",
+    ):
+        datasets.load("mnist")
+
+
+def test_interrupted_download(keras_home, keras_loader):
+    def load_data():
+        raise KeyboardInterrupt("stop")
+
+    keras_loader(load_data)
+    with pytest.raises(KeyboardInterrupt, match="stop"):
+        datasets.load("mnist")
+
+
+def test_files_cached_by_keras_itself(keras_home):
+    fashion_mnist = pytest.importorskip("tf_keras.datasets.fashion_mnist")
+    if "cache_dir" not in inspect.signature(fashion_mnist.load_data).parameters:
+        pytest.skip("this tf_keras cannot be told where its files are")
+    folder = keras_home / "datasets" / "fashion-mnist"
+    folder.mkdir()
+    labels = np.arange(6, dtype=np.uint8) % 3
+    images = np.arange(6 * 28 * 28).astype(np.uint8).reshape(6, 28, 28)
+    for half in ("train", "t10k"):
+        for part, header, values in (
+            ("images-idx3", struct.pack(">4i", 2051, 6, 28, 28), images),
+            ("labels-idx1", struct.pack(">2i", 2049, 6), labels),
+        ):
+            with gzip.open(folder / f"{half}-{part}-ubyte.gz", "wb") as file:
+                file.write(header + values.tobytes())
+    data = datasets.load("fashion_mnist")
+    np.testing.assert_array_equal(data.x_test[..., 0], images)
+    np.testing.assert_array_equal(data.y_train, labels)
+
+
+def test_import_is_light():
+    code = (
+        "import sys; from nengo_softlif import datasets, files, preprocessing;"
+        "print({'tensorflow', 'tf_keras', 'keras', 'sklearn'} & set(sys.modules))"
+    )
+    run = [sys.executable, "-c", code]
+    assert subprocess.run(run, capture_output=True, text=True).stdout == "set()\n"

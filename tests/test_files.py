@@ -1,0 +1,285 @@
+import errno
+import json
+import os
+import stat
+import struct
+import subprocess
+import sys
+
+from nengo_softlif import files
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from nengo.exceptions import ValidationError
+from safetensors.numpy import save_file
+
+HEADER = {"network": "mnist", "epochs": 3, "history": [0.5, 0.25], "note": "τ = 5 ms"}
+ARRAYS = {"w": np.arange(6.0).reshape(2, 3), "b": np.float32([1, 2])}
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+arrays = hnp.arrays(
+    st.sampled_from(["f8", ">f4", "f2", "i8", ">i2", "u1", "?", "c8"]),
+    hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=3),
+)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.safetensors"
+
+
+@pytest.fixture
+def saved(path):
+    files.write(path, HEADER, ARRAYS, "model")
+    return path
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(st.text(), json_values), st.dictionaries(st.text(), arrays))
+def test_round_trip(path, header, arrays):
+    files.write(path, header, arrays, "model")
+    read_header, read_arrays = files.read(path, "model")
+    assert read_header == header
+    assert read_arrays.keys() == arrays.keys()
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(read_arrays[name], array, strict=False)
+        assert read_arrays[name].shape == array.shape
+        assert read_arrays[name].dtype == array.dtype.newbyteorder("=")
+        assert read_arrays[name].flags.writeable
+
+
+def test_memory_layout_does_not_matter(path, saved):
+    before = saved.read_bytes()
+    fortran = {
+        "b": np.float32([1, 0, 2, 0])[::2].astype(">f4"),
+        "w": np.asfortranarray(ARRAYS["w"]),
+    }
+    files.write(path, HEADER, fortran, "model")
+    assert path.read_bytes() == before
+    assert files.sha256(fortran) == files.sha256(ARRAYS)
+
+
+def test_same_content_gives_same_bytes_in_another_process(saved):
+    code = (
+        "import numpy as np; from nengo_softlif import files;"
+        f"files.write('again', {HEADER!r},"
+        "{'w': np.arange(6.0).reshape(2, 3), 'b': np.float32([1, 2])}, 'model')"
+    )
+    path = os.pathsep.join(p for p in sys.path if p)
+    env = {**os.environ, "PYTHONPATH": f"{os.getcwd()}{os.pathsep}{path}"}
+    subprocess.run([sys.executable, "-c", code], cwd=saved.parent, check=True, env=env)
+    assert (saved.parent / "again").read_bytes() == saved.read_bytes()
+
+
+def test_checksum_covers_everything():
+    w = ARRAYS["w"]
+    different = [
+        files.sha256({"w": w}),
+        files.sha256({"w": w}, text="a"),
+        files.sha256({"v": w}),
+        files.sha256({"w": w.T}),
+        files.sha256({"w": w.ravel()}),
+        files.sha256({"w": w.astype(np.float32)}),
+        files.sha256({"w": w + np.eye(2, 3)}),
+        files.sha256({"w": w, "v": w}),
+        files.sha256({}),
+    ]
+    assert len(set(different)) == len(different)
+
+
+def test_every_altered_byte_is_noticed(saved):
+    original = saved.read_bytes()
+    good = files.read(saved, "model")
+    for at in range(len(original)):
+        altered = bytearray(original)
+        altered[at] ^= 1
+        saved.write_bytes(altered)
+        with pytest.raises(ValidationError, match=r"another copy|file that .* saved"):
+            files.read(saved, "model")
+    saved.write_bytes(original)
+    assert files.read(saved, "model")[0] == good[0]
+
+
+def test_every_truncation_is_noticed(saved):
+    original = saved.read_bytes()
+    for length in range(len(original)):
+        saved.write_bytes(original[:length])
+        match = "truncated" if length > 64 else "truncated|not a safetensors file"
+        with pytest.raises(ValidationError, match=match):
+            files.read(saved, "model")
+    saved.write_bytes(original + b"\0")
+    with pytest.raises(ValidationError, match="truncated or damaged"):
+        files.read(saved, "model")
+
+
+def test_missing_file_and_folder(tmp_path, saved):
+    with pytest.raises(ValidationError, match=r"nowhere' does not exist; check"):
+        files.read(tmp_path / "nowhere", "model")
+    with pytest.raises(ValidationError, match="is a folder; give the name of a file"):
+        files.read(tmp_path, "model")
+    with pytest.raises(ValidationError, match=r"cannot be opened \(Not a directory\)"):
+        files.read(saved / "inside", "model")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"PK\3\4" + bytes(100), b"hello " * 20, struct.pack("<Q", 9) * 9]
+)
+def test_foreign_file(path, content):
+    path.write_bytes(content)
+    with pytest.raises(ValidationError, match="not a safetensors file"):
+        files.read(path, "model")
+
+
+@pytest.mark.parametrize("metadata", [None, {"format": "pt"}])
+def test_foreign_safetensors_file(path, metadata):
+    save_file(ARRAYS, path, metadata=metadata)
+    with pytest.raises(ValidationError, match="safetensors file of something else"):
+        files.read(path, "model")
+
+
+@pytest.mark.parametrize(
+    "record", ["", "[]", "null", "{}", '{"sha256": 1}', "[" * 9999]
+)
+def test_foreign_header_under_our_name(path, record):
+    save_file(ARRAYS, path, metadata={files.FORMAT: record})
+    with pytest.raises(ValidationError, match="altered or damaged"):
+        files.read(path, "model")
+
+
+@pytest.mark.parametrize("name", [b"BF16", b"F8_E4M3", b"F8_E5M2"])
+def test_types_numpy_does_not_have(path, name):
+    dtype = np.uint16 if name == b"BF16" else np.uint8
+    files.write(path, {}, {"w": np.zeros(2, dtype)}, "model")
+    length = int.from_bytes(path.read_bytes()[:8], "little")
+    header, data = path.read_bytes()[8:][:length], path.read_bytes()[8 + length :]
+    header = header.rstrip().replace(b'"U16"', b'"U8"').replace(b"U8", name)
+    path.write_bytes(len(header).to_bytes(8, "little") + header + data)
+    with pytest.raises(ValidationError, match=r"truncated or damaged|was altered"):
+        files.read(path, "model")
+
+
+def test_another_kind(saved):
+    with pytest.raises(
+        ValidationError, match=r"expected a checkpoint .* holds a model; give the file"
+    ):
+        files.read(saved, "checkpoint")
+
+
+def test_newer_version(saved, monkeypatch):
+    monkeypatch.setattr(files, "VERSION", files.VERSION + 1)
+    files.write(saved, HEADER, ARRAYS, "model")
+    monkeypatch.undo()
+    with pytest.raises(ValidationError, match=r"format version 2, .* up to 1; upgrade"):
+        files.read(saved, "model")
+
+
+def test_reading_runs_no_code(path):
+    class Trap:
+        def __reduce__(self):
+            return (os._exit, (1,))
+
+    with pytest.raises(ValidationError, match="'w' is of type object"):
+        files.write(path, {}, {"w": np.array([Trap()])}, "model")
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("header", "arrays", "match"),
+    [
+        ({"w": np.zeros(2)}, {}, "header that JSON can hold.*turn arrays into lists"),
+        ({"a": {1, 2}}, {}, "header that JSON can hold"),
+        ({}, {"w": ["a"]}, "'w' is of type <U1"),
+        ({}, {"w": np.zeros(2, complex)}, "'w' is of type complex128"),
+        ({}, {"__metadata__": np.zeros(2)}, "name '__metadata__'"),
+        ({}, {1: np.zeros(2)}, "name 1; choose another string"),
+    ],
+)
+def test_content_that_cannot_be_stored(saved, header, arrays, match):
+    before = saved.read_bytes()
+    with pytest.raises(ValidationError, match=match):
+        files.write(saved, header, arrays, "model")
+    assert saved.read_bytes() == before
+    assert os.listdir(saved.parent) == [saved.name]
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+@pytest.mark.parametrize(
+    ("failure", "expected", "match"),
+    [
+        (OSError(errno.ENOSPC, "No space left"), OSError, "No space left.*free some"),
+        (PermissionError(errno.EACCES, "Denied"), PermissionError, "Denied.*you may"),
+        (OSError(errno.EIO, "I/O error"), OSError, "I/O error.*another place"),
+        (KeyboardInterrupt("stop"), KeyboardInterrupt, "stop"),
+    ],
+)
+def test_failed_write_leaves_the_old_file(
+    saved, monkeypatch, step, failure, expected, match
+):
+    def fail(*args):
+        raise failure
+
+    before = saved.read_bytes()
+    monkeypatch.setattr(os, step, fail)
+    with pytest.raises(expected, match=match) as caught:
+        files.write(saved, HEADER, {"w": np.zeros(9)}, "model")
+    if isinstance(failure, OSError):
+        assert caught.value.errno == failure.errno
+        assert caught.value.filename == str(saved)
+    assert saved.read_bytes() == before
+    assert os.listdir(saved.parent) == [saved.name]
+
+
+def test_unwritable_targets(tmp_path, saved):
+    with pytest.raises(FileNotFoundError, match="create the folder first"):
+        files.write_text(tmp_path / "nowhere" / "x.json", "{}")
+    with pytest.raises(NotADirectoryError, match="part of this path is a file"):
+        files.write_text(saved / "x.json", "{}")
+    with pytest.raises(IsADirectoryError, match="this is a folder"):
+        files.write_text(tmp_path, "{}")
+    assert os.listdir(tmp_path) == [saved.name]
+
+
+@pytest.mark.skipif(
+    not os.path.exists("/dev/full"), reason="this system has no /dev/full"
+)
+def test_devices_are_written_to_and_not_replaced():
+    with pytest.raises(OSError, match="free some space") as caught:
+        files.write_text("/dev/full", "{}")
+    assert caught.value.errno == errno.ENOSPC
+    files.write_text("/dev/null", "{}")
+    for device in ("/dev/full", "/dev/null"):
+        assert stat.S_ISCHR(os.stat(device).st_mode)
+
+
+def test_write_text(tmp_path):
+    path = tmp_path / "result.json"
+    text = json.dumps(HEADER, ensure_ascii=False) + "\n"
+    for _ in range(2):
+        files.write_text(str(path), text)
+        assert path.read_bytes() == text.encode("utf-8")
+    assert os.listdir(tmp_path) == ["result.json"]
+
+
+def test_a_link_goes_on_pointing_to_its_file(tmp_path):
+    target, link = tmp_path / "target.json", tmp_path / "link.json"
+    files.write_text(target, "old")
+    link.symlink_to(target)
+    files.write_text(link, "new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+
+
+def test_others_may_read_the_file_if_the_umask_says_so(tmp_path):
+    old = os.umask(0o022)
+    try:
+        files.write_text(tmp_path / "x", "")
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o644
