@@ -1,6 +1,7 @@
 """A network, and what must be known beside it to use it."""
 
 import copy
+import warnings
 
 import nengo
 from nengo.exceptions import ValidationError
@@ -164,7 +165,10 @@ def copied(network):
     twin : dict
         From each object of ``network`` to its counterpart in ``copy``.
     """
-    copy = network.copy()
+    with warnings.catch_warnings():
+        # nengo warns of sizes that it itself restores
+        warnings.filterwarnings("ignore", "'Node.size_out' is being overwritten")
+        copy = network.copy()
     twin = {}
     for kind in ("ensembles", "nodes", "probes", "connections", "networks"):
         pairs = zip(

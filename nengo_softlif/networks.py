@@ -164,7 +164,7 @@ class Stack:
         )
         return self._node(f"pool{self._n_layers}", transform)
 
-    def readout(self, n_classes, std=None):
+    def readout(self, n_classes, std=0.01):
         """Add the linear readout: one number per class.
 
         Parameters
@@ -172,7 +172,8 @@ class Stack:
         n_classes : int
             Number of classes.
         std : float
-            As in `convolution`.
+            Standard deviation of the initial weights: small, so that training
+            starts undecided.
 
         Returns
         -------
@@ -180,7 +181,7 @@ class Stack:
             Probe on the readout.
         """
         size = int(np.prod(self._shape))
-        transform = nengo.Dense((n_classes, size), init=self._normal(std, size, 1))
+        transform = nengo.Dense((n_classes, size), init=self._normal(std, size))
         node = self._node("readout", transform)
         bias = nengo.Dense((n_classes, 1), init=_zeros(n_classes, 1))
         self._bias(node, bias, "readout")
@@ -242,10 +243,8 @@ class Stack:
             )
         return self._shape
 
-    def _normal(self, std, fan_in, variance=2):
-        return nengo.dists.Gaussian(
-            0, np.sqrt(variance / fan_in) if std is None else std
-        )
+    def _normal(self, std, fan_in):
+        return nengo.dists.Gaussian(0, np.sqrt(2 / fan_in) if std is None else std)
 
 
 def _zeros(*shape):

@@ -1,0 +1,134 @@
+"""From rates to spikes: the same network with spiking neurons and synapses."""
+
+import nengo
+import numpy as np
+from nengo.exceptions import Unconvertible
+
+from . import parameters
+from .models import Model, copied
+from .neurons import SoftLIFRate
+
+
+def to_spiking(model, synapse=nengo.Alpha(0.005)):  # noqa: B008 (synapses are frozen)
+    """Rebuild a network of rate neurons with spiking ones.
+
+    Gains, biases, encoders, decoders and weights are those Nengo built for the
+    rate network, whatever they were drawn or solved from. `.SoftLIFRate` and
+    `nengo.LIFRate` become `nengo.LIF`, `nengo.RectifiedLinear` becomes
+    `nengo.SpikingRectifiedLinear`; neurons that spike already stay. Noise and
+    dropout are for training and vanish.
+
+    Parameters
+    ----------
+    model : Model or nengo.Network
+        Rate network; left as it is. In a `Model`, constant input to neurons is
+        folded into their biases, so that nothing but the image comes from
+        nodes.
+    synapse : nengo.synapses.Synapse
+        Put on every connection that leaves neurons and has none, so that spikes
+        pass exactly one synapse from layer to layer. A synapse that is there
+        already stays: it is part of what the network computes. The default is
+        that of the papers, 5 ms.
+
+    Returns
+    -------
+    Model or nengo.Network
+        Of the kind that came in. Voltages start where Nengo draws them, spread
+        over the interval below threshold. What the output probe shows is
+        filtered by the last layer's synapse alone; over which window it is
+        averaged is up to `.evaluate`.
+
+    Raises
+    ------
+    Unconvertible
+        If a neuron type has no spiking partner, or a connection solves for full
+        weights.
+    """
+    if isinstance(model, Model):
+        spiking = model.copy()
+        spiking.source = None  # no function of ours makes this network
+        _convert(spiking.network, synapse)
+        _fold_constants(spiking.network, spiking.input)
+        return spiking
+    network, _ = copied(model)
+    _convert(network, synapse)
+    return network
+
+
+def _convert(network, synapse):
+    neuron_types = {e: _spiking(e) for e in network.all_ensembles}
+    built = parameters.build(network)
+    parameters.install(network, parameters.collect(network, built))
+    for ensemble, neuron_type in neuron_types.items():
+        ensemble.neuron_type = neuron_type
+    for connection in network.all_connections:
+        if connection.synapse is None and _leaves_neurons(connection):
+            connection.synapse = synapse
+
+
+def _spiking(ensemble):
+    """Spiking partner of an ensemble's neurons."""
+    neurons = ensemble.neuron_type
+    if neurons.spiking or isinstance(neurons, nengo.Direct):
+        return neurons
+    soft = isinstance(neurons, SoftLIFRate) and type(neurons).step is SoftLIFRate.step
+    if soft or type(neurons) is nengo.LIFRate:
+        return nengo.LIF(neurons.tau_rc, neurons.tau_ref, amplitude=neurons.amplitude)
+    if type(neurons) is nengo.RectifiedLinear:
+        return nengo.SpikingRectifiedLinear(amplitude=neurons.amplitude)
+    raise Unconvertible(
+        f"{ensemble} has neurons of type {neurons}, which have no spiking partner; use "
+        "SoftLIFRate, nengo.LIFRate or nengo.RectifiedLinear, or a spiking type such "
+        "as nengo.RegularSpiking around your own"
+    )
+
+
+def _leaves_neurons(connection):
+    pre = connection.pre_obj
+    if isinstance(pre, nengo.ensemble.Neurons):
+        return True
+    is_ensemble = isinstance(pre, nengo.Ensemble)
+    return is_ensemble and not isinstance(pre.neuron_type, nengo.Direct)
+
+
+def _fold_constants(network, input_node):
+    """Turn what constant nodes give to neurons into biases."""
+    for owner in [network, *network.all_networks]:
+        for connection in list(owner.connections):
+            node, target = connection.pre_obj, connection.post_obj
+            if (
+                node is not input_node
+                and isinstance(node, nengo.Node)
+                and isinstance(node.output, np.ndarray)
+                and isinstance(target, nengo.ensemble.Neurons)
+                and connection.function is None
+                and connection.synapse is None
+            ):
+                ensemble = target.ensemble
+                bias = np.array(ensemble.bias)
+                gain = ensemble.gain[connection.post_slice]
+                bias[connection.post_slice] += gain * _constant_output(connection)
+                ensemble.bias = bias
+                owner.connections.remove(connection)
+
+    used = {obj for c in network.all_connections for obj in (c.pre_obj, c.post_obj)}
+    used |= {probe.obj for probe in network.all_probes} | {input_node}
+    for owner in [network, *network.all_networks]:
+        owner.nodes[:] = [
+            node
+            for node in owner.nodes
+            if node in used or not isinstance(node.output, np.ndarray)
+        ]
+
+
+def _constant_output(connection):
+    """What a connection makes of a constant, computed by Nengo itself."""
+    value = connection.pre_obj.output[connection.pre_slice]
+    with nengo.Network() as net:
+        source = nengo.Node(value)
+        target = nengo.Node(size_in=connection.size_out)
+        nengo.Connection(source, target, transform=connection.transform, synapse=None)
+        probe = nengo.Probe(target)
+    with nengo.Simulator(net, progress_bar=False) as sim:
+        sim.step()
+        return sim.data[probe][0]
