@@ -123,9 +123,7 @@ class Watched:
 
 def neuron_layers(model):
     """Return the ensembles of a model that have neurons (not `nengo.Direct`)."""
-    return [
-        e for e in model.ensembles if not isinstance(e.neuron_type, nengo.Direct)
-    ]
+    return [e for e in model.ensembles if not isinstance(e.neuron_type, nengo.Direct)]
 
 
 def run_rate(watched, batches, n_steps, dt, reset, batch_size, seed):
@@ -256,5 +254,3 @@ def _finite(outputs):
             "training diverged"
         )
     return outputs
-
-

@@ -180,8 +180,7 @@ def _after_nengo_dl():
     """Register our builders, and tell nengo_loihi that nengo_dl works."""
     _mend_linear_filter()
     for name in _BUILDERS:
-        if importlib.util.find_spec(f"{__package__}.{name}") is not None:
-            importlib.import_module(f"{__package__}.{name}")
+        importlib.import_module(f"{__package__}.{name}")
     for name in ("nengo_loihi.compat", "nengo_loihi.neurons"):
         if name in sys.modules:
             vars(sys.modules[name]).update(

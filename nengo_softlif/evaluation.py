@@ -1,33 +1,23 @@
-"""Measuring a model on test images: errors, spikes, and how sure the numbers are."""
+"""Measuring a model on test images."""
 
-import base64
-import json
+import contextlib
+import numbers
 import platform
 import subprocess
 import time
 import warnings
-import zlib
-from dataclasses import asdict, dataclass, field, fields
 from importlib import metadata
 from pathlib import Path
 
-import nengo
 import numpy as np
 from nengo.exceptions import NengoWarning, Unconvertible, ValidationError
 from tqdm.auto import tqdm
 
-from . import backends, files, synops
+from . import backends, synops
 from .datasets import Dataset
 from .models import Model
-
-RECORD_EVERY = 0.005
-"""Seconds between the times at which the error is recorded."""
-
-TOLERANCE_PERCENT = 0.5
-"""How far from the final error a decision may be, for the time to decide."""
-
-Z = 1.959963984540054
-"""Standard normal quantile of two-sided 95 % intervals."""
+from .readout import decide, readout_steps, time_to_decide
+from .results import Evaluation, wilson
 
 
 def evaluate(
@@ -101,80 +91,282 @@ def evaluate(
         window,
         batch_size,
         n_examples,
+        seed,
     )
-    timeless = backend == "rate"
-    if timeless:
-        steps, first = np.array([1]), np.array([1])
-    else:
-        steps, first = readout_steps(n_steps, dt, window)
+    timed = backend != "rate"
+    steps, first = readout_steps(n_steps, dt, window if timed else 0)
 
     labels = data.y_test[:n_examples]
-    predictions = np.empty((n_examples, len(steps)), _smallest_type(model))
+    predictions = np.empty(
+        (n_examples, len(steps)), np.min_scalar_type(model.output.size_in - 1)
+    )
     layers = backends.neuron_layers(model)
-    fan_out, fired = _if_convertible(synops.fan_out, model), 0
+    fan_out = _if_understood(synops.fan_out, model.network)
     watched = backends.Watched.from_model(model, fan_out or {}, seed)
     batches = (
         model.preprocessing.test(data.x_test[i : min(i + batch_size, n_examples)])
         for i in range(0, n_examples, batch_size)
     )
-    run = backends.RUN[backend]
-    done = wrong = 0
-    with tqdm(
-        total=n_examples, unit="image", desc=backend, disable=not progress_bar
-    ) as progress:
-        for outputs, fired_now in run(
-            watched, batches, n_steps, dt, reset, batch_size, seed
-        ):
+    fired = np.zeros((len(layers), 2))
+    done = n_wrong = 0
+    run = backends.RUN[backend](watched, batches, n_steps, dt, reset, batch_size, seed)
+    with (
+        tqdm(
+            total=n_examples, unit="image", desc=backend, disable=not progress_bar
+        ) as progress,
+        contextlib.closing(run),
+    ):
+        for outputs, newly_fired in run:
             new = slice(done, done + len(outputs))
             predictions[new] = decide(outputs, steps, first)
-            wrong += np.count_nonzero(predictions[new, -1] != labels[new])
-            fired = fired + fired_now
+            n_wrong += int(np.count_nonzero(predictions[new, -1] != labels[new]))
+            fired += newly_fired
             done = new.stop
-            progress.set_postfix(error=f"{100 * wrong / done:.2f} %", refresh=False)
+            progress.set_postfix(error=f"{100 * n_wrong / done:.2f} %", refresh=False)
             progress.update(len(outputs))
 
-    per_image = fired / n_examples
+    fired /= n_examples
     n_neurons = np.array([layer.n_neurons for layer in layers])
-    seconds_shown = 1 if timeless else n_steps * dt
-    rates = per_image[:, 0] / n_neurons / seconds_shown
+    rates = fired[:, 0] / n_neurons / (n_steps * dt if timed else 1)
+    names = _names(layers)
+    over_time = dict.fromkeys(_OVER_TIME)
+    counts = {"paper": None, "direct": None}
+    if timed:
+        errors = 100 * np.mean(predictions != labels[:, None], axis=0)
+        over_time = {
+            "presentation_time": presentation_time,
+            "time_to_decide": time_to_decide(steps * dt, errors),
+            "dt": dt,
+            "spikes_per_image": float(fired[:, 0].sum()),
+            "window": window,
+            "reset": reset,
+            "times": np.round(steps * dt, 9).tolist(),
+            "error_over_time_percent": errors.tolist(),
+            "predictions_over_time": predictions,
+        }
+        n_synapses = _if_understood(synops.n_synapses, model.network)
+        if n_synapses is not None:
+            per_neuron = [n_synapses[layer] / layer.n_neurons for layer in layers]
+            counts["paper"] = float(fired[:, 0] @ per_neuron)
+        if fan_out is not None:
+            counts["direct"] = float(fired[:, 1].sum())
 
     return Evaluation(
         dataset=data.name,
         network=_network_name(model),
         backend=backend,
-        synapse=_synapses(model.network),
+        synapse=_synapse_names(model),
         n_examples=n_examples,
-        error_percent=100 * wrong / n_examples,
-        error_interval_percent=[100 * p for p in wilson(wrong, n_examples)],
-        presentation_time=None if timeless else presentation_time,
-        time_to_decide=None
-        if timeless
-        else time_to_decide(steps * dt, _errors(predictions, labels)),
-        dt=None if timeless else dt,
-        rates_hz=dict(zip(_names(layers), rates.tolist(), strict=True)),
+        error_percent=100 * n_wrong / n_examples,
+        error_interval_percent=[100 * p for p in wilson(n_wrong, n_examples)],
+        rates_hz=dict(zip(names, rates.tolist(), strict=True)),
         mean_rate_hz=float(rates @ n_neurons / n_neurons.sum()),
-        spikes_per_image=None if timeless else float(per_image[:, 0].sum()),
-        synops_per_image={
-            "paper": None if timeless else _paper_synops(model, layers, per_image),
-            "direct": None
-            if timeless or fan_out is None
-            else float(per_image[:, 1].sum()),
-        },
+        synops_per_image=counts,
         seconds=time.perf_counter() - start,
         seed=seed,
         versions=_versions(),
         commit=_commit(),
         data_sha256=data.sha256,
         command=None,
-        window=None if timeless else window,
-        reset=None if timeless else reset,
         batch_size=batch_size,
-        times=None if timeless else np.round(steps * dt, 9).tolist(),
-        error_over_time_percent=None
-        if timeless
-        else _errors(predictions, labels).tolist(),
         confusion=_confusion(labels, predictions[:, -1], model.output.size_in),
         labels=labels.tolist(),
         predictions=predictions[:, -1].tolist(),
-        predictions_over_time=None if timeless else predictions,
+        **over_time,
     )
+
+
+_OVER_TIME = (
+    "presentation_time",
+    "time_to_decide",
+    "dt",
+    "spikes_per_image",
+    "window",
+    "reset",
+    "times",
+    "error_over_time_percent",
+    "predictions_over_time",
+)
+
+
+def _check(
+    model, data, backend, presentation_time, dt, window, batch_size, n_examples, seed
+):
+    """Check the arguments of `evaluate`; fill in sizes that depend on others."""
+    if not isinstance(model, Model):
+        raise _error(
+            "model",
+            f"expected a Model, got {model!r}; wrap a network of your own in "
+            "Model(network, input=node, output=probe)",
+        )
+    if not isinstance(data, Dataset):
+        raise _error(
+            "data",
+            f"expected a Dataset, as from datasets.load, got {type(data).__name__}",
+        )
+    if not isinstance(backend, str) or backend not in backends.RUN:
+        raise _error(
+            "backend", f"expected one of {', '.join(backends.RUN)}, got {backend!r}"
+        )
+    _positive("dt", dt, "seconds, such as 0.001")
+    _positive("presentation_time", presentation_time, "seconds, such as 0.2")
+    n_steps = round(presentation_time / dt)
+    if n_steps < 1 or abs(presentation_time / dt - n_steps) > 1e-6 * n_steps:
+        raise _error(
+            "presentation_time",
+            f"expected a multiple of dt = {dt:g} s, got {presentation_time!r} s",
+        )
+    if not (_is_number(window) and 0 <= window < presentation_time):
+        raise _error(
+            "window",
+            "expected a start of the readout window in seconds from 0 and before the "
+            f"end of the presentation at {presentation_time:g} s, got {window!r}",
+        )
+    _whole("batch_size", batch_size, 1)
+    _whole("seed", seed, 0, 2**32 - 1)
+    n_test = len(data.x_test)
+    n_examples = n_test if n_examples is None else n_examples
+    _whole("n_examples", n_examples, 1, n_test)
+
+    if model.preprocessing is None:
+        raise _error(
+            "model",
+            "has no preprocessing: fit it first, or set model.preprocessing = "
+            "Preprocessing.from_images(data.x_train)",
+        )
+    size = model.preprocessing.test(data.x_test[:1]).shape[1]
+    if size != model.input.size_out:
+        raise _error(
+            "model",
+            f"its preprocessing makes images of {size} numbers, but its input node "
+            f"takes {model.input.size_out}; use the preprocessing it was trained with",
+        )
+    if data.n_classes > model.output.size_in:
+        raise _error(
+            "data",
+            f"has {data.n_classes} classes, but the model knows "
+            f"{model.output.size_in}; use data of the kind the model was trained on",
+        )
+    if not backends.neuron_layers(model):
+        raise _error("model", "its network has no neurons")
+
+    if backend == "rate":
+        _check_timeless(model)
+        n_steps = 1
+    else:
+        _warn_of_fast_neurons(model, dt)
+    return n_examples, n_steps, 1 if backend == "nengo" else min(batch_size, n_examples)
+
+
+def _check_timeless(model):
+    for ensemble in model.ensembles:
+        if ensemble.neuron_type.spiking:
+            raise _error(
+                "backend",
+                f"'rate' needs rate neurons, but {ensemble} has "
+                f"{ensemble.neuron_type}; evaluate the rate model that it was made "
+                "from, or use 'nengo-dl'",
+            )
+    for obj in [*model.network.all_connections, model.output]:
+        if obj.synapse is not None:
+            raise _error(
+                "backend",
+                f"'rate' has no time, but {obj} has the synapse {obj.synapse}; set it "
+                "to None, or use 'nengo-dl'",
+            )
+
+
+def _warn_of_fast_neurons(model, dt):
+    for ensemble in model.ensembles:
+        tau_ref = getattr(ensemble.neuron_type, "tau_ref", np.inf)
+        if ensemble.neuron_type.spiking and tau_ref < dt * (1 - 1e-9):
+            warnings.warn(
+                f"{ensemble} may fire up to {1 / tau_ref:g} Hz by its refractory "
+                f"period of {tau_ref:g} s, but steps of dt = {dt:g} s allow only "
+                f"{1 / dt:g} Hz; use dt <= {tau_ref:g}"
+                if tau_ref > 0
+                else f"{ensemble} has no refractory period, but steps of dt = {dt:g} s "
+                f"allow it no more than {1 / dt:g} Hz",
+                NengoWarning,
+                stacklevel=4,
+            )
+
+
+def _is_number(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def _positive(attr, value, what):
+    if not (_is_number(value) and 0 < value < np.inf):
+        raise _error(attr, f"expected a positive number of {what}, got {value!r}")
+
+
+def _whole(attr, value, low, high=None):
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < low or (high is not None and value > high):
+        limits = f"from {low} on" if high is None else f"from {low} to {high}"
+        raise _error(attr, f"expected a whole number {limits}, got {value!r}")
+
+
+def _error(attr, message, obj=evaluate):
+    return ValidationError(message, attr=attr, obj=obj)
+
+
+def _if_understood(count, network):
+    try:
+        return count(network)
+    except Unconvertible as error:
+        warnings.warn(
+            f"synaptic operations are not counted: {error}", NengoWarning, stacklevel=3
+        )
+        return None
+
+
+def _names(layers):
+    """Name layers by their labels, where these tell them apart."""
+    labels = [layer.label for layer in layers]
+    return [
+        label if label and labels.count(label) == 1 else f"{label or 'layer'} {i + 1}"
+        for i, label in enumerate(labels)
+    ]
+
+
+def _network_name(model):
+    return (
+        model.source["function"] if model.source else model.network.label or "network"
+    )
+
+
+def _synapse_names(model):
+    synapses = [c.synapse for c in model.network.all_connections]
+    names = dict.fromkeys(str(synapse) for synapse in synapses if synapse is not None)
+    return ", ".join(names) or "none"
+
+
+def _confusion(labels, predictions, n_classes):
+    confusion = np.zeros((n_classes, n_classes), dtype=int)
+    np.add.at(confusion, (labels, predictions), 1)
+    return confusion.tolist()
+
+
+def _versions():
+    versions = {"python": platform.python_version()}
+    for name in ("nengo_softlif", "nengo", "nengo-dl", "tensorflow", "numpy"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return versions
+
+
+def _commit():
+    """Git commit of this package, or None if this is no checkout of it."""
+    git = ["git", "--no-optional-locks", "-C", str(Path(__file__).parent)]
+    options = {"capture_output": True, "text": True, "check": True, "timeout": 10}
+    try:
+        # fails for an installation that merely lies inside some repository
+        subprocess.run(
+            [*git, "ls-files", "--error-unmatch", Path(__file__).name], **options
+        )
+        describe = ["describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+        return subprocess.run([*git, *describe], **options).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

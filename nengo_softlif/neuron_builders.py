@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from nengo.builder import Builder
 from nengo.builder.neurons import SimNeurons, build_neurons
+from nengo.neurons import RatesToSpikesNeuronType
 from nengo_dl.neuron_builders import LIFRateBuilder, SimNeuronsBuilder
 
 from .neurons import SoftLIFRate
@@ -15,20 +16,45 @@ from .noise import Dropout
 
 @Builder.register(SoftLIFRate)
 def build_soft_lif(model, neuron_type, neurons, **kwargs):
-    """Build as any Nengo neuron, and prepare what NengoDL will look for.
+    """Build as any Nengo neuron, and prepare what NengoDL will look for."""
+    build_neurons(model, neuron_type, neurons, **kwargs)
+    _prepare(model, neuron_type, neurons, model.operators[-1])
+
+
+_build_spiking = Builder.builders[RatesToSpikesNeuronType]
+
+
+def build_spiking_soft_lif(model, neuron_type, neurons):
+    """Build spiking types around a rate type, such as `nengo.RegularSpiking`.
+
+    Nengo builds the rate type within them without asking its builder.
+    """
+    index = len(model.operators)
+    _build_spiking(model, neuron_type, neurons)
+    if isinstance(neuron_type.base_type, SoftLIFRate):
+        _prepare(model, neuron_type.base_type, neurons, model.operators[index])
+
+
+Builder.builders[RatesToSpikesNeuronType] = build_spiking_soft_lif
+
+
+def _prepare(model, neuron_type, neurons, op):
+    """Register the neuron type, and note whose neurons the operator simulates.
 
     NengoDL finds implementations by exact type, Nengo by inheritance: here
     subclasses come past and are registered, unless they have a curve of their
     own. The seed of the ensemble tells its noise from that of others, however
-    NengoDL orders and merges operators.
+    NengoDL orders and merges operators; ensembles that were given the same seed
+    are counted.
     """
     cls = type(neuron_type)
     if cls.step is SoftLIFRate.step:
         SimNeuronsBuilder.TF_NEURON_IMPL.setdefault(cls, SoftLIFRateBuilder)
-    build_neurons(model, neuron_type, neurons, **kwargs)
-    op = model.operators[-1]
     assert isinstance(op, SimNeurons)
-    op.ensemble_seed = model.seeds[neurons.ensemble]
+    assert op.neurons is neuron_type
+    seed = model.seeds[neurons.ensemble]
+    seeds = [o.noise_seed[0] for o in model.operators if hasattr(o, "noise_seed")]
+    op.noise_seed = (seed, seeds.count(seed))
 
 
 class SoftLIFRateBuilder(LIFRateBuilder):
@@ -59,10 +85,9 @@ class SoftLIFRateBuilder(LIFRateBuilder):
         state = config.rng.get_state()
         seed = config.rng.randint(2**31)
         config.rng.set_state(state)
-        self.keys = [
-            np.random.SeedSequence((seed, op.ensemble_seed)).generate_state(2)
-            for op in self.ops
-        ]
+        # models built before NengoDL was loaded lack the seed
+        seeds = [(seed, *getattr(op, "noise_seed", ())) for op in self.ops]
+        self.keys = [np.random.SeedSequence(s).generate_state(2) for s in seeds]
 
     def step(self, J, dt):
         """Clean rates, times the amplitude."""
@@ -151,7 +176,8 @@ def soft_lif(J, sigma, tau_rc, tau_ref):
             # the logistic over z, which tends to 1 / sigma in the tail
             slope = tf.where(scaled > 0, tf.cast(1, J.dtype), e) / ((1 + e) * z)
             slope = tf.where(in_tail, 1 / sigma, slope)
-            return upstream * tau_rc * tf.square(out) * slope / (1 + z)
+            # not the square of out, which may overflow without refractory period
+            return upstream * tau_rc * (out * slope) * (out / (1 + z))
 
         return out, gradient
 

@@ -196,7 +196,8 @@ class SoftLIFRate(LIFRate):
         with np.errstate(over="ignore"):
             slope = 1 / (1 + np.exp(-np.maximum(j / self.sigma, -tail)))
         slope = np.where(j < -tail * self.sigma, 1 / self.sigma, slope / z)
-        return self.tau_rc / self.amplitude * self._rate(J) ** 2 * slope / (z + 1)
+        rate = self._rate(J)  # without refractory period its square may overflow
+        return self.tau_rc / self.amplitude * (rate * slope) * (rate / (z + 1))
 
     def step(self, dt, J, output):
         """Write the rates for the currents ``J`` into ``output``."""

@@ -278,6 +278,13 @@ class Dropout(Noise):
         super().__init__()
         self.rate = rate
         self.noise = noise
+        if isinstance(noise, Dropout):
+            raise ValidationError(
+                "dropout within dropout keeps the neurons that both keep; give one, "
+                f"with the rate {1 - (1 - rate) * (1 - noise.rate):.4g}",
+                attr="noise",
+                obj=self,
+            )
 
     def mask(self, x, xp=np):
         """Factors with mean one from uniform random numbers ``x``.

@@ -55,7 +55,8 @@ class _Windows(Sparse):
                 )
                 before = 0
             last_start = (n_windows - 1) * stride - before
-            if n_windows < 1 or width > length + 2 * before or last_start >= length:
+            too_wide = width > length and self.padding != "same"
+            if n_windows < 1 or too_wide or last_start >= length:
                 raise ValidationError(
                     f"Windows of {size} with strides {self.strides} and padding "
                     f"{self.padding!r} do not lie on images of "

@@ -63,9 +63,22 @@ SUITES = {
         neurons="nengo_softlif.SoftLIFRate",
         baseline="nengo.LIFRate",
         exceptions={
-            "test_neurons.py::test_gain_bias[Neurons-True]": POSITIVE,
-            "test_neurons.py::test_gain_bias[Neurons-False]": POSITIVE,
-            "test_learning_rules.py::test_voja_encoders[Neurons]": POSITIVE,
+            "nengo/tests/test_neurons.py::test_gain_bias[Neurons-True]": POSITIVE,
+            "nengo/tests/test_neurons.py::test_gain_bias[Neurons-False]": POSITIVE,
+            "nengo/tests/test_learning_rules.py::test_voja_encoders[Neurons]": POSITIVE,
+        },
+    ),
+    "nengo-neurons-in-nengo-dl": Suite(
+        modules=[
+            "nengo.tests.test_neurons",
+            "nengo.tests.test_ensemble",
+            "nengo.tests.test_learning_rules",
+        ],
+        options=NENGO_DL,
+        neurons="nengo_softlif.SoftLIFRate",
+        baseline="nengo.LIFRate",
+        exceptions={
+            "nengo/tests/test_learning_rules.py::test_voja_encoders[Neurons]": POSITIVE,
         },
     ),
     "nengo-dl": Suite(
@@ -89,7 +102,7 @@ def main():
         if name not in SUITES:
             parser.error(f"no suite {name!r}; there are {', '.join(SUITES)}")
 
-    python = make_environment(args.env)
+    python = make_environment(args.env.absolute())
     reports = [judge(name, python) for name in args.suites or SUITES]
 
     print_table(reports)
@@ -109,13 +122,13 @@ def default_environment():
 
 
 def make_environment(path):
-    """Make the environment unless it is there and up to date; return its Python."""
+    """Make or update the environment, unless that is done; return its Python."""
     python = path / ("Scripts" if os.name == "nt" else "bin") / "python"
     recipe = "\n".join([*BUILD, *TOOLS, (ROOT / "pyproject.toml").read_text()])
     done = path / "recipe.txt"
     if not done.exists() or done.read_text() != recipe:
-        print(f"Making the environment {path}; this takes some minutes", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", path], check=True)
+        print(f"Preparing {path}; the first time this takes some minutes", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", path], check=True)
         pip = [python, "-m", "pip", "install", "--quiet"]
         subprocess.run([*pip, *BUILD], check=True)
         # editable, so that the suites see the checkout as it is when they run
@@ -127,17 +140,17 @@ def make_environment(path):
 
 
 def versions(python):
-    command = [
-        python,
-        "-m",
-        "pip",
-        "list",
-        "--format=json",
-        "--disable-pip-version-check",
-    ]
-    packages = json.loads(subprocess.run(command, stdout=-1, check=True).stdout)
+    listing = output(python, "-m", "pip", "list", "--format=json")
     wanted = "nengo nengo-dl nengo-loihi nengo_softlif numpy scipy tensorflow tf_keras"
-    return {p["name"]: p["version"] for p in packages if p["name"] in wanted.split()}
+    return {
+        package["name"]: package["version"]
+        for package in json.loads(listing)
+        if package["name"] in wanted.split()
+    }
+
+
+def output(*command):
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 # -- the tests -------------------------------------------------------------------------
@@ -152,13 +165,10 @@ def judge(name, python):
     failed = {test for test, outcome in results.items() if outcome == "failed"}
     # what nengo.LIFRate cannot do either is no fault of ours
     blamed = {test for test in failed if baseline.get(test, "passed") == "passed"}
-    return {
-        "suite": name,
-        "neurons": suite.neurons,
-        **count(results),
-        "baseline": {"neurons": suite.baseline, **count(baseline)}
-        if baseline
-        else None,
+    report = {"suite": name, "neurons": suite.neurons, **count(results)}
+    if baseline:
+        report["baseline"] = {"neurons": suite.baseline, **count(baseline)}
+    return report | {
         "expected": {t: why for t, why in suite.exceptions.items() if t in failed},
         "unexpected": sorted(blamed - set(suite.exceptions)),
         "stale": sorted(set(suite.exceptions) - failed),
@@ -171,7 +181,10 @@ def run(suite, neurons, python):
     The name of the neuron type is left out of the tests' names, so that runs with
     different types can be compared.
     """
-    options = [*suite.options, "--junitxml=results.xml"]
+    # random seeds are made from the tests' paths: give them those of the repositories
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    options = ["--rootdir", output(python, "-c", code).strip(), "-c", "pytest.ini"]
+    options += ["--junitxml=results.xml", *suite.options]
     name = "Neurons"
     if neurons:
         name = neurons.rpartition(".")[2]
@@ -191,7 +204,7 @@ def run(suite, neurons, python):
             sys.exit(f"{done.stdout}\npytest ended with status {done.returncode}")
         cases = ElementTree.parse(Path(folder, "results.xml")).iter("testcase")
         return {
-            f"{Path(case.get('file')).name}::{case.get('name')}".replace(
+            f"{case.get('file')}::{case.get('name')}".replace(
                 f"[{name}", "[Neurons"
             ): outcome(case)
             for case in cases
@@ -211,11 +224,11 @@ def count(results):
 
 
 def print_table(reports):
-    row = "{:<16}{:<28}{:>8}{:>8}{:>9}{:>10}"
+    row = "{:<27}{:<28}{:>8}{:>8}{:>9}{:>10}"
     print(row.format("suite", "neurons", "passed", "failed", "skipped", "expected"))
     for report in reports:
         expected = len(report["expected"])
-        for part, n in ((report, expected), (report["baseline"], "")):
+        for part, n in ((report, expected), (report.get("baseline"), "")):
             if part:
                 counts = (part[key] for key in ("passed", "failed", "skipped"))
                 print(row.format(report["suite"], part["neurons"] or "", *counts, n))

@@ -1,0 +1,114 @@
+"""Settings of Sphinx: ``sphinx-build -W -n --keep-going docs docs/_build``."""
+
+import importlib.metadata
+import os
+
+import nengo_softlif  # before anything imports nengo_dl
+
+from docutils.utils.math.latex2mathml import tex2mathml
+
+project = "nengo_softlif"
+author = "the nengo_softlif contributors"
+copyright = author
+version = release = importlib.metadata.version("nengo_softlif")
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "numpydoc",
+    "sphinx_click",
+    "myst_nb",
+    "matplotlib.sphinxext.plot_directive",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "_templates", "jupyter_execute", "**/.*"]
+default_role = "py:obj"
+
+# -- pages -----------------------------------------------------------------------------
+
+html_theme = "furo"
+html_title = f"nengo_softlif {release}"
+html_static_path = ["_static"]
+html_css_files = ["softlif.css"]
+html_show_copyright = False
+html_math_renderer = "mathml"  # below: browsers draw it without a script from the net
+
+# -- API reference ---------------------------------------------------------------------
+
+autodoc_default_options = {"members": True}
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False
+# What is documented as a parameter is one, in this order. (Not PR01, RT01: where one
+# line says it all, or the method is that of a base class, there is only that line.)
+numpydoc_validation_checks = {"PR02", "PR03"}
+numpydoc_validation_exclude = {r"\.Dataset$"}  # documents its four arrays in pairs
+
+# Names of other projects, which only their inventories know
+nitpick_ignore_regex = [
+    (r"py:.*", r"(nengo|nengo_dl|nengo_loihi|numpy|np|tf|keras|matplotlib)(\..*)?"),
+    # commands, in the help of the command line
+    (r"py:obj", r"nengo-softlif .*|train"),
+]
+if os.environ.get("SOFTLIF_DOCS_ONLINE"):
+    intersphinx_mapping = {
+        "matplotlib": ("https://matplotlib.org/stable", None),
+        "nengo": ("https://www.nengo.ai/nengo", None),
+        "nengo_dl": ("https://www.nengo.ai/nengo-dl", None),
+        "numpy": ("https://numpy.org/doc/stable", None),
+        "python": ("https://docs.python.org/3", None),
+    }
+
+# -- figures and notebooks, made anew by the package they describe ---------------------
+
+plot_formats = ["svg"]
+plot_html_show_formats = False
+plot_html_show_source_link = False
+plot_rcparams = {"svg.fonttype": "none"}
+
+nb_execution_mode = "cache"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+nb_execution_cache_path = os.path.join(os.path.dirname(__file__), "_build", ".nb_cache")
+nb_merge_streams = True
+myst_enable_extensions = ["dollarmath"]
+
+# -- what Sphinx lacks -----------------------------------------------------------------
+
+
+def setup(app):
+    """Register mathematics as MathML, and short names in docstrings."""
+    app.add_html_math_renderer("mathml", (_inline_math, None), (_block_math, None))
+    app.connect("missing-reference", _as_users_write)
+
+
+def _inline_math(writer, node):
+    writer.body.append(tex2mathml(node.astext()))
+    raise _skip()
+
+
+def _block_math(writer, node):
+    writer.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}')
+    writer.body.append("</div>\n")
+    raise _skip()
+
+
+def _skip():
+    from docutils.nodes import SkipNode
+
+    return SkipNode()
+
+
+def _as_users_write(app, env, node, contnode):
+    """Find `fit` and `nengo_softlif.fit`, which live in `nengo_softlif.training`."""
+    if node.get("refdomain") != "py":
+        return None
+    target = node["reftarget"].removeprefix(f"{nengo_softlif.__name__}.")
+    first, *rest = target.split(".")
+    found = getattr(nengo_softlif, first, None)
+    if not hasattr(found, "__qualname__"):
+        return None
+    name = ".".join([found.__module__, found.__qualname__, *rest])
+    return env.get_domain("py").resolve_xref(
+        env, node["refdoc"], app.builder, "obj", name, node, contnode
+    )

@@ -1,0 +1,377 @@
+"""What an evaluation found, and how sure it is."""
+
+import base64
+import json
+import zlib
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from nengo.exceptions import ValidationError
+
+from . import files
+from .readout import RECORD_EVERY, TOLERANCE_PERCENT
+
+Z = 1.959963984540054
+"""Standard normal quantile of two-sided 95 % intervals."""
+
+
+@dataclass(eq=False, repr=False)
+class Evaluation:
+    """What `evaluate` measured. Print it, or save it as JSON.
+
+    Fields that need time are None for the backend "rate".
+
+    Parameters
+    ----------
+    dataset : str
+        Name of the data set.
+    network : str
+        Function of `nengo_softlif.networks` that made the network, or its label.
+    backend : str
+        What simulated it.
+    synapse : str
+        Synapses behind neurons, ``"none"`` if there are none.
+    n_examples : int
+        Number of test images.
+    error_percent : float
+        Images classified wrongly at the end of their presentation, in percent.
+    error_interval_percent : list of float
+        Its 95 % interval (`wilson`).
+    presentation_time : float
+        How long each image was shown, in seconds.
+    time_to_decide : float
+        First time in seconds after which the error stays within 0.5 points of
+        its final value.
+    dt : float
+        Time step in seconds.
+    rates_hz : dict of str to float
+        Mean rate of each layer over its neurons, images and time.
+    mean_rate_hz : float
+        Mean rate of all neurons.
+    spikes_per_image : float
+        Number of spikes of all neurons.
+    synops_per_image : dict of str to float
+        Number of synaptic operations: ``paper`` counts the synapses of the
+        unfolded network, pooling free (`.n_synapses`); ``direct`` the neurons
+        and readout values that each spike reaches (`.fan_out`). None for
+        networks they cannot read.
+    seconds : float
+        What the evaluation took.
+    seed : int
+        Seed it was given.
+    versions : dict of str to str
+        Versions of Python and of packages.
+    commit : str or None
+        Git commit of this package, ending in ``-dirty`` if files had changed;
+        None if it is not run from a checkout.
+    data_sha256 : str
+        Checksum of the data set.
+    command : str or None
+        Command line, if it came from there.
+    window : float
+        Start of the readout window in seconds.
+    reset : bool
+        Whether each image started from the initial state.
+    batch_size : int
+        Number of images simulated side by side.
+    times : list of float
+        Times in seconds at which the error was recorded.
+    error_over_time_percent : list of float
+        Error at these times.
+    confusion : list of list of int
+        Number of images by true class (row) and answer (column).
+    labels, predictions : list of int
+        True class and final answer for each image.
+    predictions_over_time : (n_examples, n_times) ndarray of int
+        Answers at ``times``.
+    """
+
+    dataset: str
+    network: str
+    backend: str
+    synapse: str
+    n_examples: int
+    error_percent: float
+    error_interval_percent: list
+    presentation_time: float | None
+    time_to_decide: float | None
+    dt: float | None
+    rates_hz: dict
+    mean_rate_hz: float
+    spikes_per_image: float | None
+    synops_per_image: dict
+    seconds: float
+    seed: int
+    versions: dict
+    commit: str | None
+    data_sha256: str
+    command: str | None
+    window: float | None
+    reset: bool | None
+    batch_size: int
+    times: list | None
+    error_over_time_percent: list | None
+    confusion: list
+    labels: list
+    predictions: list
+    predictions_over_time: np.ndarray | None
+
+    def __repr__(self):
+        """Say what was measured, and the error."""
+        return (
+            f"<Evaluation of {self.network} on {self.n_examples} images of "
+            f"{self.dataset} with {self.backend}: error {self.error_percent:.2f} %>"
+        )
+
+    def __str__(self):
+        """Lay the main numbers out as a table."""
+        low, high = self.error_interval_percent
+        images = f"{self.n_examples:,} test images of {self.dataset}"
+        lines = [
+            f"{self.network} on {images}, backend {self.backend}",
+            "",
+            _row("error", f"{self.error_percent:.2f} %")
+            + f"95 % interval {low:.2f} to {high:.2f} %",
+        ]
+        if self.times is not None:
+            lines += [
+                _row(f"  after {_ms(time)}", f"{error:.2f} %")
+                for time, error in self._course()
+            ]
+            lines += [
+                _row("presentation time", _ms(self.presentation_time))
+                + self._settings(),
+                _row("time to decide", _ms(self.time_to_decide))
+                + f"then within {TOLERANCE_PERCENT:g} points of the final error",
+            ]
+        lines += [
+            "",
+            _row("firing rate", f"{self.mean_rate_hz:.2f} Hz") + "mean of all neurons",
+        ]
+        lines += [
+            _row(f"  {name}", f"{rate:.2f} Hz") for name, rate in self.rates_hz.items()
+        ]
+        if self.spikes_per_image is not None:
+            lines.append(_row("spikes", f"{self.spikes_per_image:,.0f}") + "per image")
+        for name, meaning in _COUNTS.items():
+            if self.synops_per_image[name] is not None:
+                count = f"{self.synops_per_image[name]:,.0f}"
+                lines.append(
+                    _row("synaptic operations", count) + f"per image, {meaning}"
+                )
+        lines += ["", f"took {self.seconds:.1f} s"]
+        return "\n".join(line.rstrip() for line in lines)
+
+    def _course(self):
+        """Times and errors at a quarter, half and three quarters of the way."""
+        n = len(self.times)
+        chosen = sorted(
+            {round(n * part) - 1 for part in (0.25, 0.5, 0.75)} - {-1, n - 1}
+        )
+        return [(self.times[i], self.error_over_time_percent[i]) for i in chosen]
+
+    def _settings(self):
+        settings = f"steps of {_ms(self.dt)}, synapse {self.synapse}"
+        if self.window:
+            settings += f", answers from {_ms(self.window)}"
+        return settings if self.reset else settings + ", no reset"
+
+    def to_json(self):
+        """Return the record as JSON text, a line for each field."""
+        record = {f.name: getattr(self, f.name) for f in fields(self)}
+        record["predictions_over_time"] = _packed(self.predictions_over_time)
+        lines = (f"  {json.dumps(key)}: {json.dumps(record[key])}" for key in record)
+        return "{\n" + ",\n".join(lines) + "\n}\n"
+
+    def save(self, path):
+        """Write the record to a JSON file.
+
+        Parameters
+        ----------
+        path : str or Path
+            An earlier file survives if writing fails.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
+        files.write_text(path, self.to_json())
+
+    @classmethod
+    def load(cls, path):
+        """Read what `save` wrote.
+
+        Parameters
+        ----------
+        path : str or Path
+            A JSON file.
+
+        Returns
+        -------
+        Evaluation
+            The record.
+
+        Raises
+        ------
+        ValidationError
+            If the file is something else.
+        OSError
+            If it cannot be read.
+        """
+        try:
+            record = json.loads(Path(path).read_text(encoding="utf-8"))
+            record["predictions_over_time"] = _unpacked(record["predictions_over_time"])
+            return cls(**record)
+        except (ValueError, TypeError, KeyError, zlib.error) as error:
+            raise _error(
+                "path",
+                f"{str(path)!r} is not the record of an evaluation, or a damaged one "
+                f"({error}); give a file that Evaluation.save wrote",
+            ) from error
+
+
+def wilson(n_wrong, n):
+    """95 % interval of a proportion, after Wilson 1927.
+
+    Parameters
+    ----------
+    n_wrong : int
+        Number of cases.
+    n : int
+        Out of how many.
+
+    Returns
+    -------
+    low, high : float
+        Between zero and one.
+    """
+    p = n_wrong / n
+    centre = (p + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    half = Z / (1 + Z**2 / n) * np.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
+    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much the error of one evaluation exceeds that of another.
+
+    Parameters
+    ----------
+    points : float
+        Difference of the errors, in percentage points.
+    interval_points : (float, float)
+        Its 95 % interval.
+    n_examples : int
+        Number of images both classified.
+    """
+
+    points: float
+    interval_points: tuple
+    n_examples: int
+
+    def __str__(self):
+        """Number and interval."""
+        low, high = self.interval_points
+        return f"{self.points:+.2f} points (95 % interval {low:+.2f} to {high:+.2f})"
+
+
+def difference(a, b, time=None):
+    r"""Difference of two errors on the same images, ``b - a``.
+
+    Only images on which exactly one of the two is wrong count, so that the
+    interval is much narrower than those of the errors themselves.
+
+    Parameters
+    ----------
+    a, b : Evaluation
+        Of the same images.
+    time : float, optional
+        Compare the answers at this time, in seconds, instead of the final ones.
+        Evaluations without time have one answer only.
+
+    Returns
+    -------
+    Difference
+        With the adjusted Wald interval for paired proportions [1]_.
+
+    Raises
+    ------
+    ValidationError
+        If the images are not the same, or the time was not recorded.
+
+    References
+    ----------
+    .. [1] D. G. Bonett and R. M. Price, "Adjusted Wald Confidence Interval for a
+       Difference of Binomial Proportions Based on Paired Data", Journal of
+       Educational and Behavioral Statistics 37(4), 2012.
+    """
+    for attr in ("data_sha256", "n_examples"):
+        values = getattr(a, attr), getattr(b, attr)
+        if values[0] != values[1]:
+            raise _error(
+                attr,
+                f"expected evaluations of the same images, got {values[0]} and "
+                f"{values[1]}; evaluate both models on the same data",
+                difference,
+            )
+    wrong_a, wrong_b = (_answers(e, time) != np.array(e.labels) for e in (a, b))
+    n = a.n_examples
+    only_a = np.count_nonzero(wrong_a & ~wrong_b)
+    only_b = np.count_nonzero(wrong_b & ~wrong_a)
+    p_a, p_b = (only_a + 1) / (n + 2), (only_b + 1) / (n + 2)
+    centre = p_b - p_a
+    half = Z * np.sqrt((p_a + p_b - centre**2) / (n + 2))
+    return Difference(
+        100 * (only_b - only_a) / n,
+        (100 * max(-1.0, float(centre - half)), 100 * min(1.0, float(centre + half))),
+        n,
+    )
+
+
+def _answers(evaluation, time):
+    if time is None or evaluation.times is None:
+        return np.array(evaluation.predictions)
+    column = np.flatnonzero(np.isclose(evaluation.times, time, rtol=0, atol=1e-6))
+    if len(column) != 1:
+        raise _error(
+            "time",
+            f"expected one of the recorded times, {evaluation.times[0]:g} to "
+            f"{evaluation.times[-1]:g} s every {RECORD_EVERY:g} s, got {time!r}",
+            difference,
+        )
+    return evaluation.predictions_over_time[:, column[0]]
+
+
+_COUNTS = {
+    "paper": "weights, as the papers count",
+    "direct": "neurons that spikes reach",
+}
+
+
+def _row(name, number):
+    return f"{name:<22}{number:>15}   "
+
+
+def _ms(seconds):
+    return f"{1000 * seconds:g} ms"
+
+
+def _packed(array):
+    """Turn an array of small whole numbers into something JSON can hold."""
+    if array is None:
+        return None
+    data = base64.b64encode(zlib.compress(np.ascontiguousarray(array), 9)).decode()
+    return {"zlib_base64": data, "dtype": array.dtype.str, "shape": array.shape}
+
+
+def _unpacked(packed):
+    if packed is None:
+        return None
+    data = zlib.decompress(base64.b64decode(packed["zlib_base64"], validate=True))
+    return np.frombuffer(data, packed["dtype"]).reshape(packed["shape"])
+
+
+def _error(attr, message, obj=Evaluation):
+    return ValidationError(message, attr=attr, obj=obj)

@@ -1,0 +1,517 @@
+"""Evaluating models: the backends agree, and the statistics are what they say."""
+
+import json
+import warnings
+from dataclasses import fields, replace
+
+from nengo_softlif import Model, Preprocessing, backends, datasets, networks, to_spiking
+from nengo_softlif.evaluation import evaluate
+from nengo_softlif.readout import decide, readout_steps, time_to_decide
+from nengo_softlif.results import Difference, Evaluation, difference, wilson
+
+import nengo
+import numpy as np
+import pytest
+from nengo.exceptions import NengoWarning, SimulationError, ValidationError
+from scipy.stats import binomtest
+
+SETTINGS = {"presentation_time": 0.06, "n_examples": 7, "progress_bar": False}
+
+
+@pytest.fixture(scope="module")
+def data():
+    return datasets.load("digits")
+
+
+@pytest.fixture(scope="module")
+def rate(data):
+    model = networks.small(noise=None)
+    model.preprocessing = Preprocessing.from_images(data.x_train)
+    return model
+
+
+@pytest.fixture(scope="module")
+def spiking(rate):
+    return to_spiking(rate)
+
+
+@pytest.fixture(scope="module")
+def result(spiking, data):
+    return evaluate(spiking, data, batch_size=7, **SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def reference(spiking, data):
+    return evaluate(spiking, data, "nengo", **SETTINGS)
+
+
+def some(data, order):
+    """The data set with its test images in another order."""
+    return replace(data, x_test=data.x_test[order], y_test=data.y_test[order])
+
+
+def same(a, b, *but):
+    """Assert that two records agree, but for some fields."""
+    a, b = (json.loads(x.to_json()) for x in (a, b))
+    for name in ("seconds", *but):
+        del a[name], b[name]
+    assert a == b
+
+
+def close(a, b):
+    """Assert that two records agree as far as float32 goes."""
+    np.testing.assert_array_equal(a.predictions_over_time, b.predictions_over_time)
+    assert a.rates_hz == pytest.approx(b.rates_hz, rel=1e-3)
+    assert a.spikes_per_image == pytest.approx(b.spikes_per_image, rel=1e-3)
+    assert a.synops_per_image == pytest.approx(b.synops_per_image, rel=1e-3)
+
+
+def by_hand(model, images, n_steps):
+    """Outputs and number of spikes of images shown back to back."""
+    model = model.copy()
+    model.input.output = lambda t: images[
+        min(int((t - 5e-4) / (n_steps * 1e-3)), len(images) - 1)
+    ]
+    with model.network:
+        spikes = [nengo.Probe(e.neurons) for e in model.ensembles]
+    with nengo.Simulator(model.network, progress_bar=False) as sim:
+        sim.run_steps(n_steps * len(images), progress_bar=False)
+    outputs = sim.data[model.output].reshape(len(images), n_steps, -1)
+    counts = [
+        np.count_nonzero(sim.data[p].reshape(len(images), -1), axis=1) for p in spikes
+    ]
+    return outputs, np.array(counts)
+
+
+# -- backends --------------------------------------------------------------------------
+
+
+def test_nengo_dl_agrees_with_nengo(result, reference):
+    close(result, reference)
+
+
+def test_nengo_agrees_with_a_simulation_by_hand(spiking, data, reference):
+    """Also that watching a network leaves its initial voltages as they are."""
+    images = spiking.preprocessing.test(data.x_test[:7])
+    steps, first = readout_steps(60, 0.001)
+    n_spikes = 0
+    for i, image in enumerate(images):
+        outputs, counts = by_hand(spiking, image[None], 60)
+        n_spikes = n_spikes + counts[:, 0]
+        np.testing.assert_array_equal(
+            reference.predictions_over_time[i], decide(outputs, steps, first)[0]
+        )
+    n_neurons = [e.n_neurons for e in spiking.ensembles]
+    np.testing.assert_allclose(
+        list(reference.rates_hz.values()), n_spikes / n_neurons / 7 / 0.06
+    )
+    assert reference.spikes_per_image == pytest.approx(n_spikes.sum() / 7)
+
+
+def test_back_to_back_agrees_with_a_simulation_by_hand(spiking, data, reference):
+    images = spiking.preprocessing.test(data.x_test[:7])
+    outputs, counts = by_hand(spiking, images, 60)
+    expected = decide(outputs, *readout_steps(60, 0.001))
+    rows = evaluate(spiking, data, batch_size=1, reset=False, **SETTINGS)
+    in_nengo = evaluate(spiking, data, "nengo", reset=False, **SETTINGS)
+    np.testing.assert_array_equal(in_nengo.predictions_over_time, expected)
+    assert in_nengo.spikes_per_image == pytest.approx(counts.sum() / 7)
+    close(rows, in_nengo)
+    assert in_nengo.spikes_per_image != reference.spikes_per_image
+
+
+def test_batches_order_and_chunks_do_not_matter(spiking, data, result, monkeypatch):
+    """The last batch is filled up, and what fills it is not counted."""
+    monkeypatch.setattr(backends, "LONGEST_CHUNK", 13)
+    order = np.arange(7)[::-1]
+    other = evaluate(spiking, some(data, order), batch_size=3, **SETTINGS)
+    other.predictions_over_time = other.predictions_over_time[order]
+    close(other, result)
+    assert other.labels == result.labels[::-1]
+    assert other.error_percent == result.error_percent
+    assert other.error_interval_percent == result.error_interval_percent
+
+
+def test_repeating_gives_the_same_bits(spiking, data, result):
+    same(evaluate(spiking, data, batch_size=7, **SETTINGS), result)
+
+
+def test_the_model_is_left_as_it_is(rate, data):
+    model = to_spiking(rate)
+    with model.network:
+        nengo.Probe(model.ensembles[0].neurons)
+    before = model.network.all_objects
+    image = model.input.output.copy()
+    evaluate(model, data, "nengo", 0.002, n_examples=1, progress_bar=False)
+    assert model.network.all_objects == before
+    np.testing.assert_array_equal(model.input.output, image)
+
+
+def test_rates_are_those_of_nengo(rate, data):
+    result = evaluate(
+        rate, data, "rate", n_examples=5, batch_size=2, progress_bar=False
+    )
+    model = rate.copy()
+    images = rate.preprocessing.test(data.x_test[:5])
+    model.input.output = lambda t: images[round(t / 0.001) - 1]
+    with model.network:
+        probes = [nengo.Probe(e.neurons) for e in model.ensembles]
+    with nengo.Simulator(model.network, progress_bar=False) as sim:
+        sim.run_steps(5, progress_bar=False)
+    assert result.predictions == sim.data[model.output].argmax(axis=1).tolist()
+    np.testing.assert_allclose(
+        list(result.rates_hz.values()),
+        [sim.data[probe].mean() / 0.063 for probe in probes],
+        rtol=1e-4,
+    )
+    assert result.presentation_time is None
+    assert result.spikes_per_image is None
+    assert result.synops_per_image == {"paper": None, "direct": None}
+
+
+def test_a_network_of_ones_own(data):
+    """Decoded ensembles, in a network without seed or labels, with float64."""
+    with nengo.Network() as net:
+        image = nengo.Node(np.zeros(64))
+        ensembles = [nengo.Ensemble(20, 1) for _ in range(2)]
+        answer = nengo.Node(size_in=10)
+        for ensemble in ensembles:
+            nengo.Connection(image, ensemble, transform=np.full((1, 64), 0.05))
+            nengo.Connection(ensemble, answer, transform=np.eye(10)[:, :1])
+        model = Model(net, image, nengo.Probe(answer, synapse=0.01))
+    model.preprocessing = Preprocessing.from_images(data.x_train)
+    a, b = (
+        evaluate(model, data, backend, 0.05, n_examples=3, seed=4, progress_bar=False)
+        for backend in ("nengo-dl", "nengo")
+    )
+    close(a, b)
+    assert list(a.rates_hz) == ["layer 1", "layer 2"]
+    assert a.spikes_per_image > 0
+    assert a.synops_per_image == {
+        "paper": a.spikes_per_image * 10,
+        "direct": a.spikes_per_image,
+    }
+
+
+def test_what_cannot_be_counted_is_none(rate, data):
+    model = to_spiking(rate)
+    with model.network:
+        odd = nengo.Node(lambda t, x: x, size_in=64)
+        nengo.Connection(model.ensembles[-1].neurons, odd)
+        nengo.Connection(odd, nengo.Node(size_in=64))
+    with pytest.warns(NengoWarning, match="not counted"):
+        result = evaluate(model, data, "nengo", 0.01, n_examples=1, progress_bar=False)
+    assert result.synops_per_image["direct"] is None
+    assert "synaptic operations" not in str(
+        replace(result, synops_per_image={"paper": None, "direct": None})
+    )
+    assert result.spikes_per_image is not None
+
+
+def test_damaged_weights_are_noticed(rate, data):
+    model = rate.copy()
+    *_, readout, bias = model.network.all_connections
+    readout.transform = np.full((10, 64), 3e38)
+    with pytest.raises(SimulationError, match="NaN or infinite"):
+        evaluate(model, data, "rate", n_examples=1, progress_bar=False)
+
+
+def test_ctrl_c_closes_the_simulator(spiking, data, monkeypatch):
+    closed = []
+
+    def interrupted(*args):
+        try:
+            yield np.zeros((2, 60, 10)), np.zeros((3, 2))
+            raise KeyboardInterrupt
+        finally:
+            closed.append(True)
+
+    monkeypatch.setitem(backends.RUN, "nengo", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(spiking, data, "nengo", **SETTINGS)
+    assert closed
+
+
+# -- readout ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("n_steps", "dt", "window"),
+    [
+        (60, 0.001, 0),
+        (61, 0.001, 0.02),
+        (7, 0.002, 0),
+        (3, 0.01, 0.02),
+        (100, 5e-4, 0.013),
+    ],
+)
+def test_readout_against_a_loop(n_steps, dt, window):
+    outputs = np.random.RandomState(0).randn(4, n_steps, 3).astype(np.float32)
+    times, decisions = [], []
+    for step in range(1, n_steps + 1):
+        time = step * dt
+        fifth = abs(time / 0.005 - round(time / 0.005)) < 1e-6 or dt > 0.005
+        if dt == 0.002:  # 5 ms are no whole number of steps: every 4 ms
+            fifth = step % 2 == 0
+        if time < window - 1e-9 or not (fifth or step == n_steps):
+            continue
+        inside = [
+            k for k in range(1, step + 1) if k * dt >= max(window, time / 2) - 1e-9
+        ]
+        mean = np.mean([outputs[:, k - 1].astype(np.float64) for k in inside], axis=0)
+        times.append(time)
+        decisions.append(mean.argmax(axis=1))
+    steps, first = readout_steps(n_steps, dt, window)
+    np.testing.assert_allclose(steps * dt, times)
+    np.testing.assert_array_equal(
+        decide(outputs, steps, first), np.transpose(decisions)
+    )
+
+
+def test_the_readout_is_causal():
+    outputs = np.random.RandomState(0).randn(2, 60, 3)
+    steps, first = readout_steps(60, 0.001)
+    before = decide(outputs, steps, first)
+    outputs[:, 30:] = np.random.RandomState(1).randn(2, 30, 3)
+    after = decide(outputs, steps, first)
+    np.testing.assert_array_equal(before[:, steps <= 30], after[:, steps <= 30])
+    assert np.any(before != after)
+
+
+def test_recorded_times(result):
+    assert result.times == [round(0.005 * k, 9) for k in range(1, 13)]
+    assert result.error_over_time_percent[-1] == result.error_percent
+    wrong = result.predictions_over_time != np.array(result.labels)[:, None]
+    np.testing.assert_allclose(result.error_over_time_percent, 100 * wrong.mean(axis=0))
+    assert result.predictions == result.predictions_over_time[:, -1].tolist()
+    confusion = np.array(result.confusion)
+    assert confusion.sum() == 7
+    assert 100 * (1 - np.trace(confusion) / 7) == pytest.approx(result.error_percent)
+    for label, answer in zip(result.labels, result.predictions, strict=True):
+        assert confusion[label, answer] > 0
+
+
+@pytest.mark.parametrize(
+    ("errors", "expected"),
+    [
+        ([9, 5, 2, 1.5, 1], 4),
+        ([9, 5, 1.4, 1.5, 1], 3),
+        ([1, 1, 1, 1, 1], 1),
+        ([1, 1, 1.6, 1, 1], 4),
+        ([9, 9, 9, 9, 1], 5),
+        ([0, 0, 0.5, 0.6, 1.1], 4),
+    ],
+)
+def test_time_to_decide(errors, expected):
+    assert time_to_decide([1, 2, 3, 4, 5], errors) == expected
+
+
+# -- statistics ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 10), (1, 10), (88, 10_000), (5, 5)])
+def test_wilson_interval(k, n):
+    expected = binomtest(k, n).proportion_ci(method="wilson")
+    np.testing.assert_allclose(wilson(k, n), expected, atol=1e-12)
+
+
+def answered(result, wrong):
+    """The record of a network that is wrong on these images."""
+    labels = np.zeros(len(wrong), dtype=int)
+    return replace(
+        result,
+        n_examples=len(wrong),
+        labels=labels.tolist(),
+        predictions=np.where(wrong, 1, labels).tolist(),
+    )
+
+
+def test_difference(result):
+    wrong = np.arange(1000)
+    a, b = answered(result, wrong < 20), answered(result, (wrong >= 5) & (wrong < 50))
+    found = difference(a, b)
+    assert found.points == pytest.approx(2.5)
+    low, high = found.interval_points
+    # Wald's interval, from 5 images of one and 30 of the other
+    half = 196 * np.sqrt(35 - 25**2 / 1000) / 1000
+    assert low == pytest.approx(2.5 - half, abs=0.1)
+    assert high == pytest.approx(2.5 + half, abs=0.1)
+    mirrored = difference(b, a)
+    assert mirrored.points == -found.points
+    np.testing.assert_allclose(mirrored.interval_points, (-high, -low))
+    assert str(Difference(0.5, (-1.0, 2.0), 9)) == (
+        "+0.50 points (95 % interval -1.00 to +2.00)"
+    )
+
+
+@pytest.mark.parametrize("n", [100, 1000])
+def test_coverage_of_paired_intervals(result, n):
+    """The interval holds the true difference in about 95 of 100 experiments."""
+    rng = np.random.RandomState(0)
+    p = [0.93, 0.01, 0.04, 0.02]  # both right, only a wrong, only b wrong, both wrong
+    held = []
+    for _ in range(1000):
+        case = rng.choice(4, size=n, p=p)
+        a = answered(result, (case == 1) | (case == 3))
+        b = answered(result, case >= 2)
+        low, high = difference(a, b).interval_points
+        held.append(low <= 3 <= high)
+    assert 0.93 <= np.mean(held) <= 0.985
+
+
+def test_difference_at_a_time(result, reference):
+    assert difference(result, reference, time=0.03).points == 0
+    changed = replace(result, predictions_over_time=result.predictions_over_time.copy())
+    changed.predictions_over_time[:, 5] = result.labels  # 30 ms
+    expected = -result.error_over_time_percent[5]
+    assert difference(result, changed, time=0.03).points == pytest.approx(expected)
+    assert difference(result, changed).points == 0
+    with pytest.raises(ValidationError, match=r"recorded times.*got 0\.033"):
+        difference(result, changed, time=0.033)
+
+
+def test_difference_needs_the_same_images(result):
+    with pytest.raises(ValidationError, match="same images"):
+        difference(result, replace(result, data_sha256="0"))
+    with pytest.raises(ValidationError, match="same images"):
+        difference(result, replace(result, n_examples=3))
+
+
+# -- the record ------------------------------------------------------------------------
+
+
+def test_round_trip(result, tmp_path):
+    path = tmp_path / "result.json"
+    result.save(path)
+    loaded = Evaluation.load(path)
+    same(loaded, result)
+    for field in fields(Evaluation):
+        a, b = getattr(loaded, field.name), getattr(result, field.name)
+        assert type(a) is type(b), field.name
+        assert np.all(a == b)
+    assert difference(result, loaded, time=0.02).points == 0
+
+
+def test_json_has_the_agreed_fields(result):
+    record = json.loads(result.to_json())
+    assert set(record) >= {
+        *("dataset", "network", "backend", "synapse", "n_examples", "error_percent"),
+        *("error_interval_percent", "presentation_time", "time_to_decide", "dt"),
+        *("rates_hz", "mean_rate_hz", "spikes_per_image", "synops_per_image"),
+        *("seconds", "seed", "versions", "commit", "data_sha256", "command"),
+    }
+    assert record["dataset"] == "digits"
+    assert record["network"] == "small"
+    assert record["synapse"] == "Alpha(tau=0.005)"
+    assert set(record["versions"]) >= {"python", "nengo", "nengo_softlif"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", "null", '{"predictions_over_time": null, "odd": 1}', "\x00\xff"],
+)
+def test_load_refuses_other_files(text, tmp_path):
+    path = tmp_path / "other.json"
+    path.write_text(text, encoding="latin1")
+    with pytest.raises(ValidationError, match=r"other\.json.*not the record"):
+        Evaluation.load(path)
+
+
+@pytest.mark.parametrize(
+    "damage", [{"shape": [9, 9]}, {"zlib_base64": "eJw"}, {"dtype": "O"}]
+)
+def test_load_refuses_damaged_predictions(result, damage, tmp_path):
+    record = json.loads(result.to_json())
+    record["predictions_over_time"].update(damage)
+    path = tmp_path / "damaged.json"
+    path.write_text(json.dumps(record))
+    with pytest.raises(ValidationError, match="damaged"):
+        Evaluation.load(path)
+
+
+def test_table(result, rate, data):
+    table = str(result)
+    assert f"{result.error_percent:.2f} %" in table
+    assert "95 % interval" in table
+    assert "time to decide" in table
+    assert "conv1" in table
+    assert all(len(line) <= 88 for line in table.splitlines())
+    timeless = evaluate(rate, data, "rate", n_examples=1, progress_bar=False)
+    assert "time to decide" not in str(timeless)
+    assert "None" not in table + str(timeless)
+
+
+# -- bad input -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"presentation_time": 0}, "presentation_time.*positive"),
+        ({"presentation_time": -0.2}, "presentation_time.*positive"),
+        ({"presentation_time": float("nan")}, "presentation_time.*positive"),
+        ({"presentation_time": "long"}, "presentation_time.*positive"),
+        ({"presentation_time": 0.0105}, "multiple of dt"),
+        ({"presentation_time": 0.0001}, "multiple of dt"),
+        ({"dt": 0}, "dt.*positive"),
+        ({"dt": -0.001}, "dt.*positive"),
+        ({"backend": "loihi"}, "rate, nengo-dl, nengo, got 'loihi'"),
+        ({"backend": ["nengo"]}, "one of rate, nengo-dl, nengo"),
+        ({"backend": "rate"}, "rate.*neurons.*conv1.*LIF"),
+        ({"n_examples": 0}, "n_examples.*from 1 to 360, got 0"),
+        ({"n_examples": 361}, "n_examples.*from 1 to 360, got 361"),
+        ({"n_examples": 1.5}, "n_examples.*whole number"),
+        ({"batch_size": 0}, "batch_size.*from 1"),
+        ({"seed": -1}, "seed.*from 0"),
+        ({"window": 0.06}, r"window.*end of the presentation at 0\.06 s"),
+        ({"window": -0.01}, "window.*from 0"),
+        ({"window": None}, "window.*got None"),
+        ({"model": nengo.Network()}, r"model.*Model\(network"),
+        ({"data": np.zeros((3, 8, 8))}, "data.*Dataset.*ndarray"),
+    ],
+)
+def test_bad_arguments(spiking, data, change, match):
+    arguments = {"model": spiking, "data": data, **SETTINGS, **change}
+    with pytest.raises(ValidationError, match=match):
+        evaluate(**arguments)
+
+
+def test_models_and_data_that_do_not_fit(rate, spiking, data):
+    with pytest.raises(ValidationError, match="no preprocessing: fit it"):
+        evaluate(networks.small(), data, "rate")
+
+    ones = np.ones((20, 9, 9))
+    larger = datasets.Dataset(
+        "larger", ones, np.arange(20) % 10, ones, np.arange(20) % 10
+    )
+    with pytest.raises(ValidationError, match="expected images of 8 x 8"):
+        evaluate(spiking, larger)
+
+    other = spiking.copy()
+    other.preprocessing = Preprocessing.from_images(larger.x_train, scale=1)
+    with pytest.raises(ValidationError, match="81 numbers.*takes 64"):
+        evaluate(other, larger)
+
+    more = replace(data, y_train=data.y_train + 3, y_test=data.y_test + 3)
+    with pytest.raises(ValidationError, match="13 classes.*knows 10"):
+        evaluate(spiking, more)
+
+    filtered = rate.copy()
+    filtered.network.all_connections[2].synapse = nengo.Alpha(0.005)
+    with pytest.raises(ValidationError, match=r"no time.*Alpha"):
+        evaluate(filtered, data, "rate")
+
+    with nengo.Network() as net:
+        image, answer = nengo.Node(np.zeros(64)), nengo.Node(size_in=10)
+        empty = Model(net, image, nengo.Probe(answer))
+    empty.preprocessing = spiking.preprocessing
+    with pytest.raises(ValidationError, match="no neurons"):
+        evaluate(empty, data)
+
+
+def test_steps_too_long_for_the_neurons(spiking, data):
+    with pytest.warns(NengoWarning, match=r"conv1.*500 Hz.*only 250 Hz"):
+        evaluate(spiking, data, "nengo", 0.02, 0.004, n_examples=1, progress_bar=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", NengoWarning)
+        evaluate(spiking, data, "nengo", 0.02, 0.002, n_examples=1, progress_bar=False)

@@ -1,0 +1,255 @@
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+from nengo_softlif import GaussianNoise, Model, SoftLIFRate, datasets, files, networks
+from nengo_softlif.compat import nengo_dl
+from nengo_softlif.parameters import build, collect
+from nengo_softlif.training import OneCycle, fit
+
+import keras as keras3
+import nengo
+import tensorflow as tf
+from nengo.exceptions import SimulationError, ValidationError
+
+SETTINGS = {"epochs": 3, "batch_size": 64, "progress_bar": False}
+
+
+@pytest.fixture(scope="module")
+def data():
+    digits = datasets.load("digits")
+    return datasets.Dataset(
+        "some digits",
+        digits.x_train[:400],
+        digits.y_train[:400],
+        digits.x_test[:100],
+        digits.y_test[:100],
+    )
+
+
+def weights(model):
+    return collect(model.network, build(model.network))
+
+
+def assert_same_weights(a, b):
+    a, b = weights(a), weights(b)
+    assert a.keys() == b.keys()
+    for name in a:
+        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+
+
+class Interrupt(tf.keras.callbacks.Callback):
+    """Press Ctrl-C, or pull the plug, in the middle of an epoch."""
+
+    def __init__(self, epoch, plug=False):
+        super().__init__()
+        self.epoch, self.plug = epoch, plug
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.now = epoch == self.epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.now and batch == 2:
+            if self.plug:
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise KeyboardInterrupt
+
+
+def test_fit_learns_and_records(data):
+    model = networks.small()
+    before = weights(model)
+    history = fit(
+        model,
+        data,
+        epochs=8,
+        batch_size=32,
+        learning_rate=3e-3,
+        validation_split=0.2,
+        progress_bar=False,
+    )
+
+    assert model.history is history
+    assert set(history) == {
+        "loss",
+        "error_percent",
+        "validation_loss",
+        "validation_error_percent",
+    }
+    assert all(len(values) == 8 for values in history.values())
+    assert history["loss"][-1] < history["loss"][0] / 4
+    assert history["validation_error_percent"][-1] < 25
+    assert model.preprocessing.image_shape == (8, 8, 1)
+
+    after = weights(model)
+    ensembles = [name for name in after if name.startswith("ensembles")]
+    for name in ensembles:  # gains, thresholds and encoders are not trained
+        np.testing.assert_allclose(after[name], before[name], rtol=1e-6)
+    changed = [n for n in after if n not in ensembles]
+    assert all(not np.array_equal(after[n], before[n]) for n in changed)
+
+
+def test_seed_decides(data):
+    def trained(seed):
+        model = networks.small()
+        fit(model, data, seed=seed, **{**SETTINGS, "epochs": 1})
+        return model
+
+    a, b, c = trained(0), trained(0), trained(1)
+    assert_same_weights(a, b)
+    assert not np.array_equal(
+        weights(a)["connections/0/weights"], weights(c)["connections/0/weights"]
+    )
+
+
+def test_resume_after_ctrl_c(data, tmp_path):
+    straight, resumed = networks.small(), networks.small()
+    history = fit(straight, data, **SETTINGS)
+
+    before = weights(resumed)
+    path = tmp_path / "checkpoint"
+    with pytest.raises(KeyboardInterrupt):
+        fit(resumed, data, checkpoint=path, callbacks=[Interrupt(1)], **SETTINGS)
+    for name, array in weights(resumed).items():
+        np.testing.assert_array_equal(array, before[name])
+    header, _ = files.read(path, kind="checkpoint")
+    assert len(header["history"]["loss"]) == 1
+
+    epochs = []
+    count = tf.keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: epochs.append(epoch)
+    )
+    again = fit(resumed, data, checkpoint=path, callbacks=[count], **SETTINGS)
+    assert epochs == [1, 2]
+    assert again == history
+    assert_same_weights(straight, resumed)
+
+
+@pytest.mark.slow
+def test_resume_after_kill(data, tmp_path):
+    path = tmp_path / "checkpoint"
+    np.savez(tmp_path / "data.npz", **{
+        key: getattr(data, key) for key in ("x_train", "y_train", "x_test", "y_test")
+    })
+    script = f"""
+        import sys
+        sys.path.insert(0, {os.path.dirname(__file__)!r})
+        from nengo_softlif import datasets, networks
+        from nengo_softlif.training import fit
+        from test_training import SETTINGS, Interrupt
+        data = datasets.load({str(tmp_path / "data.npz")!r})
+        plug = Interrupt(2, plug=True)
+        fit(networks.small(), data, checkpoint={str(path)!r}, callbacks=[plug], **SETTINGS)
+    """
+    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+
+    straight, resumed = networks.small(), networks.small()
+    fit(straight, data, **SETTINGS)
+    fit(resumed, data, checkpoint=path, **SETTINGS)
+    assert_same_weights(straight, resumed)
+
+
+def test_checkpoint_of_another_training(data, tmp_path):
+    path = tmp_path / "checkpoint"
+    one = {**SETTINGS, "epochs": 1}
+    fit(networks.small(), data, checkpoint=path, **one)
+    with pytest.raises(ValidationError, match="other settings .*seed.*delete it"):
+        fit(networks.small(), data, checkpoint=path, seed=1, **one)
+    with pytest.raises(ValidationError, match="other settings .*neurons"):
+        fit(networks.small(noise=None), data, checkpoint=path, **one)
+
+
+def test_divergence_stops(data):
+    model = networks.small()
+    before = weights(model)
+    with pytest.raises(SimulationError, match="diverged.*Lower the learning rate"):
+        fit(model, data, optimizer=tf.keras.optimizers.SGD(1e30), **SETTINGS)
+    for name, array in weights(model).items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_callbacks_and_optimizers_of_keras(data):
+    class Once(tf.keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            assert logs["loss"] > 0
+            self.model.stop_training = True
+
+    history = fit(networks.small(), data, optimizer="sgd", callbacks=[Once()], **SETTINGS)
+    assert len(history["loss"]) == 1
+    with pytest.raises(ValidationError, match=r"optimizer of tf\.keras.*Keras 2"):
+        fit(networks.small(), data, optimizer=keras3.optimizers.SGD(), **SETTINGS)
+
+
+def test_weight_decay_spares_biases(data):
+    norms = {}
+    for decay in (0.0, 3.0):
+        model = networks.small(noise=None)
+        fit(model, data, weight_decay=decay, **SETTINGS)
+        norms[decay] = weights(model)
+    kernel, bias = "connections/0/weights", "connections/1/weights"
+    assert np.linalg.norm(norms[3.0][kernel]) < 0.8 * np.linalg.norm(norms[0.0][kernel])
+    assert np.linalg.norm(norms[3.0][bias]) > 0.8 * np.linalg.norm(norms[0.0][bias])
+
+
+def test_one_cycle():
+    schedule = OneCycle(0.01, 100)
+    rates = np.array([float(schedule(step)) for step in range(101)])
+    assert rates.argmax() == 30
+    np.testing.assert_allclose(rates[[0, 30, 100]], [0.01 / 25, 0.01, 1e-6], rtol=1e-4)
+    assert np.all(np.diff(rates[:31]) > 0)
+    assert np.all(np.diff(rates[30:]) < 0)
+
+
+def test_network_of_the_users(data):
+    """Ensembles with trained biases, settings of NengoDL, no seed."""
+    with nengo.Network() as net:
+        nengo_dl.configure_settings(trainable=None)
+        image = nengo.Node(np.zeros(64))
+        hidden = nengo.Ensemble(
+            60, 1, neuron_type=SoftLIFRate(amplitude=0.02, noise=GaussianNoise(5))
+        )
+        answer = nengo.Node(size_in=10)
+        first = nengo.Connection(
+            image,
+            hidden.neurons,
+            transform=nengo.dists.Glorot(),
+            synapse=None,
+        )
+        nengo.Connection(
+            hidden.neurons, answer, transform=nengo.dists.Glorot(), synapse=None
+        )
+        output = nengo.Probe(answer)
+        net.config[first].trainable = False
+    model = Model(net, image, output)
+    history = fit(model, data, learning_rate=1e-2, **{**SETTINGS, "epochs": 6})
+    assert history["error_percent"][-1] < 0.5 * history["error_percent"][0]
+    assert net.seed is None
+    assert len(set(hidden.bias)) > 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"epochs": 0}, "epochs.*at least 1"),
+        ({"batch_size": 401}, "400 training images do not fill one batch of 401"),
+        ({"validation_split": 1.0}, r"validation_split.*\[0, 1\)"),
+        ({"learning_rate": -1}, "learning_rate.*positive"),
+        ({"weight_decay": -1}, "weight_decay.*0 or more"),
+    ],
+)
+def test_bad_settings(data, settings, message):
+    with pytest.raises(ValidationError, match=message):
+        fit(networks.small(), data, **settings)
+
+
+def test_model_and_data_must_fit(data):
+    with pytest.raises(ValidationError, match="expected a Model.*wrap"):
+        fit(networks.small().network, data)
+    with pytest.raises(ValidationError, match="10 classes.*answers with 4"):
+        fit(networks.small(n_classes=4), data)
+    with pytest.raises(ValidationError, match="64 values.*takes 100"):
+        fit(networks.small(image_shape=(10, 10, 1)), data)
