@@ -11,13 +11,13 @@ neuron = SoftLIFRate()
 J = np.linspace(0, 4, 401)
 rates = neuron.rates(J, [1], [0])[:, 0]
 
-fig = plt.figure(figsize=(10, 3))
-axes = [fig.add_axes([left, 0.2, 0.19, 0.56]) for left in (0.06, 0.405, 0.75)]
+fig = plt.figure(figsize=(9, 2.7))
+axes = [fig.add_axes([left, 0.2, 0.19, 0.64]) for left in (0.07, 0.425, 0.78)]
 
 figures.tuning_curve(neuron, J, axes[0], color=figures.BLUE)
 axes[0].set(title="soft LIF rates", ylim=(-5, 200))
 
-shape = (400, len(J))
+shape = (2000, len(J))
 samples = AlphaNoise(0.005).apply(
     np.broadcast_to(rates, shape),
     np.broadcast_to(J, shape),
@@ -61,6 +61,6 @@ for left, right, verb, what in (
         color=figures.ORANGE,
     )
     fig.add_artist(arrow)
-    middle = (left.get_position().x1 + right.get_position().x0 - 0.025) / 2
-    fig.text(middle, 0.54, verb, ha="center", family="monospace", fontsize=11)
-    fig.text(middle, 0.38, what, ha="center", fontsize=8.5)
+    middle = (left.get_position().x1 + right.get_position().x0 - 0.03) / 2
+    fig.text(middle, 0.57, verb, ha="center", family="monospace", fontsize=11)
+    fig.text(middle, 0.42, what, ha="center", fontsize=8)

@@ -38,6 +38,10 @@ html_math_renderer = "mathml"  # below: browsers draw it without a script from t
 
 autodoc_default_options = {"members": True}
 autodoc_member_order = "bysource"
+# `difference` and `Difference` are one file where capitals do not count
+autosummary_filename_map = {
+    "nengo_softlif.results.Difference": "nengo_softlif.results.Difference-class"
+}
 numpydoc_show_class_members = False
 # What is documented as a parameter is one, in this order. (Not PR01, RT01: where one
 # line says it all, or the method is that of a base class, there is only that line.)
@@ -70,7 +74,7 @@ nb_execution_mode = "cache"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_execution_cache_path = os.path.join(os.path.dirname(__file__), "_build", ".nb_cache")
-nb_merge_streams = True
+nb_output_stderr = "remove"  # what TensorFlow says of the machine
 myst_enable_extensions = ["dollarmath"]
 
 # -- what Sphinx lacks -----------------------------------------------------------------

@@ -28,7 +28,7 @@ def evaluate(
     dt=0.001,
     window=0.0,
     reset=True,
-    batch_size=100,
+    batch_size=50,
     n_examples=None,
     seed=0,
     progress_bar=True,
@@ -93,6 +93,7 @@ def evaluate(
         n_examples,
         seed,
     )
+    commit = _commit()
     timed = backend != "rate"
     steps, first = readout_steps(n_steps, dt, window if timed else 0)
 
@@ -134,12 +135,12 @@ def evaluate(
     if timed:
         errors = 100 * np.mean(predictions != labels[:, None], axis=0)
         over_time = {
-            "presentation_time": presentation_time,
+            "presentation_time": float(presentation_time),
             "time_to_decide": time_to_decide(steps * dt, errors),
-            "dt": dt,
+            "dt": float(dt),
             "spikes_per_image": float(fired[:, 0].sum()),
-            "window": window,
-            "reset": reset,
+            "window": float(window),
+            "reset": bool(reset),
             "times": np.round(steps * dt, 9).tolist(),
             "error_over_time_percent": errors.tolist(),
             "predictions_over_time": predictions,
@@ -163,9 +164,9 @@ def evaluate(
         mean_rate_hz=float(rates @ n_neurons / n_neurons.sum()),
         synops_per_image=counts,
         seconds=time.perf_counter() - start,
-        seed=seed,
+        seed=int(seed),
         versions=_versions(),
-        commit=_commit(),
+        commit=commit,
         data_sha256=data.sha256,
         command=None,
         batch_size=batch_size,
@@ -255,7 +256,8 @@ def _check(
         n_steps = 1
     else:
         _warn_of_fast_neurons(model, dt)
-    return n_examples, n_steps, 1 if backend == "nengo" else min(batch_size, n_examples)
+    batch_size = 1 if backend == "nengo" else min(batch_size, n_examples)
+    return int(n_examples), n_steps, int(batch_size)
 
 
 def _check_timeless(model):
@@ -308,8 +310,8 @@ def _whole(attr, value, low, high=None):
         raise _error(attr, f"expected a whole number {limits}, got {value!r}")
 
 
-def _error(attr, message, obj=evaluate):
-    return ValidationError(message, attr=attr, obj=obj)
+def _error(attr, message):
+    return ValidationError(message, attr=attr, obj=evaluate)
 
 
 def _if_understood(count, network):
@@ -358,7 +360,7 @@ def _versions():
 
 
 def _commit():
-    """Git commit of this package, or None if this is no checkout of it."""
+    """Git commit of this package, or None if it does not run from a checkout."""
     git = ["git", "--no-optional-locks", "-C", str(Path(__file__).parent)]
     options = {"capture_output": True, "text": True, "check": True, "timeout": 10}
     try:

@@ -93,14 +93,17 @@ def install(network, arrays):
         ensemble.bias = arrays[f"{name}/bias"]
         ensemble.encoders = arrays[f"{name}/encoders"]
         ensemble.normalize_encoders = False  # they are what the build made of them
+        # Nengo warns of what gains and biases override
+        ensemble.max_rates = nengo.Ensemble.max_rates.default
+        ensemble.intercepts = nengo.Ensemble.intercepts.default
 
     for name, connection in connections:
         weights = arrays[f"{name}/weights"]
         if _is_decoded(connection):
-            # the transform is part of the built weights
+            # function and transform are part of the built weights
             connection.solver = NoSolver(weights.T)
-            connection.transform = None
             connection.function = partial(_zeros, size=weights.shape[0])
+            connection.transform = None  # last: it takes its size from the function
         else:
             connection.transform = with_weights(connection.transform, weights)
 
@@ -178,7 +181,7 @@ def _weights_shape(connection):
         return (len(_sparse_indices(transform)),)
     if isinstance(transform, (Convolution, ConvolutionTranspose)):
         return transform.kernel_shape
-    return np.shape(transform.sample())
+    return transform.init_shape
 
 
 def _ensembles(network):

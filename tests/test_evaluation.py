@@ -5,6 +5,7 @@ import warnings
 from dataclasses import fields, replace
 
 from nengo_softlif import Model, Preprocessing, backends, datasets, networks, to_spiking
+from nengo_softlif.compat import nengo_dl
 from nengo_softlif.evaluation import evaluate
 from nengo_softlif.readout import decide, readout_steps, time_to_decide
 from nengo_softlif.results import Difference, Evaluation, difference, wilson
@@ -172,6 +173,7 @@ def test_rates_are_those_of_nengo(rate, data):
 def test_a_network_of_ones_own(data):
     """Decoded ensembles, in a network without seed or labels, with float64."""
     with nengo.Network() as net:
+        nengo_dl.configure_settings(dtype="float64")
         image = nengo.Node(np.zeros(64))
         ensembles = [nengo.Ensemble(20, 1) for _ in range(2)]
         answer = nengo.Node(size_in=10)
@@ -191,6 +193,10 @@ def test_a_network_of_ones_own(data):
         "paper": a.spikes_per_image * 10,
         "direct": a.spikes_per_image,
     }
+    watched = backends.Watched.from_model(model, {}, seed=4)
+    images = [model.preprocessing.test(data.x_test[:3])]
+    outputs, _ = next(backends.run_nengo_dl(watched, images, 2, 0.001, True, 3, 4))
+    assert outputs.dtype == np.float64
 
 
 def test_what_cannot_be_counted_is_none(rate, data):
@@ -210,7 +216,7 @@ def test_what_cannot_be_counted_is_none(rate, data):
 
 def test_damaged_weights_are_noticed(rate, data):
     model = rate.copy()
-    *_, readout, bias = model.network.all_connections
+    readout = model.network.all_connections[-2]
     readout.transform = np.full((10, 64), 3e38)
     with pytest.raises(SimulationError, match="NaN or infinite"):
         evaluate(model, data, "rate", n_examples=1, progress_bar=False)
@@ -447,10 +453,10 @@ def test_table(result, rate, data):
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"presentation_time": 0}, "presentation_time.*positive"),
-        ({"presentation_time": -0.2}, "presentation_time.*positive"),
-        ({"presentation_time": float("nan")}, "presentation_time.*positive"),
-        ({"presentation_time": "long"}, "presentation_time.*positive"),
+        ({"presentation_time": 0}, r"presentation_time.*positive"),
+        ({"presentation_time": -0.2}, r"presentation_time.*positive"),
+        ({"presentation_time": float("nan")}, r"presentation_time.*positive"),
+        ({"presentation_time": "long"}, r"presentation_time.*positive"),
         ({"presentation_time": 0.0105}, "multiple of dt"),
         ({"presentation_time": 0.0001}, "multiple of dt"),
         ({"dt": 0}, "dt.*positive"),
@@ -467,7 +473,7 @@ def test_table(result, rate, data):
         ({"window": -0.01}, "window.*from 0"),
         ({"window": None}, "window.*got None"),
         ({"model": nengo.Network()}, r"model.*Model\(network"),
-        ({"data": np.zeros((3, 8, 8))}, "data.*Dataset.*ndarray"),
+        ({"data": np.zeros((3, 8, 8))}, r"data.*Dataset.*ndarray"),
     ],
 )
 def test_bad_arguments(spiking, data, change, match):
@@ -489,11 +495,11 @@ def test_models_and_data_that_do_not_fit(rate, spiking, data):
 
     other = spiking.copy()
     other.preprocessing = Preprocessing.from_images(larger.x_train, scale=1)
-    with pytest.raises(ValidationError, match="81 numbers.*takes 64"):
+    with pytest.raises(ValidationError, match=r"81 numbers.*takes 64"):
         evaluate(other, larger)
 
     more = replace(data, y_train=data.y_train + 3, y_test=data.y_test + 3)
-    with pytest.raises(ValidationError, match="13 classes.*knows 10"):
+    with pytest.raises(ValidationError, match=r"13 classes.*knows 10"):
         evaluate(spiking, more)
 
     filtered = rate.copy()

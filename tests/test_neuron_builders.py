@@ -117,12 +117,13 @@ for cls in (SoftLIFRate, Mine):
         with nengo_dl.Simulator(net, minibatch_size=16, progress_bar=False) as sim:
             before = sim.data[first].weights
             sim.compile(tf.optimizers.Adam(0.01), loss={probe: "mse"})
-            losses = sim.fit({image: x}, {probe: y}, epochs=8, verbose=0)
+            losses = sim.fit({image: x}, {probe: y}, epochs=5, verbose=0)
             change = sim.data[first].weights - before
             out, again = (sim.predict({image: x})[rates] for _ in range(2))
             J = x @ sim.data[first].weights.T
             J = J * sim.data[ensemble].gain + sim.data[ensemble].bias
-    clean = 0.05 / (0.002 + 0.02 * np.log1p(1 / (0.02 * np.logaddexp(0, (J - 1) / 0.02))))
+    clean = np.empty_like(J)
+    neuron_type.step(0.001, J, clean)
     print(json.dumps({
         "warnings": [str(w.message) for w in caught],
         "losses": losses.history["loss"],
@@ -150,7 +151,6 @@ def test_plain_nengo_dl_trains_them_and_subclasses():
         assert report["losses"][-1] < 0.9 * report["losses"][0]
         assert report["repeats"]
         assert report["error"] < 1e-4
-    assert reports[0]["losses"] == pytest.approx(reports[1]["losses"], rel=1)
 
 
 # -- rates -----------------------------------------------------------------------------
@@ -316,11 +316,12 @@ def test_noise_has_the_distribution_of_the_reference(dtype, rng):
             neuron.tau_rc,
             rng,
         )
-        # relative to the clean rate, so that currents weigh alike
-        ks = stats.ks_2samp((out / clean).ravel(), (expected / clean).ravel())
-        assert ks.pvalue > 1e-3, neuron
-        error = (out / clean).std() / np.sqrt(out.size)
-        assert abs((out / clean).mean() - (expected / clean).mean()) < 4 * error
+        # relative to the clean rate, so that currents weigh alike; rounded, as
+        # those that are not noisy differ in the last digits of float32
+        actual, expected = np.round(out / clean, 3), np.round(expected / clean, 3)
+        assert stats.ks_2samp(actual.ravel(), expected.ravel()).pvalue > 1e-3, neuron
+        error = actual.std() / np.sqrt(actual.size)
+        assert abs(actual.mean() - expected.mean()) < 4 * error
         if not isinstance(noise, Dropout):
             np.testing.assert_allclose(
                 out[:, 0, J <= 1], clean[J <= 1] * np.ones((2, 1)), rtol=1e-4

@@ -4,8 +4,6 @@ import subprocess
 import sys
 import textwrap
 
-import numpy as np
-import pytest
 from nengo_softlif import GaussianNoise, Model, SoftLIFRate, datasets, files, networks
 from nengo_softlif.compat import nengo_dl
 from nengo_softlif.parameters import build, collect
@@ -13,6 +11,8 @@ from nengo_softlif.training import OneCycle, fit
 
 import keras as keras3
 import nengo
+import numpy as np
+import pytest
 import tensorflow as tf
 from nengo.exceptions import SimulationError, ValidationError
 
@@ -131,9 +131,13 @@ def test_resume_after_ctrl_c(data, tmp_path):
 @pytest.mark.slow
 def test_resume_after_kill(data, tmp_path):
     path = tmp_path / "checkpoint"
-    np.savez(tmp_path / "data.npz", **{
-        key: getattr(data, key) for key in ("x_train", "y_train", "x_test", "y_test")
-    })
+    np.savez(
+        tmp_path / "data.npz",
+        **{
+            key: getattr(data, key)
+            for key in ("x_train", "y_train", "x_test", "y_test")
+        },
+    )
     script = f"""
         import sys
         sys.path.insert(0, {os.path.dirname(__file__)!r})
@@ -141,10 +145,13 @@ def test_resume_after_kill(data, tmp_path):
         from nengo_softlif.training import fit
         from test_training import SETTINGS, Interrupt
         data = datasets.load({str(tmp_path / "data.npz")!r})
-        plug = Interrupt(2, plug=True)
-        fit(networks.small(), data, checkpoint={str(path)!r}, callbacks=[plug], **SETTINGS)
+        plug = [Interrupt(2, plug=True)]
+        path = {str(path)!r}
+        fit(networks.small(), data, checkpoint=path, callbacks=plug, **SETTINGS)
     """
-    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False)
+    killed = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], check=False
+    )
     assert killed.returncode == -signal.SIGKILL
 
     straight, resumed = networks.small(), networks.small()
@@ -157,16 +164,16 @@ def test_checkpoint_of_another_training(data, tmp_path):
     path = tmp_path / "checkpoint"
     one = {**SETTINGS, "epochs": 1}
     fit(networks.small(), data, checkpoint=path, **one)
-    with pytest.raises(ValidationError, match="other settings .*seed.*delete it"):
+    with pytest.raises(ValidationError, match=r"other settings .*seed.*delete it"):
         fit(networks.small(), data, checkpoint=path, seed=1, **one)
-    with pytest.raises(ValidationError, match="other settings .*neurons"):
+    with pytest.raises(ValidationError, match=r"other settings .*neurons"):
         fit(networks.small(noise=None), data, checkpoint=path, **one)
 
 
 def test_divergence_stops(data):
     model = networks.small()
     before = weights(model)
-    with pytest.raises(SimulationError, match="diverged.*Lower the learning rate"):
+    with pytest.raises(SimulationError, match=r"diverged.*Lower the learning rate"):
         fit(model, data, optimizer=tf.keras.optimizers.SGD(1e30), **SETTINGS)
     for name, array in weights(model).items():
         np.testing.assert_array_equal(array, before[name])
@@ -178,7 +185,9 @@ def test_callbacks_and_optimizers_of_keras(data):
             assert logs["loss"] > 0
             self.model.stop_training = True
 
-    history = fit(networks.small(), data, optimizer="sgd", callbacks=[Once()], **SETTINGS)
+    history = fit(
+        networks.small(), data, optimizer="sgd", callbacks=[Once()], **SETTINGS
+    )
     assert len(history["loss"]) == 1
     with pytest.raises(ValidationError, match=r"optimizer of tf\.keras.*Keras 2"):
         fit(networks.small(), data, optimizer=keras3.optimizers.SGD(), **SETTINGS)
@@ -247,9 +256,9 @@ def test_bad_settings(data, settings, message):
 
 
 def test_model_and_data_must_fit(data):
-    with pytest.raises(ValidationError, match="expected a Model.*wrap"):
+    with pytest.raises(ValidationError, match=r"expected a Model.*wrap"):
         fit(networks.small().network, data)
-    with pytest.raises(ValidationError, match="10 classes.*answers with 4"):
+    with pytest.raises(ValidationError, match=r"10 classes.*answers with 4"):
         fit(networks.small(n_classes=4), data)
-    with pytest.raises(ValidationError, match="64 values.*takes 100"):
+    with pytest.raises(ValidationError, match=r"64 values.*takes 100"):
         fit(networks.small(image_shape=(10, 10, 1)), data)
