@@ -5,6 +5,7 @@ import os
 
 import nengo_softlif  # before anything imports nengo_dl
 
+from docutils.nodes import SkipNode
 from docutils.utils.math.latex2mathml import tex2mathml
 
 project = "nengo_softlif"
@@ -72,7 +73,7 @@ plot_rcparams = {"svg.fonttype": "none"}
 
 nb_execution_mode = "cache"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 300
+nb_execution_timeout = 600  # for a cell, on a machine that is busy
 nb_execution_cache_path = os.path.join(os.path.dirname(__file__), "_build", ".nb_cache")
 nb_output_stderr = "remove"  # what TensorFlow says of the machine
 myst_enable_extensions = ["dollarmath"]
@@ -88,19 +89,13 @@ def setup(app):
 
 def _inline_math(writer, node):
     writer.body.append(tex2mathml(node.astext()))
-    raise _skip()
+    raise SkipNode
 
 
 def _block_math(writer, node):
     writer.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}')
     writer.body.append("</div>\n")
-    raise _skip()
-
-
-def _skip():
-    from docutils.nodes import SkipNode
-
-    return SkipNode()
+    raise SkipNode
 
 
 def _as_users_write(app, env, node, contnode):

@@ -27,6 +27,8 @@ _LATER = {
     "fit": "training",
     "to_spiking": "spiking",
     "evaluate": "evaluation",
+    "Evaluation": "results",
+    "difference": "results",
 }
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "AlphaRCNoise",
     "AveragePool",
     "Dropout",
+    "Evaluation",
     "GaussianNoise",
     "LocallyConnected",
     "LowpassNoise",
@@ -41,6 +44,7 @@ __all__ = [
     "Preprocessing",
     "SoftLIFRate",
     "datasets",
+    "difference",
     "evaluate",
     "fit",
     "load",

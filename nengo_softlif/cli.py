@@ -106,7 +106,7 @@ def demo(out, seed, as_json):
     Uses the 8 x 8 digits inside scikit-learn: nothing is downloaded. Trains a small
     network of soft LIF neurons, rebuilds it with spiking LIF neurons and alpha
     synapses, and evaluates the held-out fifth of the digits as rates, in spikes
-    through NengoDL, and in spikes through Nengo's own simulator.
+    through NengoDL, and (the first hundred) in spikes through Nengo's own simulator.
     """
     from . import evaluate, figures, fit, to_spiking
 
@@ -119,10 +119,15 @@ def demo(out, seed, as_json):
 
     spiking = to_spiking(model)
     results = []
-    for backend in ("rate", "nengo-dl", "nengo"):
+    for backend, network, n_examples in (
+        ("rate", model, None),
+        ("nengo-dl", spiking, None),
+        ("nengo", spiking, 100),  # the reference, one image at a time
+    ):
         click.echo(f"Evaluating: {backend}", err=True)
-        rebuilt = model if backend == "rate" else spiking
-        result = evaluate(rebuilt, data, backend=backend, seed=seed)
+        result = evaluate(
+            network, data, backend=backend, n_examples=n_examples, seed=seed
+        )
         result.save(out / f"{backend}.json")
         results.append(result)
 
@@ -250,8 +255,10 @@ def train(dataset, network, noise_model, out, as_json, seed, **settings):
     show_default=True,
     help="Start each image from rest, or show images back to back.",
 )
-@click.option("--batch-size", default=100, show_default=True, help="Images at a time.")
-@click.option("--n-examples", type=int, help="Test images to use. Default: all.")
+@click.option("--batch-size", default=50, show_default=True, help="Images at a time.")
+@click.option(
+    "--n-examples", type=int, help="Test images to use, a sample of all. Default: all."
+)
 @_seed
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="File for the JSON."
@@ -298,7 +305,16 @@ def info(as_json):
 
 def _table(results):
     """One row for each evaluation, for the terminal."""
-    head = ("", "error %", "95 % interval", "decides at", "mean rate", "spikes", "time")
+    head = (
+        "",
+        "images",
+        "error %",
+        "95 % interval",
+        "decides at",
+        "mean rate",
+        "spikes",
+        "time",
+    )
     rows = [head, *(_row(result) for result in results)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
     lines = [
@@ -313,6 +329,7 @@ def _row(result):
     timed = result.time_to_decide is not None
     return (
         result.backend,
+        str(result.n_examples),
         f"{result.error_percent:.2f}",
         f"{low:.2f} - {high:.2f}",
         f"{1000 * result.time_to_decide:.0f} ms" if timed else "-",

@@ -62,7 +62,7 @@ def evaluate(
     batch_size : int
         Number of images simulated side by side.
     n_examples : int, optional
-        Show only the first images.
+        Show only so many images: the first in `presentation_order`.
     seed : int
         Seed of what is random in the simulation: of processes, and of initial
         voltages if the network has no seed.
@@ -97,7 +97,8 @@ def evaluate(
     timed = backend != "rate"
     steps, first = readout_steps(n_steps, dt, window if timed else 0)
 
-    labels = data.y_test[:n_examples]
+    examples = presentation_order(len(data.x_test))[:n_examples]
+    labels = data.y_test[examples]
     predictions = np.empty(
         (n_examples, len(steps)), np.min_scalar_type(model.output.size_in - 1)
     )
@@ -105,7 +106,7 @@ def evaluate(
     fan_out = _if_understood(synops.fan_out, model.network)
     watched = backends.Watched.from_model(model, fan_out or {}, seed)
     batches = (
-        model.preprocessing.test(data.x_test[i : min(i + batch_size, n_examples)])
+        model.preprocessing.test(data.x_test[examples[i : i + batch_size]])
         for i in range(0, n_examples, batch_size)
     )
     fired = np.zeros((len(layers), 2))
@@ -175,6 +176,26 @@ def evaluate(
         predictions=predictions[:, -1].tolist(),
         **over_time,
     )
+
+
+def presentation_order(n_images):
+    """In which order test images are shown, and so which come first.
+
+    Some files are sorted by class. Shuffled, the first hundred images are a
+    sample of all, and images shown back to back are of different classes. The
+    order is always the same, so that evaluations can be compared.
+
+    Parameters
+    ----------
+    n_images : int
+        Images in the test set.
+
+    Returns
+    -------
+    (n_images,) ndarray of int
+        Their indices.
+    """
+    return np.random.RandomState(0).permutation(n_images)
 
 
 _OVER_TIME = (

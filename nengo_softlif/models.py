@@ -138,6 +138,7 @@ class Model:
             "source": self.source,
             "input": self.network.all_nodes.index(self.input),
             "output": self.network.all_probes.index(self.output),
+            "sizes": [self.input.size_out, self.output.size_in],
             "crop": self.crop,
             "flip": self.flip,
             "history": self.history,
@@ -168,7 +169,7 @@ def copied(network):
     with warnings.catch_warnings():
         # nengo warns of sizes that it itself restores
         warnings.filterwarnings("ignore", "'Node.size_out' is being overwritten")
-        copy = network.copy()
+        copy = network.copy(add_to_container=False)
     twin = {}
     for kind in ("ensembles", "nodes", "probes", "connections", "networks"):
         pairs = zip(

@@ -192,13 +192,13 @@ class Stack:
         label = f"{kind}{self._n_layers}"
         neuron_type = self.neuron_type
         if dropout:
-            neuron_type = SoftLIFRate(
-                neuron_type.sigma,
-                neuron_type.tau_rc,
-                neuron_type.tau_ref,
-                neuron_type.amplitude,
-                noise=Dropout(dropout, neuron_type.noise),
-            )
+            if not isinstance(neuron_type, SoftLIFRate):
+                raise ValidationError(
+                    f"dropout is noise of SoftLIFRate neurons; {neuron_type} have none",
+                    attr="dropout",
+                    obj=self,
+                )
+            neuron_type = neuron_type.with_noise(Dropout(dropout, neuron_type.noise))
         n_neurons = int(np.prod(shape))
         ensemble = nengo.Ensemble(
             n_neurons,
@@ -260,8 +260,13 @@ def _recorded(function):
         call = signature.bind(*args, **kwargs)
         call.apply_defaults()
         model = function(*args, **kwargs)
-        arguments = dict(call.arguments)
-        arguments["noise"] = noises.to_json(arguments["noise"])
+        # as JSON has them: lists, and no numbers of NumPy's
+        arguments = {
+            name: noises.to_json(value)
+            if name == "noise"
+            else np.asarray(value).tolist()
+            for name, value in call.arguments.items()
+        }
         model.source = {"function": function.__name__, "arguments": arguments}
         return model
 
@@ -439,17 +444,33 @@ def load(path, network=None):
     if header["preprocessing"] is not None:
         preprocessing = Preprocessing.from_file(header["preprocessing"], mean)
 
-    parameters.install(network, arrays)
-    return Model(
+    nodes, probes = network.all_nodes, network.all_probes
+    if header["input"] >= len(nodes) or header["output"] >= len(probes):
+        raise ValidationError(
+            f"the network has {len(nodes)} nodes and {len(probes)} probes, fewer than "
+            f"the one saved in {str(path)!r}; build the same network",
+            attr="network",
+        )
+    model = Model(
         network,
-        network.all_nodes[header["input"]],
-        network.all_probes[header["output"]],
+        nodes[header["input"]],
+        probes[header["output"]],
         preprocessing,
         header["crop"],
         header["flip"],
         header["history"],
         source,
     )
+    sizes = [model.input.size_out, model.output.size_in]
+    if header.get("sizes", sizes) != sizes:
+        raise ValidationError(
+            f"the model saved in {str(path)!r} takes {header['sizes'][0]} values and "
+            f"answers with {header['sizes'][1]}; in this network they are {sizes[0]} "
+            f"and {sizes[1]}; build the same network",
+            attr="network",
+        )
+    parameters.install(network, arrays)
+    return model
 
 
 def _remake(path, source):
@@ -465,6 +486,14 @@ def _remake(path, source):
             f"knows {', '.join(FUNCTIONS)}; upgrade nengo_softlif",
             attr="network",
         )
-    arguments = dict(source["arguments"])
+    function, arguments = FUNCTIONS[source["function"]], dict(source["arguments"])
+    unknown = arguments.keys() - inspect.signature(function).parameters.keys()
+    if unknown:
+        raise ValidationError(
+            f"{str(path)!r} gives the network {source['function']!r} the arguments "
+            f"{', '.join(sorted(unknown))}, which this version does not know; upgrade "
+            "nengo_softlif",
+            attr="network",
+        )
     arguments["noise"] = noises.from_json(arguments["noise"])
-    return FUNCTIONS[source["function"]](**arguments)
+    return function(**arguments)

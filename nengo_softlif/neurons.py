@@ -199,6 +199,25 @@ class SoftLIFRate(LIFRate):
         rate = self._rate(J)  # without refractory period its square may overflow
         return self.tau_rc / self.amplitude * (rate * slope) * (rate / (z + 1))
 
+    def with_noise(self, noise):
+        """Return neurons like these with other noise.
+
+        Parameters
+        ----------
+        noise : Noise or None
+            The noise.
+
+        Returns
+        -------
+        SoftLIFRate
+            Of the same class.
+        """
+        state = {**self.__getstate__(), "noise": noise}
+        state.pop("_FrozenObject__argreprs", None)  # what repr last said
+        twin = type(self).__new__(type(self))
+        twin.__setstate__(state)
+        return twin
+
     def step(self, dt, J, output):
         """Write the rates for the currents ``J`` into ``output``."""
         output[...] = self._rate(np.asarray(J))

@@ -82,7 +82,8 @@ class Evaluation:
     confusion : list of list of int
         Number of images by true class (row) and answer (column).
     labels, predictions : list of int
-        True class and final answer for each image.
+        True class and final answer for each image, in the order in which they
+        were shown (`.presentation_order`).
     predictions_over_time : (n_examples, n_times) ndarray of int
         Answers at ``times``.
     """

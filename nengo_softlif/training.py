@@ -307,8 +307,8 @@ def _train(sim, images, data, bar, rng, callbacks):
         }
         if not np.isfinite(logs["loss"]):
             raise SimulationError(
-                f"training diverged: the loss became {logs['loss']} in batch {i + 1} of "
-                f"{bar.desc}. Lower the learning rate, or scale the images or the "
+                f"training diverged: the loss became {logs['loss']} in batch {i + 1} "
+                f"of {bar.desc}. Lower the learning rate, or scale the images or the "
                 "initial weights down; the model is left as it was."
             )
         bar.set_postfix(_rounded(logs), refresh=False)

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 
 from nengo_softlif import Model, Preprocessing, backends, datasets, networks, to_spiking
 from nengo_softlif.compat import nengo_dl
-from nengo_softlif.evaluation import evaluate
+from nengo_softlif.evaluation import evaluate, presentation_order
 from nengo_softlif.readout import decide, readout_steps, time_to_decide
 from nengo_softlif.results import Difference, Evaluation, difference, wilson
 
@@ -51,6 +51,11 @@ def some(data, order):
     return replace(data, x_test=data.x_test[order], y_test=data.y_test[order])
 
 
+def shown(data, n):
+    """The first images that an evaluation shows."""
+    return data.x_test[presentation_order(len(data.x_test))[:n]]
+
+
 def same(a, b, *but):
     """Assert that two records agree, but for some fields."""
     a, b = (json.loads(x.to_json()) for x in (a, b))
@@ -93,7 +98,7 @@ def test_nengo_dl_agrees_with_nengo(result, reference):
 
 def test_nengo_agrees_with_a_simulation_by_hand(spiking, data, reference):
     """Also that watching a network leaves its initial voltages as they are."""
-    images = spiking.preprocessing.test(data.x_test[:7])
+    images = spiking.preprocessing.test(shown(data, 7))
     steps, first = readout_steps(60, 0.001)
     n_spikes = 0
     for i, image in enumerate(images):
@@ -110,7 +115,7 @@ def test_nengo_agrees_with_a_simulation_by_hand(spiking, data, reference):
 
 
 def test_back_to_back_agrees_with_a_simulation_by_hand(spiking, data, reference):
-    images = spiking.preprocessing.test(data.x_test[:7])
+    images = spiking.preprocessing.test(shown(data, 7))
     outputs, counts = by_hand(spiking, images, 60)
     expected = decide(outputs, *readout_steps(60, 0.001))
     rows = evaluate(spiking, data, batch_size=1, reset=False, **SETTINGS)
@@ -124,11 +129,12 @@ def test_back_to_back_agrees_with_a_simulation_by_hand(spiking, data, reference)
 def test_batches_order_and_chunks_do_not_matter(spiking, data, result, monkeypatch):
     """The last batch is filled up, and what fills it is not counted."""
     monkeypatch.setattr(backends, "LONGEST_CHUNK", 13)
-    order = np.arange(7)[::-1]
-    other = evaluate(spiking, some(data, order), batch_size=3, **SETTINGS)
-    other.predictions_over_time = other.predictions_over_time[order]
+    first = presentation_order(len(data.x_test))[:7]
+    other = evaluate(spiking, some(data, first), batch_size=3, **SETTINGS)
+    order = presentation_order(7)
+    assert other.labels == [result.labels[i] for i in order]
+    other.predictions_over_time = other.predictions_over_time[np.argsort(order)]
     close(other, result)
-    assert other.labels == result.labels[::-1]
     assert other.error_percent == result.error_percent
     assert other.error_interval_percent == result.error_interval_percent
 
@@ -153,7 +159,7 @@ def test_rates_are_those_of_nengo(rate, data):
         rate, data, "rate", n_examples=5, batch_size=2, progress_bar=False
     )
     model = rate.copy()
-    images = rate.preprocessing.test(data.x_test[:5])
+    images = rate.preprocessing.test(shown(data, 5))
     model.input.output = lambda t: images[round(t / 0.001) - 1]
     with model.network:
         probes = [nengo.Probe(e.neurons) for e in model.ensembles]
@@ -194,7 +200,7 @@ def test_a_network_of_ones_own(data):
         "direct": a.spikes_per_image,
     }
     watched = backends.Watched.from_model(model, {}, seed=4)
-    images = [model.preprocessing.test(data.x_test[:3])]
+    images = [model.preprocessing.test(shown(data, 3))]
     outputs, _ = next(backends.run_nengo_dl(watched, images, 2, 0.001, True, 3, 4))
     assert outputs.dtype == np.float64
 
@@ -521,3 +527,10 @@ def test_steps_too_long_for_the_neurons(spiking, data):
     with warnings.catch_warnings():
         warnings.simplefilter("error", NengoWarning)
         evaluate(spiking, data, "nengo", 0.02, 0.002, n_examples=1, progress_bar=False)
+
+
+def test_sorted_files_are_shown_shuffled(rate, data):
+    by_class = some(data, np.argsort(data.y_test, kind="stable"))
+    result = evaluate(rate, by_class, "rate", n_examples=40, progress_bar=False)
+    assert len(set(result.labels)) >= 8
+    assert result.labels == by_class.y_test[presentation_order(360)[:40]].tolist()

@@ -204,7 +204,7 @@ def test_rates_equal_step(neuron, rng):
 
 def test_derivative_is_by_the_current_not_by_x():
     x = np.linspace(-1, 1, 11)
-    J = np.multiply.outer(x, [2.0, 3.0]) + [1.0, 0.5]
+    J = np.multiply.outer(x, [2.0, 3.0]) + np.array([1.0, 0.5])
     by_current = SoftLIFRate().derivative(J, np.ones(2), np.zeros(2))
     by_x = SoftLIFRate().derivative(x, [2, 3], [1, 0.5])
     np.testing.assert_allclose(by_x, by_current, rtol=1e-12)
@@ -258,7 +258,7 @@ def test_rates_out_of_reach(max_rate, amplitude):
 
 @pytest.mark.parametrize("intercept", [1, 1.5, np.nan])
 def test_intercepts_out_of_reach(intercept):
-    with pytest.raises(ValidationError, match="intercepts: must lie below 1, .* got"):
+    with pytest.raises(ValidationError, match=r"intercepts: must lie below 1, .* got"):
         SoftLIFRate().gain_bias([200, 200], [0, intercept])
 
 

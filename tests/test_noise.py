@@ -261,9 +261,7 @@ def test_apply_is_reproducible(noise, generator, seed):
     before = rates.copy()
     first = noise.apply(rates, J, TAU_RC, generator(seed))
     np.testing.assert_array_equal(rates, before)
-    np.testing.assert_array_equal(
-        first, noise.apply(rates, J, TAU_RC, generator(seed))
-    )
+    np.testing.assert_array_equal(first, noise.apply(rates, J, TAU_RC, generator(seed)))
     if noise != GaussianNoise(0):
         assert not np.array_equal(
             first, noise.apply(rates, J, TAU_RC, generator(seed + 1))
@@ -302,7 +300,7 @@ def test_dropout_multiplies_the_noise_of_those_that_stay(rng):
 
 def test_dropout_is_not_nested():
     """One rate says the same, and cannot be taken for the other."""
-    with pytest.raises(ValidationError, match=r"noise: dropout within .* the rate 0\.6"):
+    with pytest.raises(ValidationError, match=r"dropout within .* the rate 0\.6"):
         Dropout(0.5, Dropout(0.2))
 
 

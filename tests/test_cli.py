@@ -1,0 +1,187 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+
+from nengo_softlif import datasets, files, networks
+from nengo_softlif.cli import main
+from nengo_softlif.preprocessing import Preprocessing
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run a command in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args):
+        return CliRunner().invoke(main, [str(arg) for arg in args])
+
+    return run
+
+
+@pytest.fixture
+def model_file(tmp_path):
+    """Weights as they were drawn: there is something to evaluate."""
+    model = networks.small(noise=None)
+    digits = datasets.load("digits")
+    model.preprocessing = Preprocessing.from_images(digits.x_train)
+    path = tmp_path / "digits.safetensors"
+    model.save(path)
+    return path
+
+
+@pytest.fixture
+def stripes(tmp_path):
+    """A data set the package has never met: three kinds of stripes, 12 x 9 pixels."""
+    rng = np.random.RandomState(0)
+    y, x = np.mgrid[:12, :9]
+    patterns = np.stack([y % 2, x % 2, (x + y) % 2]) * 255.0
+    labels = rng.randint(3, size=260)
+    images = patterns[labels] + 20 * rng.normal(size=(260, 12, 9))
+    path = tmp_path / "stripes.npz"
+    np.savez(
+        path,
+        x_train=images[:200],
+        y_train=labels[:200],
+        x_test=images[200:],
+        y_test=labels[200:],
+    )
+    return path
+
+
+def assert_fails(result, message, code=2):
+    """One clear line, and no traceback."""
+    assert result.exit_code == code, result.output
+    assert message in result.output
+    assert "Traceback" not in result.output
+    last = result.output.strip().splitlines()[-1]
+    assert last.startswith("Error: ")
+
+
+def test_help_names_every_command(run):
+    result = run("--help")
+    assert result.exit_code == 0
+    for command in ("demo", "train", "evaluate", "info"):
+        assert command in result.output
+        assert run(command, "--help").exit_code == 0
+        assert run(command, "-h").output.startswith(f"Usage: main {command}")
+
+
+def test_info(run):
+    text = run("info").output
+    found = json.loads(run("info", "--json").output)
+    assert found["versions"]["nengo"] in text
+    assert found["versions"]["numpy"] == np.__version__
+    assert found["data"]["digits"] == "built in"
+
+
+def test_unseen_data_through_the_front_door(run, stripes, tmp_path):
+    trained = run(
+        "train", stripes, "--epochs", 6, "--batch-size", 20, "--learning-rate", 3e-3
+    )
+    assert trained.exit_code == 0, trained.output
+    assert "nengo-softlif evaluate stripes.safetensors" in trained.output
+    assert not list(tmp_path.glob("*.checkpoint"))
+
+    measured = run(
+        "evaluate", "stripes.safetensors", "--data", stripes, "--out", "result.json"
+    )
+    assert measured.exit_code == 0, measured.output
+    record = json.loads((tmp_path / "result.json").read_text())
+    assert record["n_examples"] == 60
+    assert record["error_percent"] <= 5
+    assert record["backend"] == "nengo-dl"
+    assert record["synapse"] == "Alpha(tau=0.005)"
+    assert record["command"].startswith("nengo-softlif ")
+
+
+def test_evaluate_prints_json(run, model_file):
+    args = ("--data", "digits", "--backend", "rate", "--n-examples", 7, "--json")
+    result = CliRunner().invoke(main, ["evaluate", str(model_file), *map(str, args)])
+    assert json.loads(result.stdout)["n_examples"] == 7
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--presentation-time", 0), "presentation_time"),
+        (("--window", 1), "window"),
+        (("--n-examples", 0), "n_examples"),
+        (("--dt", -1), "dt"),
+        (("--synapse", "beta:1"), "expected none, alpha[:NUMBER], lowpass[:NUMBER]"),
+        (("--synapse", "alpha:-1"), "must be greater than 0"),
+        (("--backend", "brian"), "'brian' is not one of"),
+    ],
+)
+def test_bad_options(run, model_file, options, message):
+    assert_fails(run("evaluate", model_file, "--data", "digits", *options), message)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("imagenet",), "digits, mnist, fashion_mnist, cifar10"),
+        (("nowhere.npz",), "nowhere.npz"),
+        (("digits", "--epochs", 0), "at least 1"),
+        (("digits", "--noise", "pink"), "expected none, gaussian[:NUMBER]"),
+        (("digits", "--out", "no/such/folder/x"), "is not a folder"),
+    ],
+)
+def test_bad_training(run, options, message):
+    assert_fails(run("train", *options), message)
+
+
+def test_files_that_are_no_model(run, model_file, tmp_path):
+    data = ("--data", "digits")
+    text = tmp_path / "notes.txt"
+    text.write_text("not a model")
+    assert_fails(run("evaluate", text, *data), "is not a safetensors file")
+    assert_fails(run("evaluate", tmp_path / "none", *data), "does not exist")
+    content = model_file.read_bytes()
+    model_file.write_bytes(content[: len(content) // 2])
+    assert_fails(run("evaluate", model_file, *data), "is truncated or damaged")
+    files.write(model_file, {}, {}, kind="checkpoint")
+    assert_fails(run("evaluate", model_file, *data), "holds a checkpoint")
+
+
+def test_images_of_another_size(run, model_file, stripes):
+    result = run("evaluate", model_file, "--data", stripes)
+    assert_fails(result, "expected images of 8 x 8 x 1")
+
+
+@pytest.mark.slow
+def test_ctrl_c_and_going_on(tmp_path):
+    command = [sys.executable, "-m", "nengo_softlif", "train", "digits"]
+    command += ["--epochs", "40", "--out", str(tmp_path / "m.safetensors")]
+    checkpoint = tmp_path / "m.safetensors.checkpoint"
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while not checkpoint.exists() and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert process.returncode == 130
+    assert "The same command goes on" in said
+    assert "Traceback" not in said
+    n_before = len(files.read(checkpoint, "checkpoint")[0]["history"]["loss"])
+
+    again = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "Going on from" in again.stderr
+    history = networks.load(tmp_path / "m.safetensors").history
+    assert n_before < len(history["loss"]) == 40
+    assert not checkpoint.exists()
+
+
+@pytest.mark.slow
+def test_demo(run, tmp_path):
+    result = run("demo", "--out", "here")
+    assert result.exit_code == 0, result.output
+    assert "95 % interval" in result.output
+    for name in ("rate", "nengo-dl", "nengo"):
+        record = json.loads((tmp_path / "here" / f"{name}.json").read_text())
+        assert record["error_percent"] <= 3
+    assert len(list((tmp_path / "here").glob("*.png"))) == 4
