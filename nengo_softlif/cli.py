@@ -5,7 +5,7 @@ import os
 import platform
 import sys
 import warnings
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 
 import click
@@ -14,9 +14,6 @@ from nengo.exceptions import NengoException, ValidationError
 
 from . import __version__, datasets, networks, noise
 from .compat import install
-
-# Nobody on a command line wants to hear of TensorFlow's search for a GPU
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 _NETWORK_OF = {"mnist": "mnist", "fashion_mnist": "mnist", "cifar10": "cifar10"}
 
@@ -74,6 +71,24 @@ class _Commands(click.Group):
             raise failure from error
 
 
+def _start_tensorflow():
+    """Load TensorFlow without what its start-up writes past Python to stderr.
+
+    Its search for a GPU fails loudly where there is none, and no setting keeps it
+    quiet. Python's own errors come through.
+    """
+    saved = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        tensorflow = import_module("tensorflow")
+        tensorflow.config.list_physical_devices("GPU")
+        import_module("nengo_dl")
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def main():
@@ -108,6 +123,7 @@ def demo(out, seed, as_json):
     synapses, and evaluates the held-out fifth of the digits as rates, in spikes
     through NengoDL, and (the first hundred) in spikes through Nengo's own simulator.
     """
+    _start_tensorflow()
     from . import evaluate, figures, fit, to_spiking
 
     out.mkdir(parents=True, exist_ok=True)
@@ -184,8 +200,6 @@ def train(dataset, network, noise_model, out, as_json, seed, **settings):
     x_train, y_train, x_test and y_test. State is saved after every epoch: after
     Ctrl-C or a crash the same command goes on where it was.
     """
-    from . import fit
-
     data = datasets.load(dataset)
     out = Path(f"{data.name}.safetensors") if out is None else out
     if not out.absolute().parent.is_dir():
@@ -200,6 +214,9 @@ def train(dataset, network, noise_model, out, as_json, seed, **settings):
         height, width, channels = data.image_shape
         shape["image_shape"] = (height * 3 // 4, width * 3 // 4, channels)
     model = networks.FUNCTIONS[name](**shape)
+
+    _start_tensorflow()
+    from . import fit
 
     checkpoint = out.with_name(out.name + ".checkpoint")
     click.echo(f"Training {model} on {data}", err=True)
@@ -273,6 +290,8 @@ def evaluate(model, data, backend, synapse, out, as_json, **settings):
     data = datasets.load(data)
     if backend != "rate":
         model = to_spiking(model, synapse=synapse)
+    if backend != "nengo":
+        _start_tensorflow()
     result = run(model, data, backend=backend, **settings)
     result.command = " ".join(["nengo-softlif", *sys.argv[1:]])
     if out is not None:

@@ -114,7 +114,7 @@ def test_evaluate_prints_json(run, model_file):
         (("--n-examples", 0), "n_examples"),
         (("--dt", -1), "dt"),
         (("--synapse", "beta:1"), "expected none, alpha[:NUMBER], lowpass[:NUMBER]"),
-        (("--synapse", "alpha:-1"), "must be greater than 0"),
+        (("--synapse", "alpha:-1"), "must be greater than or equal to 0"),
         (("--backend", "brian"), "'brian' is not one of"),
     ],
 )
