@@ -42,6 +42,8 @@ axes[2].eventplot(
 )
 axes[2].set(title="spikes, alpha synapses", xlabel="time (ms)", ylim=(-5, 200))
 
+for ax in axes[1:]:
+    ax.tick_params(labelleft=False)
 for ax in axes:
     ax.spines[["top", "right"]].set_visible(False)
 for left, right, verb, what in (
@@ -50,7 +52,7 @@ for left, right, verb, what in (
 ):
     arrow = ConnectionPatch(
         (1.08, 0.5),
-        (-0.22, 0.5),
+        (-0.12, 0.5),
         "axes fraction",
         "axes fraction",
         axesA=left,
@@ -61,6 +63,6 @@ for left, right, verb, what in (
         color=figures.ORANGE,
     )
     fig.add_artist(arrow)
-    middle = (left.get_position().x1 + right.get_position().x0 - 0.03) / 2
+    middle = (left.get_position().x1 + right.get_position().x0 - 0.005) / 2
     fig.text(middle, 0.57, verb, ha="center", family="monospace", fontsize=11)
     fig.text(middle, 0.42, what, ha="center", fontsize=8)

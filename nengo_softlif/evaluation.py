@@ -332,7 +332,7 @@ def _whole(attr, value, low, high=None):
 
 
 def _error(attr, message):
-    return ValidationError(message, attr=attr, obj=evaluate)
+    return ValidationError(message, attr=attr)
 
 
 def _if_understood(count, network):

@@ -315,7 +315,6 @@ def difference(a, b, time=None):
                 attr,
                 f"expected evaluations of the same images, got {values[0]} and "
                 f"{values[1]}; evaluate both models on the same data",
-                difference,
             )
     wrong_a, wrong_b = (_answers(e, time) != np.array(e.labels) for e in (a, b))
     n = a.n_examples
@@ -340,7 +339,6 @@ def _answers(evaluation, time):
             "time",
             f"expected one of the recorded times, {evaluation.times[0]:g} to "
             f"{evaluation.times[-1]:g} s every {RECORD_EVERY:g} s, got {time!r}",
-            difference,
         )
     return evaluation.predictions_over_time[:, column[0]]
 
@@ -374,5 +372,5 @@ def _unpacked(packed):
     return np.frombuffer(data, packed["dtype"]).reshape(packed["shape"])
 
 
-def _error(attr, message, obj=Evaluation):
-    return ValidationError(message, attr=attr, obj=obj)
+def _error(attr, message):
+    return ValidationError(message, attr=attr)
