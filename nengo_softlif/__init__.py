@@ -18,6 +18,7 @@ from .noise import (  # noqa: E402
     LowpassNoise,
 )
 from .preprocessing import Preprocessing  # noqa: E402
+from .stacks import Stack  # noqa: E402
 from .transforms import AveragePool, LocallyConnected  # noqa: E402
 
 __version__ = metadata.version("nengo_softlif")
@@ -43,6 +44,7 @@ __all__ = [
     "Model",
     "Preprocessing",
     "SoftLIFRate",
+    "Stack",
     "datasets",
     "difference",
     "evaluate",

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shlex
 import sys
 import warnings
 from importlib import import_module, metadata
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import click
 import nengo
-from nengo.exceptions import NengoException, ValidationError
+from nengo.exceptions import NengoException, NengoWarning, ValidationError
 
 from . import __version__, datasets, networks, noise
 from .compat import install
@@ -51,9 +52,13 @@ class _Named(click.ParamType):
         try:
             return self.kinds[kind](*([float(number)] if number else []))
         except (KeyError, ValueError, TypeError, ValidationError) as error:
-            known = ", ".join(f"{kind}[:NUMBER]" for kind in self.kinds)
+            known = ", ".join(f"{kind}:NUMBER" for kind in self.kinds)
             reason = f" ({error})" if isinstance(error, ValidationError) else ""
             self.fail(f"expected none, {known}; got {value!r}{reason}", param, ctx)
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None):
+    click.echo(f"Warning: {message}", err=True)
 
 
 class _Commands(click.Group):
@@ -64,6 +69,8 @@ class _Commands(click.Group):
             with warnings.catch_warnings():
                 if not sys.warnoptions:
                     warnings.simplefilter("ignore")
+                    warnings.simplefilter("default", NengoWarning)
+                    warnings.showwarning = _show_warning
                 return super().invoke(ctx)
         except (NengoException, OSError, ImportError) as error:
             failure = click.ClickException(str(error))
@@ -102,7 +109,13 @@ def main():
 _as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON instead of text."
 )
-_seed = click.option("--seed", default=0, show_default=True, help="Seed of all chance.")
+_seed = click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Seed of all chance.",
+)
 
 
 @main.command()
@@ -144,6 +157,7 @@ def demo(out, seed, as_json):
         result = evaluate(
             network, data, backend=backend, n_examples=n_examples, seed=seed
         )
+        result.command = _command()
         result.save(out / f"{backend}.json")
         results.append(result)
 
@@ -202,10 +216,7 @@ def train(dataset, network, noise_model, out, as_json, seed, **settings):
     """
     data = datasets.load(dataset)
     out = Path(f"{data.name}.safetensors") if out is None else out
-    if not out.absolute().parent.is_dir():
-        raise ValidationError(
-            f"{str(out.parent)!r} is not a folder; create it first", attr="out"
-        )
+    _check_folder(out)
     name = network or _NETWORK_OF.get(data.name, "small")
     shape = {"n_classes": data.n_classes, "noise": noise_model, "seed": seed}
     if name != "cifar10":
@@ -286,6 +297,8 @@ def evaluate(model, data, backend, synapse, out, as_json, **settings):
     from . import evaluate as run
     from . import to_spiking
 
+    if out is not None:
+        _check_folder(out)
     model = networks.load(model)
     data = datasets.load(data)
     if backend != "rate":
@@ -293,10 +306,10 @@ def evaluate(model, data, backend, synapse, out, as_json, **settings):
     if backend != "nengo":
         _start_tensorflow()
     result = run(model, data, backend=backend, **settings)
-    result.command = " ".join(["nengo-softlif", *sys.argv[1:]])
+    result.command = _command()
+    click.echo(result.to_json() if as_json else str(result))
     if out is not None:
         result.save(out)
-    click.echo(result.to_json() if as_json else str(result))
 
 
 @main.command()
@@ -310,9 +323,13 @@ def info(as_json):
         except metadata.PackageNotFoundError:
             versions[package] = None
     found = {name: datasets.find(name) for name in datasets.KNOWN}
+    tensorflow = versions["tensorflow"] or "0"
+    current = tuple(int(part) for part in tensorflow.split(".")[:2]) >= (2, 16)
+    stack = "current (TensorFlow 2.16 or newer, tf_keras)" if current else "old"
     if as_json:
-        click.echo(json.dumps({"versions": versions, "data": found}))
+        click.echo(json.dumps({"versions": versions, "stack": stack, "data": found}))
         return
+    click.echo(f"Stack\n  {stack}")
     for title, table, missing in (
         ("Versions", versions, "not installed"),
         ("Data sets", found, "not here; downloaded on first use"),
@@ -320,6 +337,18 @@ def info(as_json):
         click.echo(title)
         for name, value in table.items():
             click.echo(f"  {name:<14} {value or missing}")
+
+
+def _check_folder(path):
+    """Tell before long work starts that its result cannot be written."""
+    if not path.absolute().parent.is_dir():
+        raise ValidationError(
+            f"{str(path.parent)!r} is not a folder; create it first", attr="out"
+        )
+
+
+def _command():
+    return shlex.join(["nengo-softlif", *sys.argv[1:]])
 
 
 def _table(results):

@@ -1,7 +1,6 @@
 """Measuring a model on test images."""
 
 import contextlib
-import numbers
 import platform
 import subprocess
 import time
@@ -14,8 +13,14 @@ from nengo.exceptions import NengoWarning, Unconvertible, ValidationError
 from tqdm.auto import tqdm
 
 from . import backends, synops
-from .datasets import Dataset
-from .models import Model
+from .arguments import (
+    LARGEST_SEED,
+    check_data,
+    check_model,
+    check_number,
+    check_timeless,
+    check_whole,
+)
 from .readout import decide, readout_steps, time_to_decide
 from .results import Evaluation, wilson
 
@@ -215,40 +220,36 @@ def _check(
     model, data, backend, presentation_time, dt, window, batch_size, n_examples, seed
 ):
     """Check the arguments of `evaluate`; fill in sizes that depend on others."""
-    if not isinstance(model, Model):
-        raise _error(
-            "model",
-            f"expected a Model, got {model!r}; wrap a network of your own in "
-            "Model(network, input=node, output=probe)",
-        )
-    if not isinstance(data, Dataset):
-        raise _error(
-            "data",
-            f"expected a Dataset, as from datasets.load, got {type(data).__name__}",
-        )
+    check_model(model)
+    check_data(data, model)
     if not isinstance(backend, str) or backend not in backends.RUN:
         raise _error(
             "backend", f"expected one of {', '.join(backends.RUN)}, got {backend!r}"
         )
-    _positive("dt", dt, "seconds, such as 0.001")
-    _positive("presentation_time", presentation_time, "seconds, such as 0.2")
+    positive = "a positive number of seconds, such as"
+    check_number("dt", dt, f"{positive} 0.001", 0, low_open=True)
+    check_number(
+        "presentation_time", presentation_time, f"{positive} 0.2", 0, low_open=True
+    )
     n_steps = round(presentation_time / dt)
     if n_steps < 1 or abs(presentation_time / dt - n_steps) > 1e-6 * n_steps:
         raise _error(
             "presentation_time",
             f"expected a multiple of dt = {dt:g} s, got {presentation_time!r} s",
         )
-    if not (_is_number(window) and 0 <= window < presentation_time):
-        raise _error(
-            "window",
-            "expected a start of the readout window in seconds from 0 and before the "
-            f"end of the presentation at {presentation_time:g} s, got {window!r}",
-        )
-    _whole("batch_size", batch_size, 1)
-    _whole("seed", seed, 0, 2**32 - 1)
+    check_number(
+        "window",
+        window,
+        "a start of the readout window in seconds, from 0 and before the end of the "
+        f"presentation at {presentation_time:g} s",
+        low=0,
+        high=presentation_time,
+    )
+    check_whole("batch_size", batch_size, 1)
+    check_whole("seed", seed, 0, LARGEST_SEED)
     n_test = len(data.x_test)
     n_examples = n_test if n_examples is None else n_examples
-    _whole("n_examples", n_examples, 1, n_test)
+    check_whole("n_examples", n_examples, 1, n_test)
 
     if model.preprocessing is None:
         raise _error(
@@ -263,40 +264,18 @@ def _check(
             f"its preprocessing makes images of {size} numbers, but its input node "
             f"takes {model.input.size_out}; use the preprocessing it was trained with",
         )
-    if data.n_classes > model.output.size_in:
-        raise _error(
-            "data",
-            f"has {data.n_classes} classes, but the model knows "
-            f"{model.output.size_in}; use data of the kind the model was trained on",
-        )
     if not backends.neuron_layers(model):
         raise _error("model", "its network has no neurons")
 
     if backend == "rate":
-        _check_timeless(model)
+        check_timeless(
+            model, "backend", "evaluate the model it was made from, or use 'nengo-dl'"
+        )
         n_steps = 1
     else:
         _warn_of_fast_neurons(model, dt)
     batch_size = 1 if backend == "nengo" else min(batch_size, n_examples)
     return int(n_examples), n_steps, int(batch_size)
-
-
-def _check_timeless(model):
-    for ensemble in model.ensembles:
-        if ensemble.neuron_type.spiking:
-            raise _error(
-                "backend",
-                f"'rate' needs rate neurons, but {ensemble} has "
-                f"{ensemble.neuron_type}; evaluate the rate model that it was made "
-                "from, or use 'nengo-dl'",
-            )
-    for obj in [*model.network.all_connections, model.output]:
-        if obj.synapse is not None:
-            raise _error(
-                "backend",
-                f"'rate' has no time, but {obj} has the synapse {obj.synapse}; set it "
-                "to None, or use 'nengo-dl'",
-            )
 
 
 def _warn_of_fast_neurons(model, dt):
@@ -313,22 +292,6 @@ def _warn_of_fast_neurons(model, dt):
                 NengoWarning,
                 stacklevel=4,
             )
-
-
-def _is_number(value):
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
-
-
-def _positive(attr, value, what):
-    if not (_is_number(value) and 0 < value < np.inf):
-        raise _error(attr, f"expected a positive number of {what}, got {value!r}")
-
-
-def _whole(attr, value, low, high=None):
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or value < low or (high is not None and value > high):
-        limits = f"from {low} on" if high is None else f"from {low} to {high}"
-        raise _error(attr, f"expected a whole number {limits}, got {value!r}")
 
 
 def _error(attr, message):

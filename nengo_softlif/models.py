@@ -73,6 +73,14 @@ class Model:
                 attr="output",
                 obj=Model,
             )
+        if isinstance(output.obj, nengo.Ensemble):
+            raise ValidationError(
+                "expected a probe on a node or on neurons; a probe on an ensemble has "
+                "decoders that are not trained: connect the ensemble to "
+                "nengo.Node(size_in=n_classes), and probe that",
+                attr="output",
+                obj=Model,
+            )
         self.network = network
         self.input = input
         self.output = output
@@ -120,7 +128,9 @@ class Model:
         """Write weights, preprocessing and history to one file.
 
         The network itself is written only as the name of the function that made
-        it. Networks of your own are loaded with ``load(path, network=net)``.
+        it. Networks of your own, changed ones and those of `.to_spiking` are
+        loaded with ``load(path, network=net)``; it is simplest to save the rate
+        model and to rebuild it in spikes.
 
         Parameters
         ----------
@@ -138,6 +148,7 @@ class Model:
             "source": self.source,
             "input": self.network.all_nodes.index(self.input),
             "output": self.network.all_probes.index(self.output),
+            "parts": parameters.describe(self.network),
             "sizes": [self.input.size_out, self.output.size_in],
             "crop": self.crop,
             "flip": self.flip,

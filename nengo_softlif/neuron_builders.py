@@ -60,10 +60,10 @@ def _prepare(model, neuron_type, neurons, op):
 class SoftLIFRateBuilder(LIFRateBuilder):
     """A group of soft LIF neurons, with noise in training.
 
-    To NengoDL neurons that behave otherwise in training are "spiking".
+    ``spiking = True`` is what makes NengoDL call `training_step` at all.
 
     Noise is a function of (seed of the simulator, seed of the ensemble, step),
-    where the step counts passes in training. Counting on from a stored `step`
+    where the step counts passes in training. Counting on from stored `passes`
     therefore repeats an interrupted training to the last bit.
     """
 

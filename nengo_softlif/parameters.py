@@ -47,8 +47,9 @@ def collect(network, data):
     Returns
     -------
     dict of str to ndarray
-        Names are like ``ensembles/0/gain`` and ``connections/3/weights``; the
-        numbers count ``network.all_ensembles`` and ``all_connections``.
+        Names are like ``ensembles/0/gain``, ``connections/3/weights`` and, for
+        probes of decoded output, ``probes/0/weights``; the numbers count
+        ``network.all_ensembles``, ``all_connections`` and ``all_probes``.
         Pooling, and connections without weights, have no entry.
     """
     arrays = {}
@@ -60,7 +61,13 @@ def collect(network, data):
         weights = data[connection].weights
         if isinstance(connection.transform, Sparse):
             weights = _sparse_data(weights)
+        elif np.size(weights) == 1:  # NengoDL has no scalars
+            weights = np.reshape(weights, _weights_shape(connection))
         arrays[f"{name}/weights"] = np.array(weights)
+    for name, probe in _decoded_probes(network):
+        # Nengo decodes through a connection that it makes for the probe
+        (decoded,) = (c for c in data if getattr(c, "post_obj", None) is probe)
+        arrays[f"{name}/weights"] = np.array(data[decoded].weights)
     return arrays
 
 
@@ -86,7 +93,9 @@ def install(network, arrays):
         If a connection solves for full weights.
     """
     ensembles, connections = list(_ensembles(network)), list(_weighted(network))
-    _check(ensembles, connections, arrays)
+    probes = list(_decoded_probes(network))
+    _check(ensembles, connections, probes, arrays)
+    arrays = {name: np.array(array) for name, array in arrays.items()}
 
     for name, ensemble in ensembles:
         ensemble.gain = arrays[f"{name}/gain"]
@@ -106,6 +115,37 @@ def install(network, arrays):
             connection.transform = None  # last: it takes its size from the function
         else:
             connection.transform = with_weights(connection.transform, weights)
+
+    for name, probe in probes:
+        probe.solver = NoSolver(arrays[f"{name}/weights"].T)
+
+
+def describe(network):
+    """Describe what of a network its parameters do not tell.
+
+    Parameters
+    ----------
+    network : nengo.Network
+        Any network.
+
+    Returns
+    -------
+    list of str
+        Neurons, connections with their transforms and synapses, the same before
+        and after `install`.
+    """
+    parts = [repr(ensemble.neuron_type) for ensemble in network.all_ensembles]
+    for connection in network.all_connections:
+        transform = type(connection.transform).__name__
+        if isinstance(
+            connection.transform, (Convolution, ConvolutionTranspose, Sparse)
+        ):
+            transform = repr(connection.transform)
+        if _is_decoded(connection):
+            transform = "decoded"
+        sizes = f"{connection.size_in} to {connection.size_out}"
+        parts.append(f"{transform}, {sizes}, synapse {connection.synapse!r}")
+    return parts
 
 
 def with_weights(transform, weights):
@@ -141,7 +181,7 @@ def _copy(transform, **changes):
     return new
 
 
-def _check(ensembles, connections, arrays):
+def _check(ensembles, connections, probes, arrays):
     shapes = {}
     for name, ensemble in ensembles:
         n = ensemble.n_neurons
@@ -154,6 +194,8 @@ def _check(ensembles, connections, arrays):
                 "both its ends; use a decoder solver (solver.weights=False)"
             )
         shapes[f"{name}/weights"] = (connection, _weights_shape(connection))
+    for name, probe in probes:
+        shapes[f"{name}/weights"] = (probe, (probe.size_in, probe.obj.n_neurons))
 
     if shapes.keys() != arrays.keys():
         only = sorted(arrays.keys() - shapes.keys())
@@ -196,10 +238,19 @@ def _weighted(network):
             yield f"connections/{i}", connection
 
 
+def _decoded_probes(network):
+    for i, probe in enumerate(network.all_probes):
+        if probe.attr == "decoded_output" and _has_decoders(probe.obj):
+            yield f"probes/{i}", probe
+
+
 def _is_decoded(connection):
-    pre = connection.pre_obj
-    return isinstance(pre, nengo.Ensemble) and not isinstance(
-        pre.neuron_type, nengo.Direct
+    return _has_decoders(connection.pre_obj)
+
+
+def _has_decoders(obj):
+    return isinstance(obj, nengo.Ensemble) and not isinstance(
+        obj.neuron_type, nengo.Direct
     )
 
 

@@ -28,7 +28,8 @@ def to_spiking(model, synapse=nengo.Alpha(0.005)):  # noqa: B008 (synapses are f
         Put on every connection that leaves neurons and has none, so that spikes
         pass exactly one synapse from layer to layer. A synapse that is there
         already stays: it is part of what the network computes. The default is
-        that of the papers, 5 ms.
+        that of the papers, 5 ms. Probes on ensembles are left to Nengo, which
+        solves for their decoders again.
 
     Returns
     -------
@@ -49,6 +50,8 @@ def to_spiking(model, synapse=nengo.Alpha(0.005)):  # noqa: B008 (synapses are f
         spiking.source = None  # no function of ours makes this network
         _convert(spiking.network, synapse)
         _fold_constants(spiking.network, spiking.input)
+        if isinstance(spiking.output.obj, nengo.ensemble.Neurons):
+            spiking.output.synapse = spiking.output.synapse or synapse
         return spiking
     network, _ = copied(model)
     _convert(network, synapse)
@@ -93,6 +96,7 @@ def _leaves_neurons(connection):
 
 def _fold_constants(network, input_node):
     """Turn what constant nodes give to neurons into biases."""
+    probed = {probe.target for probe in network.all_probes}
     for owner in [network, *network.all_networks]:
         for connection in list(owner.connections):
             node, target = connection.pre_obj, connection.post_obj
@@ -103,6 +107,8 @@ def _fold_constants(network, input_node):
                 and isinstance(target, nengo.ensemble.Neurons)
                 and connection.function is None
                 and connection.synapse is None
+                and connection.learning_rule is None
+                and connection not in probed
             ):
                 ensemble = target.ensemble
                 bias = np.array(ensemble.bias)

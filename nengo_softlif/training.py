@@ -1,13 +1,24 @@
 """Training through NengoDL and TensorFlow."""
 
+import json
+
 import numpy as np
 import tensorflow as tf
 from nengo.exceptions import SimulationError, ValidationError
 from tqdm.auto import tqdm
 
 from . import files, parameters
+from .arguments import (
+    LARGEST_SEED,
+    check_data,
+    check_model,
+    check_number,
+    check_timeless,
+    check_whole,
+)
+from .checkpoints import Checkpoint
 from .compat import nengo_dl
-from .models import Model, copied
+from .models import copied
 from .neuron_builders import noise_counters
 from .preprocessing import Preprocessing
 
@@ -94,7 +105,9 @@ def fit(
         Part of the training images, chosen by the seed, kept out of training to
         report the loss and error on.
     callbacks : list of tf.keras.callbacks.Callback
-        They may stop the training, as Keras' own do.
+        They may stop the training, as Keras' own do, and find validation under
+        Keras' names (``val_loss``) as well. What they remember themselves, such as
+        the patience of EarlyStopping, is not part of a checkpoint.
     seed : int
         Seed of everything random.
     checkpoint : str or Path, optional
@@ -118,13 +131,17 @@ def fit(
     SimulationError
         If the loss becomes NaN or infinite.
     """
-    if not isinstance(model, Model):
-        raise ValidationError(
-            f"expected a Model, got {model!r}; wrap a network as "
-            "Model(network, input=node, output=probe)",
-            attr="model",
-        )
-    _check_settings(epochs, batch_size, validation_split, learning_rate, weight_decay)
+    check_model(model)
+    check_data(data, model)
+    check_timeless(model, "model", "train the rate network, then call to_spiking")
+    check_whole("epochs", epochs, 1)
+    check_whole("batch_size", batch_size, 1)
+    check_whole("seed", seed, 0, LARGEST_SEED)
+    check_number("learning_rate", learning_rate, "a positive number", 0, low_open=True)
+    check_number("weight_decay", weight_decay, "0 or a positive number", 0)
+    check_number("validation_split", validation_split, "a part in [0, 1)", 0, high=1)
+    epochs, batch_size, seed = int(epochs), int(batch_size), int(seed)
+    optimizer = _checked(optimizer)
     preprocessing = _preprocessing(model, data)
     training, validation = _split(len(data.x_train), validation_split, seed)
     if len(training) < batch_size:
@@ -158,7 +175,7 @@ def fit(
             )
             optimizer.exclude_from_weight_decay(_biases(sim, network, images.node))
         sim.compile(
-            optimizer=_keras2(optimizer),
+            optimizer=optimizer,
             loss={
                 images.probe: keras.losses.SparseCategoricalCrossentropy(
                     from_logits=True
@@ -166,24 +183,30 @@ def fit(
             },
             metrics={images.probe: keras.metrics.SparseCategoricalAccuracy("accuracy")},
         )
-        settings = {
-            "epochs": epochs,
-            "batch_size": batch_size,
-            "optimizer": _describe(sim.keras_model.optimizer),
-            "validation_split": validation_split,
-            "seed": seed,
-            "data": data.sha256,
-            "weights": [list(w.shape) for w in sim.keras_model.trainable_weights],
-            "neurons": [repr(e.neuron_type) for e in network.all_ensembles],
-            "preprocessing": preprocessing.header(),
-        }
-        state = _State(sim, settings, checkpoint)
-        history = state.restore()
+        checkpoint = Checkpoint(
+            checkpoint,
+            {
+                "epochs": epochs,
+                "batch_size": batch_size,
+                "optimizer": _describe(sim.keras_model.optimizer),
+                "validation_split": validation_split,
+                "seed": seed,
+                "data": data.sha256,
+                **_describe_network(sim, network, preprocessing),
+            },
+            _variables(sim),
+        )
+        history, stopped = checkpoint.restore()
+        # also tells now, and not after an epoch, if it cannot be written
+        checkpoint.save(history, stopped)
         callbacks = keras.callbacks.CallbackList(
             list(callbacks), model=sim.keras_model, epochs=epochs
         )
         callbacks.on_train_begin()
+        sim.keras_model.stop_training = stopped
         for epoch in range(len(history.get("loss", ())), epochs):
+            if sim.keras_model.stop_training:
+                break
             callbacks.on_epoch_begin(epoch)
             rng = np.random.default_rng((seed, epoch))
             order = rng.permutation(training)[: n_batches * batch_size]
@@ -194,12 +217,12 @@ def fit(
                 if len(validation):
                     logs.update(_validate(images, data, validation))
                     bar.set_postfix(_rounded(logs))
+                _check_finite(sim, logs, title)
             for name, value in logs.items():
                 history.setdefault(name, []).append(value)
-            state.save(history)
-            callbacks.on_epoch_end(epoch, logs)
-            if sim.keras_model.stop_training:
-                break
+            callbacks.on_epoch_end(epoch, {**logs, **_as_keras(logs)})
+            # last, because callbacks may change the learning rate
+            checkpoint.save(history, sim.keras_model.stop_training)
         callbacks.on_train_end()
         arrays = parameters.collect(network, sim.data)
 
@@ -245,48 +268,40 @@ class _Feeder:
         return np.concatenate(answers)
 
 
-class _State:
-    """What a checkpoint holds: everything the next epoch depends on."""
+def _variables(sim):
+    """Everything that changes during training, by name."""
+    optimizer = sim.keras_model.optimizer
+    optimizer.build(sim.keras_model.trainable_weights)
+    rate = optimizer._learning_rate  # a variable, unless it follows a schedule
+    groups = {
+        "weights": sim.keras_model.weights,
+        "optimizer": optimizer.variables,
+        "learning_rate": [rate] if isinstance(rate, tf.Variable) else [],
+        "noise": noise_counters(sim),
+    }
+    return {
+        f"{name}/{i}": variable
+        for name, group in groups.items()
+        for i, variable in enumerate(group() if callable(group) else group)
+    }
 
-    def __init__(self, sim, settings, path):
-        self.settings, self.path = settings, path
-        optimizer = sim.keras_model.optimizer
-        optimizer.build(sim.keras_model.trainable_weights)
-        self.variables = {
-            f"{kind}/{i}": variable
-            for kind, variables in (
-                ("weights", sim.keras_model.weights),
-                ("optimizer", optimizer.variables),
-                ("noise", noise_counters(sim)),
-            )
-            for i, variable in enumerate(
-                variables() if callable(variables) else variables
-            )
-        }
 
-    def save(self, history):
-        if self.path is not None:
-            header = {"settings": self.settings, "history": history}
-            arrays = {name: v.numpy() for name, v in self.variables.items()}
-            files.write(self.path, header, arrays, kind="checkpoint")
-
-    def restore(self):
-        """Take up a checkpoint if there is one, and return its history."""
-        if self.path is None or not tf.io.gfile.exists(str(self.path)):
-            return {}
-        header, arrays = files.read(self.path, kind="checkpoint")
-        found = header["settings"]
-        different = [k for k, v in self.settings.items() if found.get(k) != v]
-        if different or arrays.keys() != self.variables.keys():
-            what = ", ".join(different) or "variables"
-            raise ValidationError(
-                f"{str(self.path)!r} is the checkpoint of a training with other "
-                f"settings ({what}); repeat those, or delete it to start anew",
-                attr="checkpoint",
-            )
-        for name, variable in self.variables.items():
-            variable.assign(arrays[name])
-        return header["history"]
+def _describe_network(sim, network, preprocessing):
+    """What of a network decides the course of training, as JSON holds it."""
+    weights = {str(i): w.numpy() for i, w in enumerate(sim.keras_model.weights)}
+    operators = sim.model.operators
+    return {
+        "initial weights": files.sha256(weights),
+        "neurons": [repr(e.neuron_type) for e in network.all_ensembles],
+        "connections": [repr(c.transform) for c in network.all_connections],
+        "noise seeds": [
+            [int(seed) for seed in op.noise_seed]
+            for op in operators
+            if hasattr(op, "noise_seed")
+        ],
+        "preprocessing": preprocessing.header(),
+        "mean image": files.sha256(preprocessing.arrays()),
+    }
 
 
 def _train(sim, images, data, bar, rng, callbacks):
@@ -306,14 +321,27 @@ def _train(sim, images, data, bar, rng, callbacks):
             * (1 - float(result[f"{images.output_name}_accuracy"])),
         }
         if not np.isfinite(logs["loss"]):
-            raise SimulationError(
-                f"training diverged: the loss became {logs['loss']} in batch {i + 1} "
-                f"of {bar.desc}. Lower the learning rate, or scale the images or the "
-                "initial weights down; the model is left as it was."
-            )
+            raise _diverged(f"the loss became {logs['loss']} in batch {i + 1}")
         bar.set_postfix(_rounded(logs), refresh=False)
         callbacks.on_train_batch_end(i, logs)
     return logs
+
+
+def _check_finite(sim, logs, title):
+    """The loss is that before the last step; see where that has led."""
+    finite = all(
+        np.isfinite(v.numpy()).all() for v in sim.keras_model.trainable_weights
+    )
+    if not finite or not np.all(np.isfinite(list(logs.values()))):
+        raise _diverged(f"weights or loss became infinite or NaN in {title}")
+
+
+def _diverged(what):
+    return SimulationError(
+        f"training diverged: {what}. Lower the learning rate, or scale the images or "
+        "the initial weights down (with a checkpoint, in another file); the model is "
+        "left as it was."
+    )
 
 
 def _validate(images, data, validation):
@@ -363,25 +391,7 @@ def _preprocessing(model, data):
             f"network for images of {preprocessing.output_shape}",
             attr="data",
         )
-    if data.n_classes > model.output.size_in:
-        raise ValidationError(
-            f"{data.name!r} has {data.n_classes} classes, but the model answers with "
-            f"{model.output.size_in}; make the network with n_classes={data.n_classes}",
-            attr="data",
-        )
     return preprocessing
-
-
-def _check_settings(epochs, batch_size, validation_split, learning_rate, weight_decay):
-    for name, value, good, wanted in (
-        ("epochs", epochs, epochs >= 1, "at least 1"),
-        ("batch_size", batch_size, batch_size >= 1, "at least 1"),
-        ("validation_split", validation_split, 0 <= validation_split < 1, "in [0, 1)"),
-        ("learning_rate", learning_rate, learning_rate > 0, "positive"),
-        ("weight_decay", weight_decay, weight_decay >= 0, "0 or more"),
-    ):
-        if not good:
-            raise ValidationError(f"must be {wanted}, got {value!r}", attr=name)
 
 
 def _split(n_images, validation_split, seed):
@@ -391,14 +401,25 @@ def _split(n_images, validation_split, seed):
     return np.sort(order[n_validation:]), np.sort(order[:n_validation])
 
 
-def _keras2(optimizer):
-    """Refuse optimizers of Keras 3, which NengoDL's Keras cannot use."""
-    if isinstance(optimizer, (str, keras.optimizers.Optimizer)):
-        return optimizer
+def _checked(optimizer):
+    """A fresh optimizer like this one, so that one object may serve again.
+
+    Refuses those of Keras 3, and legacy ones: NengoDL runs on Keras 2, and their
+    state has no stable order.
+    """
+    if optimizer is None:
+        return None
+    try:
+        optimizer = keras.optimizers.get(optimizer)
+        if isinstance(optimizer, keras.optimizers.Optimizer):
+            return type(optimizer).from_config(optimizer.get_config())
+    except (ValueError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+    else:
+        reason = f"it is of {type(optimizer).__module__}"
     raise ValidationError(
-        f"expected an optimizer of tf.keras or its name, got {optimizer!r} of "
-        f"{type(optimizer).__module__}; take it from tensorflow.keras.optimizers "
-        "(tf_keras), as NengoDL runs on Keras 2",
+        f"expected the name of an optimizer, or one of tf.keras.optimizers (Keras 2, "
+        f"not a legacy one), got {optimizer!r}: {reason}",
         attr="optimizer",
     )
 
@@ -406,11 +427,11 @@ def _keras2(optimizer):
 def _describe(optimizer):
     """Settings of an optimizer, as JSON holds them."""
     config = keras.optimizers.serialize(optimizer)
-    return repr(config)
+    return json.loads(json.dumps(config, default=str))
 
 
 def _constant(node):
-    if callable(node.output) or node.output is None:
+    if not isinstance(node.output, np.ndarray):
         raise ValidationError(
             f"{node} changes in time, but training takes one step per image; only the "
             "model's input may vary",
@@ -422,6 +443,15 @@ def _constant(node):
 def _cosine(start, end, done):
     done = tf.clip_by_value(done, 0.0, 1.0)
     return end + (start - end) * (1 + tf.cos(np.pi * done)) / 2
+
+
+def _as_keras(logs):
+    """Validation under the names by which Keras' callbacks look for it."""
+    return {
+        name.replace("validation_", "val_"): value
+        for name, value in logs.items()
+        if name.startswith("validation_")
+    }
 
 
 def _rounded(logs):

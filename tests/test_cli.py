@@ -97,7 +97,7 @@ def test_unseen_data_through_the_front_door(run, stripes, tmp_path):
     assert record["error_percent"] <= 5
     assert record["backend"] == "nengo-dl"
     assert record["synapse"] == "Alpha(tau=0.005)"
-    assert record["command"].startswith("nengo-softlif ")
+    assert record["command"].startswith("nengo-softlif")
 
 
 def test_evaluate_prints_json(run, model_file):
@@ -113,7 +113,7 @@ def test_evaluate_prints_json(run, model_file):
         (("--window", 1), "window"),
         (("--n-examples", 0), "n_examples"),
         (("--dt", -1), "dt"),
-        (("--synapse", "beta:1"), "expected none, alpha[:NUMBER], lowpass[:NUMBER]"),
+        (("--synapse", "beta:1"), "expected none, alpha:NUMBER, lowpass:NUMBER"),
         (("--synapse", "alpha:-1"), "must be greater than or equal to 0"),
         (("--backend", "brian"), "'brian' is not one of"),
     ],
@@ -127,8 +127,9 @@ def test_bad_options(run, model_file, options, message):
     [
         (("imagenet",), "digits, mnist, fashion_mnist, cifar10"),
         (("nowhere.npz",), "nowhere.npz"),
-        (("digits", "--epochs", 0), "at least 1"),
-        (("digits", "--noise", "pink"), "expected none, gaussian[:NUMBER]"),
+        (("digits", "--epochs", 0), "expected a whole number from 1 on, got 0"),
+        (("digits", "--seed", -1), "is not in the range"),
+        (("digits", "--noise", "pink"), "expected none, gaussian:NUMBER"),
         (("digits", "--out", "no/such/folder/x"), "is not a folder"),
     ],
 )

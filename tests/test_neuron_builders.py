@@ -262,20 +262,6 @@ def test_gradients_at_the_largest_numbers_are_finite():
     assert np.all(np.isfinite(tape.gradient(rates, x)))
 
 
-def test_nengo_dl_checks_the_gradients_of_a_network(seed):
-    """Noise included, as nengo-dl sees the network in training."""
-    with nengo.Network(seed=seed) as net:
-        nengo_dl.configure_settings(dtype="float64", stateful=False)
-        node = nengo.Node([0.3])
-        a = nengo.Ensemble(5, 1, neuron_type=SoftLIFRate(0.1))
-        b = nengo.Ensemble(4, 1, neuron_type=SoftLIFRate(0.3, amplitude=0.1))
-        nengo.Connection(node, a, synapse=None)
-        nengo.Connection(a, b, synapse=None)
-        nengo.Probe(b.neurons)
-    with nengo_dl.Simulator(net, progress_bar=False) as sim:
-        sim.check_gradients(atol=1e-4)
-
-
 # -- noise -----------------------------------------------------------------------------
 
 

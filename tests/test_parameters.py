@@ -72,7 +72,8 @@ def decoded(seed=0):
         nengo.Connection(node[0], learned.learning_rule)
         for ensemble in (a, b, c):
             nengo.Probe(ensemble.neurons)
-        nengo.Probe(answer)
+        for target in (answer, a, b[1:], direct):
+            nengo.Probe(target)
     return net
 
 
@@ -96,7 +97,7 @@ def recurrent(seed=0):
 
 def sparse(seed=0):
     """Sparse matrices in all forms, transposed convolution, short forms of dense."""
-    rng = np.random.RandomState(seed)
+    rng = np.random.RandomState(0)  # where weights are is not part of the arrays
     matrix = scipy.sparse.random(6, 6, 0.5, random_state=rng, format="coo")
     order = rng.permutation(matrix.nnz)
     matrix = scipy.sparse.coo_matrix(
@@ -109,7 +110,7 @@ def sparse(seed=0):
             nengo.Sparse((6, 6), init=matrix),
             nengo.Sparse((6, 6), init=matrix.tocsr()),
             nengo.Sparse((6, 6), init=matrix.tocsc()),
-            nengo.Sparse((6, 6), indices=indices, init=[1, 2, 3, 4, 5]),
+            nengo.Sparse((6, 6), indices=indices, init=np.arange(1.0, 6)),
             nengo.Sparse((6, 6), indices=indices, init=nengo.dists.Uniform(0, 1)),
             nengo.transforms.ConvolutionTranspose(1, (3, 2, 1), padding="same"),
             2.0,
@@ -200,8 +201,8 @@ def test_installing_is_silent_and_draws_nothing(make):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         install(net, arrays)
+        after = np.random.get_state()
         build(net)
-    after = np.random.get_state()
     assert np.array_equal(state[1], after[1])
     assert state[2:] == after[2:]
 
@@ -220,7 +221,8 @@ def test_arrays_do_not_share_memory_with_the_network(make):
 
 
 def test_names_count_all_objects_and_leave_out_what_is_not_trained():
-    arrays = collect(convolutional(), build(convolutional()))
+    net = convolutional()
+    arrays = collect(net, build(net))
     parts = [f"ensembles/{i}/{a}" for i in (0, 1) for a in ("gain", "bias", "encoders")]
     # connection 2 pools
     assert list(arrays) == parts + [f"connections/{i}/weights" for i in (0, 1, 3, 4)]
@@ -234,6 +236,11 @@ def test_names_count_all_objects_and_leave_out_what_is_not_trained():
     direct = net.all_ensembles.index(net.networks[0].ensembles[1])
     assert f"ensembles/{direct}/gain" not in arrays
     assert len([name for name in arrays if name.endswith("gain")]) == 3
+    probes = [i for i, p in enumerate(net.all_probes) if p.obj in net.ensembles]
+    assert probes == [4, 5]
+    assert arrays["probes/4/weights"].shape == (2, 50)
+    assert arrays["probes/5/weights"].shape == (2, 40)
+    assert sum(name.startswith("probes") for name in arrays) == 2
     unweighted = [i for i, c in enumerate(net.all_connections) if not c.has_weights]
     assert unweighted
     assert all(f"connections/{i}/weights" not in arrays for i in unweighted)
@@ -324,10 +331,10 @@ def test_other_shapes_of_weights(wrong):
 
 @pytest.mark.parametrize("other", [convolutional, recurrent, sparse])
 def test_arrays_of_another_network(other):
-    net = decoded()
+    net, other = decoded(), other()
     before = collect(net, build(net))
     with pytest.raises(ValidationError, match="has other objects than the one these"):
-        install(net, collect(other(), build(other())))
+        install(net, collect(other, build(other)))
     assert same_network(net, before)
 
 

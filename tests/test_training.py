@@ -4,7 +4,15 @@ import subprocess
 import sys
 import textwrap
 
-from nengo_softlif import GaussianNoise, Model, SoftLIFRate, datasets, files, networks
+from nengo_softlif import (
+    GaussianNoise,
+    Model,
+    SoftLIFRate,
+    datasets,
+    files,
+    networks,
+    to_spiking,
+)
 from nengo_softlif.compat import nengo_dl
 from nengo_softlif.parameters import build, collect
 from nengo_softlif.training import OneCycle, fit
@@ -168,13 +176,15 @@ def test_checkpoint_of_another_training(data, tmp_path):
         fit(networks.small(), data, checkpoint=path, seed=1, **one)
     with pytest.raises(ValidationError, match=r"other settings .*neurons"):
         fit(networks.small(noise=None), data, checkpoint=path, **one)
+    with pytest.raises(ValidationError, match=r"other settings .*initial weights"):
+        fit(networks.small(seed=3), data, checkpoint=path, **one)
 
 
 def test_divergence_stops(data):
     model = networks.small()
     before = weights(model)
     with pytest.raises(SimulationError, match=r"diverged.*Lower the learning rate"):
-        fit(model, data, optimizer=tf.keras.optimizers.SGD(1e30), **SETTINGS)
+        fit(model, data, optimizer=tf.keras.optimizers.SGD(1e38), **SETTINGS)
     for name, array in weights(model).items():
         np.testing.assert_array_equal(array, before[name])
 
@@ -189,19 +199,63 @@ def test_callbacks_and_optimizers_of_keras(data):
         networks.small(), data, optimizer="sgd", callbacks=[Once()], **SETTINGS
     )
     assert len(history["loss"]) == 1
-    with pytest.raises(ValidationError, match=r"optimizer of tf\.keras.*Keras 2"):
+    with pytest.raises(ValidationError, match=r"optimizer.*Keras 2"):
         fit(networks.small(), data, optimizer=keras3.optimizers.SGD(), **SETTINGS)
+
+
+def test_resume_with_a_rate_that_callbacks_change(data, tmp_path):
+    def settings():
+        halve = tf.keras.callbacks.LearningRateScheduler(
+            lambda epoch, rate: rate / 2 if epoch else rate
+        )
+        return {**SETTINGS, "optimizer": tf.keras.optimizers.Adam(3e-3)}, halve
+
+    straight, resumed = networks.small(), networks.small()
+    kwargs, halve = settings()
+    fit(straight, data, callbacks=[halve], **kwargs)
+    path = tmp_path / "checkpoint"
+    kwargs, halve = settings()
+    with pytest.raises(KeyboardInterrupt):
+        fit(resumed, data, checkpoint=path, callbacks=[halve, Interrupt(2)], **kwargs)
+    fit(resumed, data, checkpoint=path, callbacks=[halve], **kwargs)
+    assert_same_weights(straight, resumed)
+
+
+def test_early_stopping_finds_validation(data, tmp_path):
+    settings = {
+        **SETTINGS,
+        "callbacks": [tf.keras.callbacks.EarlyStopping(min_delta=10, patience=1)],
+        "validation_split": 0.2,
+        "checkpoint": tmp_path / "checkpoint",
+        "epochs": 5,
+    }
+    model = networks.small()
+    assert len(fit(model, data, **settings)["loss"]) == 2
+    # and is not forgotten
+    assert len(fit(networks.small(), data, **settings)["loss"]) == 2
+
+
+def test_only_rate_networks(data):
+    spiking = to_spiking(networks.small())
+    with pytest.raises(ValidationError, match=r"rate neurons are needed.*to_spiking"):
+        fit(spiking, data, **SETTINGS)
+    slow = networks.small()
+    slow.network.all_connections[-1].synapse = 0.01
+    with pytest.raises(ValidationError, match=r"answers in one step.*set it to None"):
+        fit(slow, data, **SETTINGS)
 
 
 def test_weight_decay_spares_biases(data):
     norms = {}
-    for decay in (0.0, 3.0):
+    for decay in (0.0, 50.0):
         model = networks.small(noise=None)
         fit(model, data, weight_decay=decay, **SETTINGS)
         norms[decay] = weights(model)
     kernel, bias = "connections/0/weights", "connections/1/weights"
-    assert np.linalg.norm(norms[3.0][kernel]) < 0.8 * np.linalg.norm(norms[0.0][kernel])
-    assert np.linalg.norm(norms[3.0][bias]) > 0.8 * np.linalg.norm(norms[0.0][bias])
+    assert np.linalg.norm(norms[50.0][kernel]) < 0.8 * np.linalg.norm(
+        norms[0.0][kernel]
+    )
+    assert np.linalg.norm(norms[50.0][bias]) > 0.8 * np.linalg.norm(norms[0.0][bias])
 
 
 def test_one_cycle():
@@ -225,11 +279,11 @@ def test_network_of_the_users(data):
         first = nengo.Connection(
             image,
             hidden.neurons,
-            transform=nengo.dists.Glorot(),
+            transform=nengo_dl.dists.Glorot(),
             synapse=None,
         )
         nengo.Connection(
-            hidden.neurons, answer, transform=nengo.dists.Glorot(), synapse=None
+            hidden.neurons, answer, transform=nengo_dl.dists.Glorot(), synapse=None
         )
         output = nengo.Probe(answer)
         net.config[first].trainable = False
@@ -243,11 +297,13 @@ def test_network_of_the_users(data):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"epochs": 0}, "epochs.*at least 1"),
+        ({"epochs": 0}, "epochs.*whole number from 1 on, got 0"),
         ({"batch_size": 401}, "400 training images do not fill one batch of 401"),
         ({"validation_split": 1.0}, r"validation_split.*\[0, 1\)"),
         ({"learning_rate": -1}, "learning_rate.*positive"),
-        ({"weight_decay": -1}, "weight_decay.*0 or more"),
+        ({"seed": -1}, "seed.*from 0 to"),
+        ({"optimizer": "adamm"}, "name of an optimizer.*adamm"),
+        ({"weight_decay": -1}, "weight_decay.*0 or a positive"),
     ],
 )
 def test_bad_settings(data, settings, message):

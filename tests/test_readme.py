@@ -1,0 +1,52 @@
+"""The numbers of the README are those of the records in docs/results."""
+
+from pathlib import Path
+
+from nengo_softlif.results import Evaluation, difference
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def readme():
+    return " ".join((ROOT / "README.rst").read_text().split())
+
+
+def record(noise, backend):
+    path = ROOT / "docs" / "results" / f"mnist-{noise}-{backend}.json"
+    return Evaluation.load(path)
+
+
+def shown(evaluation):
+    low, high = evaluation.error_interval_percent
+    return f"{evaluation.error_percent:.2f} ({low:.2f}-{high:.2f})"
+
+
+@pytest.mark.parametrize(
+    ("noise", "name"), [("gaussian", "Gaussian, 10 Hz"), ("none", "none")]
+)
+def test_table(readme, noise, name):
+    rate, spiking = record(noise, "rate"), record(noise, "spiking")
+    assert spiking.n_examples == rate.n_examples == 10_000
+    assert spiking.synapse == "Alpha(tau=0.005)"
+    early = [
+        f"{spiking.error_over_time_percent[np.searchsorted(spiking.times, t - 1e-9)]:.2f}"
+        for t in (0.04, 0.06)
+    ]
+    assert " ".join([name, shown(rate), *early, shown(spiking)]) in readme
+
+
+def test_differences(readme):
+    gaussian, none = (record(noise, "spiking") for noise in ("gaussian", "none"))
+    for difference_, form in (
+        (difference(record("gaussian", "rate"), gaussian), "(95 % interval {} to {})"),
+        (difference(record("none", "rate"), none), "({} to {})"),
+        (difference(none, gaussian), "({} to {})"),
+    ):
+        low, high = (f"{limit:+.2f}" for limit in difference_.interval_points)
+        assert f"{difference_.points:+.2f} points {form.format(low, high)}" in readme
+    assert f"{gaussian.mean_rate_hz:.1f} Hz on average" in readme
+    assert f"{gaussian.spikes_per_image:,.0f} spikes per image" in readme
