@@ -32,10 +32,8 @@ def test_table(readme, noise, name):
     rate, spiking = record(noise, "rate"), record(noise, "spiking")
     assert spiking.n_examples == rate.n_examples == 10_000
     assert spiking.synapse == "Alpha(tau=0.005)"
-    early = [
-        f"{spiking.error_over_time_percent[np.searchsorted(spiking.times, t - 1e-9)]:.2f}"
-        for t in (0.04, 0.06)
-    ]
+    columns = np.searchsorted(spiking.times, [0.04 - 1e-9, 0.06 - 1e-9])
+    early = [f"{spiking.error_over_time_percent[i]:.2f}" for i in columns]
     assert " ".join([name, shown(rate), *early, shown(spiking)]) in readme
 
 
