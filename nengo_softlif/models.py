@@ -28,6 +28,8 @@ class Model:
     preprocessing : Preprocessing, optional
         How images are prepared. `fit` takes it from the training images if it
         is not given.
+    scale : float, optional
+        What `fit` gives to `Preprocessing.from_images`.
     crop : int or (int, int), optional
         What `fit` gives to `Preprocessing.from_images`.
     flip : bool
@@ -51,6 +53,7 @@ class Model:
         input,
         output,
         preprocessing=None,
+        scale=None,
         crop=None,
         flip=False,
         history=None,
@@ -85,6 +88,7 @@ class Model:
         self.input = input
         self.output = output
         self.preprocessing = preprocessing
+        self.scale = scale
         self.crop = crop
         self.flip = flip
         self.history = history
@@ -118,10 +122,11 @@ class Model:
             twin[self.input],
             twin[self.output],
             self.preprocessing,
-            self.crop,
-            self.flip,
-            copy.deepcopy(self.history),
-            copy.deepcopy(self.source),
+            scale=self.scale,
+            crop=self.crop,
+            flip=self.flip,
+            history=copy.deepcopy(self.history),
+            source=copy.deepcopy(self.source),
         )
 
     def save(self, path):
@@ -150,6 +155,7 @@ class Model:
             "output": self.network.all_probes.index(self.output),
             "parts": parameters.describe(self.network),
             "sizes": [self.input.size_out, self.output.size_in],
+            "scale": self.scale,
             "crop": self.crop,
             "flip": self.flip,
             "history": self.history,

@@ -81,7 +81,9 @@ def small(image_shape=(8, 8, 1), n_classes=10, noise=DEFAULT_NOISE, seed=0):
 
 
 @_recorded
-def mnist(image_shape=(28, 28, 1), n_classes=10, noise=DEFAULT_NOISE, seed=0):
+def mnist(
+    image_shape=(28, 28, 1), n_classes=10, noise=DEFAULT_NOISE, seed=0, paper=False
+):
     """Make the papers' network for MNIST (and, with three channels, SVHN).
 
     16 filters of 5 x 5, average pool 2, 64 filters of 5 x 5, average pool 2,
@@ -99,6 +101,10 @@ def mnist(image_shape=(28, 28, 1), n_classes=10, noise=DEFAULT_NOISE, seed=0):
         Noise in training.
     seed : int
         Seed of weights, noise and initial voltages.
+    paper : bool
+        Start from the papers' small initial weights, on the papers' scale of the
+        pixels, instead of He's initial weights and inputs of unit variance, which
+        suit Adam. Of the scale only the weights tell: 0 to 1 is inferred.
 
     Returns
     -------
@@ -111,20 +117,25 @@ def mnist(image_shape=(28, 28, 1), n_classes=10, noise=DEFAULT_NOISE, seed=0):
        Neuromorphic Hardware", arXiv:1611.05141, 2016, and the authors' layer
        files (layers-mnist-lif.cfg).
     """
+    conv1, conv2, dense, readout = (
+        (0.1, 0.1, 0.01, 0.01) if paper else (None, None, None, 0.01)
+    )
     neuron_type = SoftLIFRate(0.02, 0.022, 0.002, 0.063, noise)
     with nengo.Network(label="mnist", seed=seed) as net:
         stack = Stack(image_shape, neuron_type)
-        stack.convolution(16, kernel_size=5)
+        stack.convolution(16, kernel_size=5, std=conv1)
         stack.average_pool(2)
-        stack.convolution(64, kernel_size=5)
+        stack.convolution(64, kernel_size=5, std=conv2)
         stack.average_pool(2)
-        stack.dense(2000, dropout=0.5)
-        output = stack.readout(n_classes)
-    return Model(net, stack.input, output)
+        stack.dense(2000, std=dense, dropout=0.5)
+        output = stack.readout(n_classes, std=readout)
+    return Model(net, stack.input, output, scale=255.0 if paper else None)
 
 
 @_recorded
-def cifar10(image_shape=(24, 24, 3), n_classes=10, noise=DEFAULT_NOISE, seed=0):
+def cifar10(
+    image_shape=(24, 24, 3), n_classes=10, noise=DEFAULT_NOISE, seed=0, paper=False
+):
     """Make the papers' network for CIFAR-10 (and, with 100 classes, CIFAR-100).
 
     64 filters of 5 x 5, average pool 3 with stride 2, the same again, two
@@ -143,6 +154,11 @@ def cifar10(image_shape=(24, 24, 3), n_classes=10, noise=DEFAULT_NOISE, seed=0):
         Noise in training.
     seed : int
         Seed of weights, noise and initial voltages.
+    paper : bool
+        Start from the papers' small initial weights, on the papers' scale of the
+        pixels, instead of He's initial weights and inputs of unit variance, which
+        suit Adam. The papers then train with
+        ``SGD(0.001, momentum=0.9)``.
 
     Returns
     -------
@@ -155,17 +171,25 @@ def cifar10(image_shape=(24, 24, 3), n_classes=10, noise=DEFAULT_NOISE, seed=0):
        Neurons", arXiv:1510.08829, 2015, and the authors' layer files
        (layers-cifar10-lif.cfg).
     """
+    conv1, conv2, local3, local4 = (0.0001, 0.01, 0.04, 0.04) if paper else [None] * 4
     neuron_type = SoftLIFRate(0.02, 0.05, 0.001, 0.063, noise)
     with nengo.Network(label="cifar10", seed=seed) as net:
         stack = Stack(image_shape, neuron_type, gain=0.825)
-        stack.convolution(64, kernel_size=5)
+        stack.convolution(64, kernel_size=5, std=conv1)
         stack.average_pool(3, strides=2, padding="ceil")
-        stack.convolution(64, kernel_size=5)
+        stack.convolution(64, kernel_size=5, std=conv2)
         stack.average_pool(3, strides=2, padding="ceil")
-        stack.local(64)
-        stack.local(32)
+        stack.local(64, std=local3)
+        stack.local(32, std=local4)
         output = stack.readout(n_classes)
-    return Model(net, stack.input, output, crop=tuple(image_shape[:2]), flip=True)
+    return Model(
+        net,
+        stack.input,
+        output,
+        scale=1.0 if paper else None,
+        crop=tuple(image_shape[:2]),
+        flip=True,
+    )
 
 
 def _pool_if_large(stack):
@@ -225,10 +249,11 @@ def load(path, network=None):
         nodes[header["input"]],
         probes[header["output"]],
         preprocessing,
-        header["crop"],
-        header["flip"],
-        header["history"],
-        source if made else None,
+        scale=header["scale"],
+        crop=header["crop"],
+        flip=header["flip"],
+        history=header["history"],
+        source=source if made else None,
     )
     sizes = [model.input.size_out, model.output.size_in]
     if header.get("sizes", sizes) != sizes:

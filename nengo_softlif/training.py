@@ -380,7 +380,7 @@ def _preprocessing(model, data):
     preprocessing = model.preprocessing
     if preprocessing is None:
         preprocessing = Preprocessing.from_images(
-            data.x_train, crop=model.crop, flip=model.flip
+            data.x_train, scale=model.scale, crop=model.crop, flip=model.flip
         )
     else:
         preprocessing.test(data.x_train[:1])  # raises if the size is another
