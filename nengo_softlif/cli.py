@@ -122,7 +122,7 @@ _seed = click.option(
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    default=Path("nengo-softlif-demo"),
+    default="nengo-softlif-demo",
     show_default=True,
     help="Folder for the model, the results and the figures.",
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from nengo.exceptions import NengoWarning, Unconvertible, ValidationError
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from . import backends, synops
 from .arguments import (

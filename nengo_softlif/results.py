@@ -158,9 +158,7 @@ class Evaluation:
         for name, meaning in _COUNTS.items():
             if self.synops_per_image[name] is not None:
                 count = f"{self.synops_per_image[name]:,.0f}"
-                lines.append(
-                    _row("synaptic operations", count) + f"per image, {meaning}"
-                )
+                lines.append(_row(f"synops, {name}", count) + f"per image: {meaning}")
         lines += ["", f"took {self.seconds:.1f} s"]
         return "\n".join(line.rstrip() for line in lines)
 
@@ -344,8 +342,8 @@ def _answers(evaluation, time):
 
 
 _COUNTS = {
-    "paper": "weights, as the papers count",
-    "direct": "neurons that spikes reach",
+    "paper": "weights of the unfolded network, as the papers count",
+    "direct": "neurons that spikes reach, pooling folded in",
 }
 
 

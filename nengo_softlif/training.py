@@ -1,11 +1,12 @@
 """Training through NengoDL and TensorFlow."""
 
 import json
+import warnings
 
 import numpy as np
 import tensorflow as tf
 from nengo.exceptions import SimulationError, ValidationError
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from . import files, parameters
 from .arguments import (
@@ -164,9 +165,12 @@ def fit(
             use_loop=False,
             planner=nengo_dl.graph_optimizer.noop_planner,
         )
-    with nengo_dl.Simulator(
-        network, minibatch_size=batch_size, seed=seed, progress_bar=False
-    ) as sim:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "No GPU support detected")
+        simulator = nengo_dl.Simulator(
+            network, minibatch_size=batch_size, seed=seed, progress_bar=False
+        )
+    with simulator as sim:
         images = _Feeder(sim, twin[model.input], twin[model.output], preprocessing)
         if optimizer is None:
             schedule = OneCycle(learning_rate, epochs * n_batches)

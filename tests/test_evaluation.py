@@ -213,7 +213,7 @@ def test_what_cannot_be_counted_is_none(rate, data):
     with pytest.warns(NengoWarning, match="not counted"):
         result = evaluate(model, data, "nengo", 0.01, n_examples=1, progress_bar=False)
     assert result.synops_per_image["direct"] is None
-    assert "synaptic operations" not in str(
+    assert "synops" not in str(
         replace(result, synops_per_image={"paper": None, "direct": None})
     )
     assert result.spikes_per_image is not None

@@ -11,12 +11,12 @@ from nengo_softlif import (
     Model,
     Preprocessing,
     SoftLIFRate,
+    Stack,
     files,
     load,
     networks,
 )
 from nengo_softlif.compat import nengo_dl
-from nengo_softlif.networks import Stack
 from nengo_softlif.parameters import build, collect, install
 
 import nengo
@@ -183,6 +183,19 @@ def test_initial_weights_keep_the_variance(rng):
     assert stds[1::2] == [0, 0, 0, 0]
 
 
+def test_the_papers_initial_weights():
+    for make, stds, scale in [
+        (networks.mnist, [0.1, 0.1, 0.01, 0.01], 255),
+        (networks.cifar10, [1e-4, 0.01, 0.04, 0.04, 0.01], 1),
+    ]:
+        model = make(paper=True)
+        arrays = collect(model.network, build(model.network))
+        found = [a.std() for name, a in arrays.items() if name.endswith("weights")]
+        assert found[::2] == pytest.approx(stds, rel=0.1)
+        assert model.scale == scale
+        assert model.source["arguments"]["paper"] is True
+
+
 def test_seeds():
     x = np.linspace(-1, 1, 64)
     np.testing.assert_allclose(
@@ -333,6 +346,10 @@ def test_what_is_no_model():
     for bad in (other.output, image, None):
         with pytest.raises(ValidationError, match="output: expected a probe of the n"):
             Model(net, image, bad)
+    with net:
+        decoded = nengo.Probe(model.ensembles[0])
+    with pytest.raises(ValidationError, match="has decoders that are not trained"):
+        Model(net, image, decoded)
 
 
 def test_copies_are_independent(rng):
@@ -493,6 +510,31 @@ def altered(path, alter):
     header, arrays = files.read(path, "model")
     alter(header)
     files.write(path, header, arrays, "model")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: setattr(m.ensembles[1], "neuron_type", SoftLIFRate(0.5)),
+        lambda m: setattr(m.network.connections[-1], "synapse", nengo.Alpha(0.01)),
+    ],
+    ids=["neurons", "synapse"],
+)
+def test_a_changed_network_is_not_taken_for_the_original(change, tmp_path):
+    """What the function would make is not what was saved."""
+    path, model, same = tmp_path / "model", networks.small(), networks.small()
+    change(model)
+    model.save(path)
+    with pytest.raises(ValidationError, match=r"had other parts .* changed after it"):
+        load(path)
+    with pytest.raises(ValidationError, match=r"had other parts .* build the same net"):
+        load(path, network=same.network)
+    assert np.all(same.ensembles[0].gain == 1)
+    change(same)
+    x = np.linspace(-1, 1, 64)
+    loaded = load(path, network=same.network)
+    np.testing.assert_allclose(answer(loaded, x), answer(model, x), rtol=1e-12)
+    assert loaded.source is None
 
 
 def test_files_of_other_versions(tmp_path):

@@ -4,7 +4,13 @@ import warnings
 
 from nengo_softlif import AveragePool, GaussianNoise, LocallyConnected, SoftLIFRate
 from nengo_softlif.compat import nengo_dl
-from nengo_softlif.parameters import build, collect, install, with_weights
+from nengo_softlif.parameters import (
+    build,
+    collect,
+    describe,
+    install,
+    with_weights,
+)
 
 import nengo
 import numpy as np
@@ -218,6 +224,18 @@ def test_arrays_do_not_share_memory_with_the_network(make):
         array += 1
     assert_same(run(net), before, rtol=0, atol=1e-10)
     assert_same(collect(net, build(net)), saved, rtol=1e-14)
+
+
+@networks
+def test_descriptions_outlive_installing_and_copying(make):
+    net = make()
+    before = describe(net)
+    assert describe(net.copy(add_to_container=False)) == before
+    assert describe(make(seed=1)) == before
+    install(net, collect(net, build(net)))
+    assert describe(net) == before
+    for other in NETWORKS:
+        assert (describe(other()) == before) == (other is make)
 
 
 def test_names_count_all_objects_and_leave_out_what_is_not_trained():
