@@ -160,8 +160,16 @@ def test_ctrl_c_and_going_on(tmp_path):
     command = [sys.executable, "-m", "nengo_softlif", "train", "digits"]
     command += ["--epochs", "40", "--out", str(tmp_path / "m.safetensors")]
     checkpoint = tmp_path / "m.safetensors.checkpoint"
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    while not checkpoint.exists() and process.poll() is None:
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        # tests that run in the background ignore Ctrl-C, and so would their children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    while process.poll() is None and not (
+        checkpoint.exists() and files.read(checkpoint, "checkpoint")[0]["history"]
+    ):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate()

@@ -585,21 +585,3 @@ def test_a_changed_network_is_not_replaced_silently(tmp_path):
     own.all_ensembles[0].neuron_type = soft
     loaded = load(tmp_path / "changed", network=own)
     assert loaded.ensembles[0].neuron_type == soft
-
-
-@pytest.mark.parametrize(
-    ("function", "stds", "scale"),
-    [
-        (networks.mnist, (0.1, 0.1, 0.01, 0.01), 255),
-        (networks.cifar10, (0.0001, 0.01, 0.04, 0.04, 0.01), 1),
-    ],
-)
-def test_initial_weights_of_the_papers(function, stds, scale):
-    """Standard deviations of the authors' layer files (papers: layers-*-lif.cfg)."""
-    model = function(paper=True)
-    arrays = collect(model.network, build(model.network))
-    drawn = [array for name, array in arrays.items() if "weights" in name]
-    drawn = [array for array in drawn if array.any()]  # biases start at zero
-    np.testing.assert_allclose([np.std(a) for a in drawn], stds, rtol=0.2)
-    assert model.scale == scale
-    assert function().scale is None
