@@ -175,7 +175,6 @@ def soft_lif(J, sigma, tau_rc, tau_ref):
         def gradient(upstream):
             # the logistic over z, which tends to 1 / sigma in the tail
             slope = tf.where(scaled > 0, tf.cast(1, J.dtype), e) / ((1 + e) * z)
-            slope = tf.where(in_tail, 1 / sigma, slope)
             # not the square of out, which may overflow without refractory period
             return upstream * tau_rc * (out * slope) * (out / (1 + z))
 

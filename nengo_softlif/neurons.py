@@ -194,8 +194,8 @@ class SoftLIFRate(LIFRate):
         J = self.current(x, gain, bias)
         j, z, tail = self._smoothed(J)
         with np.errstate(over="ignore"):
-            slope = 1 / (1 + np.exp(-np.maximum(j / self.sigma, -tail)))
-        slope = np.where(j < -tail * self.sigma, 1 / self.sigma, slope / z)
+            logistic = 1 / (1 + np.exp(-np.maximum(j / self.sigma, -tail)))
+        slope = logistic / z  # which tends to 1 / sigma in the tail
         rate = self._rate(J)  # without refractory period its square may overflow
         return self.tau_rc / self.amplitude * (rate * slope) * (rate / (z + 1))
 

@@ -342,8 +342,8 @@ def _answers(evaluation, time):
 
 
 _COUNTS = {
-    "paper": "weights of the unfolded network, as the papers count",
-    "direct": "neurons that spikes reach, pooling folded in",
+    "paper": "weights, as the papers count",
+    "direct": "neurons that spikes reach",
 }
 
 

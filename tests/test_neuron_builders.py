@@ -354,18 +354,25 @@ def test_noise_is_the_same_in_a_loop_and_unrolled(runs):
 
 
 def test_noise_of_an_ensemble_does_not_depend_on_others():
-    """It knows the seeds, and the step; not how NengoDL merges."""
+    """It knows the seeds, and the step; not how NengoDL orders and merges."""
+
+    class Mine(SoftLIFRate):
+        pass
+
     noisy = SoftLIFRate(noise=AlphaNoise())
     alone = sampled([noisy], np.full(50, 3.0), seeds=[7], n_steps=3)[0]
-    with_others = sampled(
-        [SoftLIFRate(noise=GaussianNoise()), noisy, SoftLIFRate(0.1), noisy],
-        3.0,
-        sizes=[20, 50, 50, 30],
-        seeds=[5, 7, 8, 9],
-        n_steps=3,
-    )
-    np.testing.assert_allclose(with_others[1], alone, rtol=1e-5)
-    assert not np.any(with_others[3] == alone[..., :30])
+    others = [SoftLIFRate(noise=GaussianNoise()), Mine(noise=GaussianNoise())]
+    for planner in ("tree_planner", "noop_planner"):
+        with_others = sampled(
+            [*others, noisy, SoftLIFRate(0.1), noisy],
+            3.0,
+            sizes=[20, 60, 50, 50, 30],
+            seeds=[5, 6, 7, 8, 9],
+            n_steps=3,
+            planner=getattr(nengo_dl.graph_optimizer, planner),
+        )
+        np.testing.assert_allclose(with_others[2], alone, rtol=1e-5)
+        assert not np.any(with_others[4] == alone[..., :30])
 
 
 @pytest.mark.parametrize("seed", [0, 3])

@@ -187,6 +187,17 @@ def test_weights_stay_when_the_neurons_change(make):
     assert_same(collect(net, build(net)), arrays, rtol=1e-14)
 
 
+@pytest.mark.parametrize("make", [decoded, recurrent])
+def test_trained_parameters_come_back_as_they_are(make, rng):
+    """Encoders that training made longer, too."""
+    net = make()
+    arrays = collect(net, build(net))
+    for array in arrays.values():
+        array *= rng.uniform(0.5, 2, size=array.shape)
+    install(net, arrays)
+    assert_same(collect(net, build(net)), arrays, rtol=1e-14)
+
+
 @networks
 def test_copies_can_be_installed_to(make):
     net = make()
