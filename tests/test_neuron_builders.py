@@ -97,10 +97,11 @@ class Mine(SoftLIFRate):
 
 rng = np.random.RandomState(0)
 x, y = rng.normal(size=(64, 1, 5)), rng.normal(size=(64, 1, 2))
-for cls in (SoftLIFRate, Mine):
-    neuron_type = cls(amplitude=0.05, noise=GaussianNoise(10))
-    with nengo.Network(seed=0) as net:
-        image = nengo.Node(np.zeros(5))
+with nengo.Network(seed=0) as net:
+    image = nengo.Node(np.zeros(5))
+    paths = []
+    for cls in (SoftLIFRate, Mine):
+        neuron_type = cls(amplitude=0.05, noise=GaussianNoise(10))
         ensemble = nengo.Ensemble(40, 1, neuron_type=neuron_type)
         answer = nengo.Node(size_in=2)
         first = nengo.Connection(
@@ -111,26 +112,33 @@ for cls in (SoftLIFRate, Mine):
             ensemble.neurons, answer, transform=rng.normal(size=(2, 40)) / 40,
             synapse=None,
         )
-        probe, rates = nengo.Probe(answer), nengo.Probe(ensemble.neurons)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        with nengo_dl.Simulator(net, minibatch_size=16, progress_bar=False) as sim:
-            before = sim.data[first].weights
-            sim.compile(tf.optimizers.Adam(0.01), loss={probe: "mse"})
-            losses = sim.fit({image: x}, {probe: y}, epochs=5, verbose=0)
-            change = sim.data[first].weights - before
-            out, again = (sim.predict({image: x})[rates] for _ in range(2))
-            J = x @ sim.data[first].weights.T
-            J = J * sim.data[ensemble].gain + sim.data[ensemble].bias
-    clean = np.empty_like(J)
-    neuron_type.step(0.001, J, clean)
-    print(json.dumps({
-        "warnings": [str(w.message) for w in caught],
-        "losses": losses.history["loss"],
-        "changed": np.mean(change != 0),
-        "repeats": bool(np.all(out == again)),
-        "error": float(np.max(np.abs(out - clean))),
-    }))
+        paths.append((ensemble, first, nengo.Probe(answer, label=cls.__name__)))
+    rates = [nengo.Probe(ensemble.neurons) for ensemble, _, _ in paths]
+
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    with nengo_dl.Simulator(net, minibatch_size=16, progress_bar=False) as sim:
+        before = [sim.data[first].weights for _, first, _ in paths]
+        probes = [probe for _, _, probe in paths]
+        sim.compile(tf.optimizers.Adam(0.01), loss={p: "mse" for p in probes})
+        history = sim.fit(
+            {image: x}, {p: y for p in probes}, epochs=5, verbose=0
+        ).history
+        out, again = (sim.predict({image: x}, verbose=0) for _ in range(2))
+
+        for (ensemble, first, probe), rate, old in zip(paths, rates, before):
+            weights = sim.data[first].weights
+            built = sim.data[ensemble]
+            J = x @ weights.T * built.gain + built.bias
+            clean = np.empty_like(J)
+            ensemble.neuron_type.step(0.001, J, clean)
+            print(json.dumps({
+                "warnings": [str(w.message) for w in caught],
+                "losses": history[probe.label + "_loss"],
+                "changed": np.mean(weights != old),
+                "repeats": bool(np.all(out[rate] == again[rate])),
+                "error": float(np.max(np.abs(out[rate] - clean))),
+            }))
 """
 
 
