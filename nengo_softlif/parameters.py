@@ -240,15 +240,16 @@ def _weighted(network):
 
 def _decoded_probes(network):
     for i, probe in enumerate(network.all_probes):
-        if probe.attr == "decoded_output" and _has_decoders(probe.obj):
+        if probe.attr == "decoded_output" and has_decoders(probe.obj):
             yield f"probes/{i}", probe
 
 
 def _is_decoded(connection):
-    return _has_decoders(connection.pre_obj)
+    return has_decoders(connection.pre_obj)
 
 
-def _has_decoders(obj):
+def has_decoders(obj):
+    """Whether what leaves an object is decoded from neurons."""
     return isinstance(obj, nengo.Ensemble) and not isinstance(
         obj.neuron_type, nengo.Direct
     )

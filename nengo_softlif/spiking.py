@@ -28,8 +28,8 @@ def to_spiking(model, synapse=nengo.Alpha(0.005)):  # noqa: B008 (synapses are f
         Put on every connection that leaves neurons and has none, so that spikes
         pass exactly one synapse from layer to layer. A synapse that is there
         already stays: it is part of what the network computes. The default is
-        that of the papers, 5 ms. Probes on ensembles are left to Nengo, which
-        solves for their decoders again.
+        that of the papers, 5 ms. Probes on ensembles keep their decoders and
+        their own synapse.
 
     Returns
     -------
@@ -88,10 +88,7 @@ def _spiking(ensemble):
 
 def _leaves_neurons(connection):
     pre = connection.pre_obj
-    if isinstance(pre, nengo.ensemble.Neurons):
-        return True
-    is_ensemble = isinstance(pre, nengo.Ensemble)
-    return is_ensemble and not isinstance(pre.neuron_type, nengo.Direct)
+    return isinstance(pre, nengo.ensemble.Neurons) or parameters.has_decoders(pre)
 
 
 def _fold_constants(network, input_node):

@@ -296,8 +296,7 @@ def _describe_network(sim, network, preprocessing):
     operators = sim.model.operators
     return {
         "initial weights": files.sha256(weights),
-        "neurons": [repr(e.neuron_type) for e in network.all_ensembles],
-        "connections": [repr(c.transform) for c in network.all_connections],
+        "neurons and connections": parameters.describe(network),
         "noise seeds": [
             [int(seed) for seed in op.noise_seed]
             for op in operators
@@ -441,7 +440,7 @@ def _constant(node):
             "model's input may vary",
             attr="network",
         )
-    return np.asarray(node.output)
+    return node.output
 
 
 def _cosine(start, end, done):
