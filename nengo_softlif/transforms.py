@@ -26,7 +26,7 @@ class _Windows(Sparse):
         """Shape of the output, as a `nengo.transforms.ChannelShape`."""
         return ChannelShape(self._output_shape)
 
-    def _windows(self, size):
+    def windows(self, size):
         """Lay windows over the image.
 
         Parameters
@@ -105,7 +105,7 @@ class AveragePool(_Windows):
         self.strides = self.pool_size if strides is None else _pair(strides)
         self.padding = padding
 
-        pixel, inside = self._windows(self.pool_size)
+        pixel, inside = self.windows(self.pool_size)
         n_channels = self.input_shape[2]
         self._output_shape = (*inside.shape[:2], n_channels)
 
@@ -170,7 +170,7 @@ class LocallyConnected(_Windows):
         self.strides = _pair(strides)
         self.padding = padding
 
-        pixel, inside = self._windows(self.kernel_size)
+        pixel, inside = self.windows(self.kernel_size)
         n_channels = self.input_shape[2]
         self._output_shape = (*inside.shape[:2], n_filters)
 

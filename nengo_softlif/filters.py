@@ -1,0 +1,63 @@
+"""Synapses as discrete linear systems."""
+
+import nengo
+import numpy as np
+from nengo.exceptions import Unconvertible
+from nengo.utils.filter_design import cont2discrete, tf2ss
+
+
+def discrete(synapses, dt):
+    """Discretise a row of synapses as one linear system.
+
+    Parameters
+    ----------
+    synapses : iterable of nengo.synapses.LinearFilter
+        Values pass through one after the other.
+    dt : float
+        Length of a step in seconds.
+
+    Returns
+    -------
+    A : (order, order) ndarray
+    b : (order,) ndarray
+    c : (order,) ndarray
+        In each step the output is ``c @ x``; then ``x`` becomes ``A @ x + b * u``.
+        So what enters is seen one step later, as in Nengo, where a synapse hands
+        its output on at the end of a step.
+
+    Raises
+    ------
+    Unconvertible
+        If a synapse is not a linear filter.
+    """
+    A, b, c = np.zeros((0, 0)), np.zeros(0), np.zeros(0)
+    for synapse in synapses:
+        A2, b2, c2 = _single(synapse, dt)
+        if not len(b):
+            A, b, c = A2, b2, c2
+            continue
+        A = np.block([[A, np.zeros((len(A), len(A2)))], [np.outer(b2, c), A2]])
+        b = np.concatenate([b, np.zeros(len(b2))])
+        c = np.concatenate([np.zeros(len(c)), c2])
+    return A, b, c
+
+
+def _single(synapse, dt):
+    if not isinstance(synapse, nengo.LinearFilter):
+        raise Unconvertible(
+            f"{synapse} is not a linear filter, as nengo.Lowpass and nengo.Alpha are"
+        )
+    A, B, C, D = tf2ss(synapse.num, synapse.den)
+    if synapse.analog and len(A):
+        A, B, C, D, _ = cont2discrete((A, B, C, D), dt, method=synapse.method)
+    b, c, d = B[:, 0] if len(A) else np.zeros(0), C[0] if len(A) else np.zeros(0), D
+    d = float(np.squeeze(d))
+    if len(A) and d == 0:
+        return A, b, c
+    # Nengo puts out c @ x + d * u of this step at its end: one more state holds it
+    order = len(A)
+    return (
+        np.block([[A, np.zeros((order, 1))], [c[None], np.zeros((1, 1))]]),
+        np.append(b, d),
+        np.append(np.zeros(order), 1.0),
+    )

@@ -1,0 +1,225 @@
+"""Linear operators on many steps of many examples at once, also on spikes.
+
+Each operator is compiled into a function that takes and returns either `Counts` of
+spikes or an array of numbers, (n_examples, n_steps, n). Where few neurons spike it
+follows the spikes, otherwise it multiplies everything.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from scipy import sparse
+
+from . import kernels, operators
+
+DENSE_ADVANTAGE = 4
+"""How much faster a multiplication is in a dense product than one for a spike.
+
+Measured by ``python -m tests.benchmarks.crossover``. Spikes are followed where fewer
+than one value in so many is not zero; the choice does not depend on timings, so that
+the same simulation always adds up in the same order.
+"""
+
+LOCAL_ROWS = 256
+"""Examples x steps whose patches are written out at once."""
+
+
+@dataclass
+class Counts:
+    """Spikes: small whole numbers, and what each spike counts.
+
+    Attributes
+    ----------
+    values : (n_examples, n_steps, n) ndarray of uint8
+        How many.
+    scale : (1,) or (n,) ndarray
+        What one counts.
+    largest : int
+        No value can be larger.
+    """
+
+    values: np.ndarray
+    scale: np.ndarray
+    largest: int = 1
+
+    @property
+    def shape(self):
+        """(n_examples, n_steps, n)."""
+        return self.values.shape
+
+    @property
+    def flat(self):
+        """Values in rows, (n_examples x n_steps, n)."""
+        return self.values.reshape(-1, self.shape[-1])
+
+    def is_sparse(self):
+        """Whether following the spikes is faster than multiplying everything."""
+        return DENSE_ADVANTAGE * np.count_nonzero(self.values) < self.values.size
+
+
+def numbers(values):
+    """Write spikes out as numbers; leave numbers as they are."""
+    if not isinstance(values, Counts):
+        return values
+    out = np.empty(values.shape, values.scale.dtype)
+    kernels.scaled(values.flat, values.scale, out.reshape(-1, out.shape[-1]))
+    return out
+
+
+def compiled(operator, dtype):
+    """Prepare an operator for use on many chunks of time.
+
+    Parameters
+    ----------
+    operator : Operator
+        What to apply.
+    dtype : dtype
+        Precision of numbers.
+
+    Returns
+    -------
+    callable
+        From `Counts` or an array to `Counts` or an array.
+    """
+    if isinstance(operator, operators.Slice):
+        return partial(_slice, operator.indices)
+    if isinstance(operator, operators.Pool):
+        return _Pool(operator, dtype)
+    if isinstance(operator, operators.Convolution):
+        return _Convolution(operator, dtype)
+    if isinstance(operator, operators.Local):
+        return _Local(operator, dtype)
+    if isinstance(operator, operators.Matrix) and not sparse.issparse(operator.weights):
+        return _Matrix(operator, dtype)
+    return lambda values: operator(numbers(values))
+
+
+def _slice(indices, values):
+    if isinstance(values, Counts):
+        scale = values.scale
+        scale = scale if len(scale) == 1 else scale[indices]
+        return Counts(values.values[..., indices], scale, values.largest)
+    return values[..., indices]
+
+
+class _Pool:
+    """Average pooling: sums of windows, with the division left for later."""
+
+    def __init__(self, pool, dtype):
+        self.pool = pool
+        share = pool.share.astype(dtype)
+        if np.all(share == share[0, 0]):
+            self.share = share[0, :1]
+        else:
+            self.share = share.repeat(pool.output_shape[2])
+        self.area = int(np.prod(pool.kernel_size))
+
+    def __call__(self, values):
+        counted = isinstance(values, Counts)
+        if counted and (len(values.scale) > 1 or values.largest * self.area > 255):
+            values, counted = numbers(values), False
+        if not counted:
+            return self._sums(values) * self.share
+        return Counts(
+            self._sums(values.values),
+            values.scale * self.share,
+            values.largest * self.area,
+        )
+
+    def _sums(self, images):
+        pool = self.pool
+        out = np.empty((*images.shape[:2], pool.size_out), images.dtype)
+        kernels.window_sums(
+            np.ascontiguousarray(images).reshape(-1, *pool.input_shape),
+            *pool.kernel_size,
+            pool.strides,
+            pool.before,
+            out.reshape(-1, *pool.output_shape),
+        )
+        return out
+
+
+class _Matrix:
+    """Product with a dense matrix."""
+
+    def __init__(self, matrix, dtype):
+        self.weights = np.ascontiguousarray(matrix.weights.T, dtype)
+
+    def __call__(self, values):
+        size_in, size_out = self.weights.shape
+        if isinstance(values, Counts) and values.is_sparse():
+            out = np.empty((*values.shape[:2], size_out), self.weights.dtype)
+            kernels.spikes_times_matrix(
+                np.ascontiguousarray(values.flat),
+                values.scale,
+                self.weights,
+                out.reshape(-1, size_out),
+            )
+            return out
+        values = numbers(values)
+        out = values.reshape(-1, size_in) @ self.weights
+        return out.reshape(*values.shape[:2], size_out)
+
+
+class _Convolution:
+    """Convolution, by TensorFlow where it is dense."""
+
+    def __init__(self, convolution, dtype):
+        self.convolution = convolution
+        self.kernel = convolution.weights.astype(dtype)
+        channels_first = np.moveaxis(self.kernel, 2, 0)
+        self.turned = np.ascontiguousarray(channels_first[:, :, ::-1])
+
+    def __call__(self, values):
+        operator = self.convolution
+        if (
+            isinstance(values, Counts)
+            and operator.groups == 1
+            and values.is_sparse()
+        ):
+            out = np.empty((*values.shape[:2], operator.size_out), self.kernel.dtype)
+            kernels.spikes_times_kernel(
+                np.ascontiguousarray(values.values).reshape(-1, *operator.input_shape),
+                values.scale,
+                self.turned,
+                operator.strides,
+                operator.before,
+                out.reshape(-1, *operator.output_shape),
+            )
+            return out
+        values = numbers(values)
+        return self._dense(values).reshape(*values.shape[:2], operator.size_out)
+
+    def _dense(self, values):
+        import tensorflow as tf
+
+        operator = self.convolution
+        images = values.reshape(-1, *operator.input_shape)
+        with tf.device("cpu"):
+            out = tf.nn.conv2d(
+                images, self.kernel, operator.strides, operator.padding.upper()
+            )
+        return np.asarray(memoryview(out))
+
+
+class _Local:
+    """Locally connected layer: a product of matrices for each position."""
+
+    def __init__(self, local, dtype):
+        self.local = local
+        n_filters = local.output_shape[2]
+        n_positions = local.size_out // n_filters
+        self.weights = local.weights.reshape(n_positions, -1, n_filters).astype(dtype)
+
+    def __call__(self, values):
+        values = numbers(values)
+        flat = values.reshape(-1, self.local.size_in)
+        n_positions, n_weights, n_filters = self.weights.shape
+        out = np.empty((len(flat), n_positions, n_filters), flat.dtype)
+        for start in range(0, len(flat), LOCAL_ROWS):
+            rows = slice(start, start + LOCAL_ROWS)
+            patches = self.local.patches(flat[rows])
+            patches = patches.reshape(len(patches), n_positions, n_weights)
+            out[rows] = (patches.swapaxes(0, 1) @ self.weights).swapaxes(0, 1)
+        return out.reshape(*values.shape[:2], self.local.size_out)
