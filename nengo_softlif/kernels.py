@@ -36,32 +36,32 @@ BLOCK = 1024
 
 
 @_compiled
-def _advance(x, u, A, b, c, out):
-    """Let a filter of first or second order see input for one step.
+def _advance_one(p, u, a, b, c, out):
+    """Let a first-order filter see input for one step.
 
-    ``out += c x`` comes before ``x = A x + b u``: a synapse answers one step late.
+    ``out += c x`` comes before ``x = a x + b u``: a synapse answers one step late.
     """
-    n = len(out)
-    p = x[0, :n]
-    a00, b0, c0 = A[0, 0], b[0], c[0]
-    if len(b) == 1:
-        for i in range(n):
-            out[i] += c0 * p[i]
-        for i in range(n):
-            p[i] = a00 * p[i] + b0 * u[i]
-        return
-    q = x[1, :n]
-    a01, a10, a11, b1, c1 = A[0, 1], A[1, 0], A[1, 1], b[1], c[1]
-    for i in range(n):
+    for i in range(len(out)):
+        out[i] += c * p[i]
+    for i in range(len(out)):
+        p[i] = a * p[i] + b * u[i]
+
+
+@_compiled
+def _advance_two(p, q, u, A, b, c, out):
+    """Let a second-order filter, of state (p, q), see input for one step."""
+    a00, a01, a10, a11 = A[0, 0], A[0, 1], A[1, 0], A[1, 1]
+    b0, b1, c0, c1 = b[0], b[1], c[0], c[1]
+    for i in range(len(out)):
         out[i] += c0 * p[i] + c1 * q[i]
-    for i in range(n):
+    for i in range(len(out)):
         first = p[i]
         second = q[i]
         p[i] = a00 * first + a01 * second
         q[i] = a10 * first + a11 * second
-    for i in range(n):
+    for i in range(len(out)):
         p[i] += b0 * u[i]
-    for i in range(n):
+    for i in range(len(out)):
         q[i] += b1 * u[i]
 
 
@@ -98,46 +98,54 @@ def lif(current, u, A, b, c, x, voltage, refractory, spikes, fired, constants):
         high = min(low + BLOCK, n)
         m = high - low
         J = np.empty(m, voltage.dtype)
-        special = np.zeros((m + 7) // 8 * 8, np.uint8)
-        eights = special.view(np.uint64)
+        flags = np.zeros((m + 7) // 8 * 8, np.uint8)
+        eights = flags.view(np.uint64)
+        # without branches that the processor cannot foresee: lists of these two kinds
+        firing, waking = np.empty(m + 8, np.int64), np.empty(m + 8, np.int64)
         v, r = voltage[example, low:high], refractory[example, low:high]
-        state = _only(x, example)[:, low:high]
         given = _only(current, example)
         filtered = _only(u, example)
         for t in range(n_steps):
             J[:] = _only(given, t)[low:high]
             if len(filtered):
                 entering = _only(filtered, t)[low:high]
-                _advance(state, entering, A, b, c, J)
+                p = x[example, 0, low:high]
+                if len(b) == 1:
+                    _advance_one(p, entering, A[0, 0], b[0], c[0], J)
+                else:
+                    _advance_two(p, x[example, 1, low:high], entering, A, b, c, J)
             for i in range(m):
                 rest = r[i] - dt
                 r[i] = rest
                 new = v[i] + (J[i] - v[i]) * (decay if rest <= zero else zero)
                 new = max(new, min_voltage)
                 v[i] = new
-                # those that fire, and those whose rest ends within this step
-                special[i] = (new > one) | ((rest > zero) & (rest < dt))
-            out = spikes[example, t, low:high]
-            out[:] = 0
+                flags[i] = (new > one) + 2 * ((rest > zero) & (rest < dt))
+            n_firing = n_waking = 0
             for eight in range(len(eights)):
                 if eights[eight]:
-                    for i in range(8 * eight, min(8 * eight + 8, m)):
-                        if special[i]:
-                            new = v[i]
-                            if r[i] > zero:
-                                new -= (J[i] - new) * math.expm1((r[i] - dt) / tau_rc)
-                                new = max(new, min_voltage)
-                            if new > one:
-                                # the time since v = 1, by the same exponential
-                                r[i] = (
-                                    tau_ref
-                                    + dt
-                                    + tau_rc * math.log1p((one - new) / (J[i] - one))
-                                )
-                                new = zero
-                                out[i] = 1
-                                fired[example, low + i] += 1
-                            v[i] = new
+                    for i in range(8 * eight, 8 * eight + 8):
+                        firing[n_firing] = waking[n_waking] = i
+                        n_firing += flags[i] & 1
+                        n_waking += flags[i] >> 1
+            for k in range(n_waking):
+                # its rest ends within this step
+                i = waking[k]
+                new = v[i] - (J[i] - v[i]) * math.expm1((r[i] - dt) / tau_rc)
+                v[i] = max(new, min_voltage)
+                if new > one:
+                    firing[n_firing] = i
+                    n_firing += 1
+            out = spikes[example, t, low:high]
+            out[:] = 0
+            for k in range(n_firing):
+                i = firing[k]
+                # the time since v = 1, by the same exponential
+                since = tau_rc * math.log1p((one - v[i]) / (J[i] - one))
+                r[i] = tau_ref + dt + since
+                v[i] = zero
+                out[i] = 1
+                fired[example, low + i] += 1
 
 
 @_parallel
@@ -186,24 +194,25 @@ def filtered(u, A, b, c, x, out):
     n_examples, n_steps, n = out.shape
     order = len(b)
     for example in prange(n_examples):
-        state = x[example]
         new = np.empty(order, x.dtype)
         given = _only(u, example)
         for t in range(n_steps):
             row = _only(given, t)
             y = out[example, t]
             y[:] = 0
-            if order <= 2:
-                _advance(state, row, A, b, c, y)
+            if order == 1:
+                _advance_one(x[example, 0], row, A[0, 0], b[0], c[0], y)
+            elif order == 2:
+                _advance_two(x[example, 0], x[example, 1], row, A, b, c, y)
             else:
                 for i in range(n):
                     for k in range(order):
-                        y[i] += c[k] * state[k, i]
+                        y[i] += c[k] * x[example, k, i]
                         new[k] = b[k] * row[i]
                         for j in range(order):
-                            new[k] += A[k, j] * state[j, i]
+                            new[k] += A[k, j] * x[example, j, i]
                     for k in range(order):
-                        state[k, i] = new[k]
+                        x[example, k, i] = new[k]
 
 
 @_parallel
@@ -222,18 +231,26 @@ def window_sums(images, height, width, strides, before, out):
         Receives the sums.
     """
     n_images, n_rows, n_columns, n_channels = images.shape
+    length = n_columns * n_channels
     for image in prange(n_images):
+        above = np.empty(length, images.dtype)
+        pixels = images[image].reshape(-1)
         for row in range(out.shape[1]):
+            # first over rows, in which whole lines are added
             top = row * strides[0] - before[0]
+            above[:] = 0
+            for y in range(max(top, 0), min(top + height, n_rows)):
+                line = pixels[y * length : (y + 1) * length]
+                for i in range(length):
+                    above[i] += line[i]
             for column in range(out.shape[2]):
                 left = column * strides[1] - before[1]
                 sums = out[image, row, column]
                 sums[:] = 0
-                for y in range(max(top, 0), min(top + height, n_rows)):
-                    for x in range(max(left, 0), min(left + width, n_columns)):
-                        pixel = images[image, y, x]
-                        for channel in range(n_channels):
-                            sums[channel] += pixel[channel]
+                for x in range(max(left, 0), min(left + width, n_columns)):
+                    line = above[x * n_channels : (x + 1) * n_channels]
+                    for channel in range(n_channels):
+                        sums[channel] += line[channel]
 
 
 @_parallel
@@ -270,22 +287,23 @@ def _spiking(counts, found):
 
 
 @_reordered_serial
-def _add_rows(out, rows, found, values, n_found):
-    """``out += sum of values[k] * rows[found[k]]``, four at a time.
+def _add_rows(out, rows, start, found, values, n_found):
+    """Add ``values[k] * rows[found[k], start:]`` for all k, four at a time.
 
     What they are added to is then read and written once instead of four times.
     """
     n = len(out)
+    stop = start + n
     k = 0
     while k + 4 <= n_found:
-        row0, row1 = rows[found[k]], rows[found[k + 1]]
-        row2, row3 = rows[found[k + 2]], rows[found[k + 3]]
+        row0, row1 = rows[found[k], start:stop], rows[found[k + 1], start:stop]
+        row2, row3 = rows[found[k + 2], start:stop], rows[found[k + 3], start:stop]
         v0, v1, v2, v3 = values[k], values[k + 1], values[k + 2], values[k + 3]
         for j in range(n):
             out[j] += (v0 * row0[j] + v1 * row1[j]) + (v2 * row2[j] + v3 * row3[j])
         k += 4
     for last in range(k, n_found):
-        row, value = rows[found[last]], values[last]
+        row, value = rows[found[last], start:stop], values[last]
         for j in range(n):
             out[j] += value * row[j]
 
@@ -314,7 +332,7 @@ def spikes_times_matrix(counts, scale, weights, out):
             i = found[k]
             values[k] = counts[row, i] * _only(scale, i)
         out[row] = 0
-        _add_rows(out[row], weights, found, values, n_found)
+        _add_rows(out[row], weights, 0, found, values, n_found)
 
 
 @_reordered
@@ -337,11 +355,11 @@ def spikes_times_kernel(counts, scale, kernel, strides, before, out):
     """
     n_rows, n_columns, n_channels = counts.shape[1:]
     _, height, width, n_filters = kernel.shape
-    lines = kernel.reshape(n_channels, height, width * n_filters)
+    flat = kernel.reshape(n_channels, height * width * n_filters)
     for image in prange(len(counts)):
         found = np.empty(n_channels, np.int64)
         values = np.empty(n_channels, kernel.dtype)
-        sums = out[image].reshape(out.shape[1], out.shape[2] * n_filters)
+        sums = out[image].reshape(-1)
         sums[:] = 0
         for y in range(n_rows):
             for x in range(n_columns):
@@ -349,10 +367,10 @@ def spikes_times_kernel(counts, scale, kernel, strides, before, out):
                 n_found = _spiking(pixel, found)
                 if n_found == 0:
                     continue
-                first = (y * n_columns + x) * n_channels
+                position = (y * n_columns + x) * n_channels
                 for k in range(n_found):
                     i = found[k]
-                    values[k] = pixel[i] * _only(scale, first + i)
+                    values[k] = pixel[i] * _only(scale, position + i)
                 # output o sees this pixel at o * stride - before + place = y
                 top, left = y + before[0], x + before[1]
                 start = max(0, -((height - 1 - top) // strides[0]))
@@ -360,14 +378,62 @@ def spikes_times_kernel(counts, scale, kernel, strides, before, out):
                 begin = max(0, -((width - 1 - left) // strides[1]))
                 end = min(out.shape[2], left // strides[1] + 1)
                 for row in range(start, stop):
-                    line = lines[:, top - row * strides[0]]
+                    line = (top - row * strides[0]) * width
+                    target = row * out.shape[2]
                     run = end - begin if strides[1] == 1 else 1
                     for column in range(begin, end, max(run, 1)):
-                        place = width - 1 - (left - column * strides[1])
+                        place = line + width - 1 - (left - column * strides[1])
+                        first = (target + column) * n_filters
                         _add_rows(
-                            sums[row, column * n_filters : (column + run) * n_filters],
-                            line[:, place * n_filters : (place + run) * n_filters],
+                            sums[first : first + run * n_filters],
+                            flat,
+                            place * n_filters,
                             found,
                             values,
                             n_found,
                         )
+
+
+@_reordered
+def spikes_times_local(counts, scale, weights, strides, before, out):
+    """Convolution with another kernel at every position, following the spikes.
+
+    Position after position for all images, so that the weights stay in the cache.
+
+    Parameters
+    ----------
+    counts : (n_images, rows, columns, channels) ndarray of uint8
+        Spikes.
+    scale : (1,) or (rows * columns * channels,) ndarray
+        What a spike counts.
+    weights : (rows, columns, height, width, channels, filters) ndarray
+        The kernels.
+    strides, before : (int, int)
+        Steps between windows, and how far the first hangs over the edge.
+    out : (n_images, rows, columns, filters) ndarray
+        Receives the result.
+    """
+    n_images, n_rows, n_columns, n_channels = counts.shape
+    n_out_rows, n_out_columns, height, width, _, n_filters = weights.shape
+    for position in prange(n_out_rows * n_out_columns):
+        row = position // n_out_columns
+        column = position % n_out_columns
+        matrix = weights[row, column].reshape(-1, n_filters)
+        top, left = row * strides[0] - before[0], column * strides[1] - before[1]
+        first, last = max(left, 0), min(left + width, n_columns)
+        found = np.empty((last - first) * n_channels, np.int64)
+        values = np.empty(len(found), weights.dtype)
+        for image in range(n_images):
+            pixels = counts[image].reshape(-1)
+            sums = out[image, row, column]
+            sums[:] = 0
+            for y in range(max(top, 0), min(top + height, n_rows)):
+                begin = (y * n_columns + first) * n_channels
+                end = (y * n_columns + last) * n_channels
+                n_found = _spiking(pixels[begin:end], found)
+                shift = ((y - top) * width + first - left) * n_channels
+                for k in range(n_found):
+                    i = begin + found[k]
+                    values[k] = pixels[i] * _only(scale, i)
+                    found[k] += shift
+                _add_rows(sums, matrix, 0, found, values, n_found)

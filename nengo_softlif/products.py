@@ -21,9 +21,6 @@ than one value in so many is not zero; the choice does not depend on timings, so
 the same simulation always adds up in the same order.
 """
 
-LOCAL_ROWS = 256
-"""Examples x steps whose patches are written out at once."""
-
 
 @dataclass
 class Counts:
@@ -208,18 +205,46 @@ class _Local:
 
     def __init__(self, local, dtype):
         self.local = local
-        n_filters = local.output_shape[2]
-        n_positions = local.size_out // n_filters
-        self.weights = local.weights.reshape(n_positions, -1, n_filters).astype(dtype)
+        self.weights = np.ascontiguousarray(local.weights, dtype)
 
     def __call__(self, values):
-        values = numbers(values)
-        flat = values.reshape(-1, self.local.size_in)
-        n_positions, n_weights, n_filters = self.weights.shape
-        out = np.empty((len(flat), n_positions, n_filters), flat.dtype)
-        for start in range(0, len(flat), LOCAL_ROWS):
-            rows = slice(start, start + LOCAL_ROWS)
-            patches = self.local.patches(flat[rows])
-            patches = patches.reshape(len(patches), n_positions, n_weights)
-            out[rows] = (patches.swapaxes(0, 1) @ self.weights).swapaxes(0, 1)
-        return out.reshape(*values.shape[:2], self.local.size_out)
+        local = self.local
+        out = np.empty((*values.shape[:2], local.size_out), self.weights.dtype)
+        images = out.reshape(-1, *local.output_shape)
+        if isinstance(values, Counts) and values.is_sparse():
+            kernels.spikes_times_local(
+                np.ascontiguousarray(values.values).reshape(-1, *local.input_shape),
+                values.scale,
+                self.weights,
+                local.strides,
+                local.before,
+                images,
+            )
+        else:
+            self._dense(numbers(values).reshape(-1, *local.input_shape), images)
+        return out
+
+    def _dense(self, images, out):
+        local = self.local
+        for row, column in np.ndindex(*local.output_shape[:2]):
+            (y, inside_y), (x, inside_x) = (
+                _overlap(*places)
+                for places in zip(
+                    (row, column),
+                    local.strides,
+                    local.before,
+                    local.kernel_size,
+                    local.input_shape[:2],
+                    strict=True,
+                )
+            )
+            weights = self.weights[row, column, inside_y, inside_x]
+            patches = images[:, y, x].reshape(len(images), -1)
+            out[:, row, column] = patches @ weights.reshape(-1, weights.shape[-1])
+
+
+def _overlap(position, stride, before, width, length):
+    """Part of an axis that a window covers, and which part of the window that is."""
+    start = position * stride - before
+    low, high = max(start, 0), min(start + width, length)
+    return slice(low, high), slice(low - start, high - start)
