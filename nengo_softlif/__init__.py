@@ -30,6 +30,7 @@ _LATER = {
     "evaluate": "evaluation",
     "Evaluation": "results",
     "difference": "results",
+    "Simulator": "engine",
 }
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "LowpassNoise",
     "Model",
     "Preprocessing",
+    "Simulator",
     "SoftLIFRate",
     "Stack",
     "datasets",

@@ -1,9 +1,9 @@
-"""Running a model on images: without time, with NengoDL, or with Nengo.
+"""Running a model on images: without time, or in spikes with one of three simulators.
 
-The three backends take the same arguments and give, batch by batch, what the
-output probe saw and what each layer of neurons fired. Nothing as large as images
-x steps x neurons is ever held: a node that is added to a copy of the network sums
-the output of each layer in every step.
+The backends take the same arguments and give, batch by batch, what the output probe
+saw and what each layer of neurons fired. Nothing as large as images x steps x neurons
+is ever held: our own simulator counts spikes, and for the others a node that is
+added to a copy of the network sums the output of each layer in every step.
 """
 
 import warnings
@@ -11,46 +11,73 @@ from dataclasses import dataclass
 
 import nengo
 import numpy as np
-from nengo.exceptions import SimulationError
+from nengo.exceptions import NengoWarning, SimulationError, Unconvertible
 
+from . import layers
+from .engine import Simulator
 from .models import copied
 
 LONGEST_CHUNK = 50
 """Steps NengoDL simulates in one call; between calls it carries its state over."""
 
 
-@dataclass
-class Watched:
-    """A copy of a model that counts what its neurons fire.
+def chosen(backend, model):
+    """Return the backend, or NengoDL in place of ours for what that cannot simulate.
 
     Parameters
     ----------
+    backend : str
+        Name of a backend.
+    model : Model
+        What it is to simulate.
+
+    Returns
+    -------
+    str
+        Name of the backend to use. If it is another, a warning says why.
+    """
+    if backend == "engine":
+        try:
+            layers.read(model.network)
+        except Unconvertible as error:
+            warnings.warn(
+                f"simulating with nengo-dl, which is slower: {error}",
+                NengoWarning,
+                stacklevel=3,
+            )
+            return "nengo-dl"
+    return backend
+
+
+@dataclass
+class Watched:
+    """A copy of a model whose neurons are counted when they fire.
+
+    Attributes
+    ----------
     network : nengo.Network
         Contains the copy, so that adding to it leaves the seeds of the copy's
-        objects, and with them its initial voltages, as they are.
+        objects, and with them its initial voltages, as they are. It has no other
+        probe than the output.
     input : nengo.Node
         Takes the image.
     output : nengo.Probe
         Gives one number per class.
-    totals : nengo.Probe
-        Gives, for one layer after the other, the sum of the neurons' outputs and
-        their sum weighted by fan-out.
-    amplitudes : (n_layers,) ndarray
-        What one spike per second adds to the output of a neuron.
-    spiking : (n_layers,) ndarray of bool
-        Which layers spike.
+    layers : list of nengo.Ensemble
+        The ensembles with neurons.
+    fan_out : list of (n_neurons,) ndarray
+        Fan-out of their neurons.
     """
 
     network: nengo.Network
     input: nengo.Node
     output: nengo.Probe
-    totals: nengo.Probe
-    amplitudes: np.ndarray
-    spiking: np.ndarray
+    layers: list
+    fan_out: list
 
     @classmethod
     def from_model(cls, model, fan_out, seed):
-        """Watch a copy of a model.
+        """Copy a model.
 
         Parameters
         ----------
@@ -64,7 +91,7 @@ class Watched:
         Returns
         -------
         Watched
-            The copy. It has no other probes than the two.
+            The copy.
         """
         copy, twin = copied(model.network)
         if copy.seed is None:
@@ -73,31 +100,39 @@ class Watched:
             network.probes.clear()
         output = twin[model.output]
         output.sample_every = None
-
         layers = neuron_layers(model)
         with nengo.Network(seed=seed) as outer:
             outer.add(copy)
             outer.probes.append(output)
-            node = nengo.Node(size_in=2 * len(layers))
-            for i, layer in enumerate(layers):
-                weights = [np.ones(layer.n_neurons), np.zeros(layer.n_neurons)]
-                if layer in fan_out:
-                    weights[1] = fan_out[layer]
-                nengo.Connection(
-                    twin[layer].neurons,
-                    node[2 * i : 2 * i + 2],
-                    transform=np.stack(weights),
-                    synapse=None,
-                )
-            totals = nengo.Probe(node)
         return cls(
             outer,
             twin[model.input],
             output,
-            totals,
-            np.array([getattr(e.neuron_type, "amplitude", 1) for e in layers]),
-            np.array([e.neuron_type.spiking for e in layers], dtype=bool),
+            [twin[layer] for layer in layers],
+            [fan_out.get(layer, np.zeros(layer.n_neurons)) for layer in layers],
         )
+
+    def with_totals(self):
+        """Add a node that sums what the neurons of each layer put out.
+
+        Returns
+        -------
+        nengo.Probe
+            Gives, for one layer after the other, the sum of the neurons' outputs
+            and their sum weighted by fan-out.
+        """
+        with self.network:
+            node = nengo.Node(size_in=2 * len(self.layers))
+            for i, (layer, fan_out) in enumerate(
+                zip(self.layers, self.fan_out, strict=True)
+            ):
+                nengo.Connection(
+                    layer.neurons,
+                    node[2 * i : 2 * i + 2],
+                    transform=np.stack([np.ones(layer.n_neurons), fan_out]),
+                    synapse=None,
+                )
+            return nengo.Probe(node)
 
     def fired(self, totals, dt):
         """Turn what the probe of totals saw into spikes.
@@ -114,11 +149,20 @@ class Watched:
         (n_layers, 2) ndarray
             Spikes, and spikes times fan-out, in all steps together.
         """
-        n_layers = len(self.amplitudes)
-        fired = totals.reshape(-1, n_layers, 2) * (dt / self.amplitudes[:, None])
+        types = [layer.neuron_type for layer in self.layers]
+        amplitudes = np.array([getattr(t, "amplitude", 1) for t in types])
+        fired = totals.reshape(-1, len(types), 2) * (dt / amplitudes[:, None])
         # A neuron fires whole spikes; float32 knows them to seven digits only
-        fired[:, self.spiking] = np.rint(fired[:, self.spiking])
+        spiking = np.array([t.spiking for t in types], dtype=bool)
+        fired[:, spiking] = np.rint(fired[:, spiking])
         return fired.sum(axis=0)
+
+    @property
+    def dtype(self):
+        """Precision that was set with nengo_dl.configure_settings, or float32."""
+        (copy,) = self.network.networks
+        settings = copy.config.params.get(nengo.Network)
+        return getattr(settings, "dtype", None) or "float32"
 
 
 def neuron_layers(model):
@@ -129,18 +173,20 @@ def neuron_layers(model):
 def run_rate(watched, batches, n_steps, dt, reset, batch_size, seed):
     """Compute the answer of rate neurons at once, with NengoDL.
 
-    Parameters and yields are those of `run_nengo_dl`; there is one step, and in
-    place of spikes there are spikes per second.
+    Parameters and yields are those of `run_engine`; there is one step, and in place
+    of spikes there are spikes per second.
     """
+    totals = watched.with_totals()
     with _nengo_dl_simulator(watched, dt, batch_size, seed) as sim:
         for images in batches:
-            outputs, totals = _predict(sim, watched, _padded(images, batch_size), 1)
+            shown = _padded(images, batch_size)
+            outputs, seen = _predict(sim, watched, totals, shown, 1)
             n = len(images)
-            yield outputs[:n], watched.fired(totals[:n], 1)
+            yield outputs[:n], watched.fired(seen[:n], 1)
 
 
-def run_nengo_dl(watched, batches, n_steps, dt, reset, batch_size, seed):
-    """Simulate images with NengoDL, a batch at a time.
+def run_engine(watched, batches, n_steps, dt, reset, batch_size, seed):
+    """Simulate images with our own simulator, a batch at a time.
 
     Parameters
     ----------
@@ -168,8 +214,36 @@ def run_nengo_dl(watched, batches, n_steps, dt, reset, batch_size, seed):
     fired : (n_layers, 2) ndarray
         Spikes of each layer, and spikes times fan-out, in the whole batch.
     """
+    with Simulator(
+        watched.network, dt, seed, batch_size, watched.dtype, progress_bar=False
+    ) as sim:
+        for images in batches:
+            n = len(images)
+            sim.run_steps(
+                n_steps, {watched.input: _padded(images, batch_size)[:, None]}
+            )
+            counts = [
+                sim.spike_counts(layer)[:n].sum(axis=0) for layer in watched.layers
+            ]
+            fired = [
+                (count.sum(), count @ fan_out)
+                for count, fan_out in zip(counts, watched.fan_out, strict=True)
+            ]
+            yield sim.data[watched.output][:n], np.array(fired, dtype=float)
+            if reset:
+                sim.reset()
+            else:
+                sim.clear_probes()
+
+
+def run_nengo_dl(watched, batches, n_steps, dt, reset, batch_size, seed):
+    """Simulate images with NengoDL, a batch at a time.
+
+    Parameters and yields are those of `run_engine`.
+    """
     n_chunks = -(-n_steps // LONGEST_CHUNK)
     lengths = [len(part) for part in np.array_split(np.arange(n_steps), n_chunks)]
+    totals = watched.with_totals()
     with _nengo_dl_simulator(watched, dt, batch_size, seed) as sim:
         for i, images in enumerate(batches):
             if reset and i > 0:
@@ -178,20 +252,21 @@ def run_nengo_dl(watched, batches, n_steps, dt, reset, batch_size, seed):
             padded = _padded(images, batch_size)
             outputs, fired = [], 0
             for length in lengths:
-                output, totals = _predict(sim, watched, padded, length)
+                output, seen = _predict(sim, watched, totals, padded, length)
                 outputs.append(output[:n])
-                fired = fired + watched.fired(totals[:n], dt)
+                fired = fired + watched.fired(seen[:n], dt)
             yield np.concatenate(outputs, axis=1), fired
 
 
 def run_nengo(watched, batches, n_steps, dt, reset, batch_size, seed):
     """Simulate images with Nengo's own simulator, one after the other.
 
-    Parameters and yields are those of `run_nengo_dl`. Without reset each image
+    Parameters and yields are those of `run_engine`. Without reset each image
     starts where the one before it ended.
     """
     shown = np.zeros(watched.input.size_out)
     watched.input.output = lambda t: shown
+    totals = watched.with_totals()
     with nengo.Simulator(watched.network, dt, seed, progress_bar=False) as sim:
         for images in batches:
             outputs, fired = [], 0
@@ -199,7 +274,7 @@ def run_nengo(watched, batches, n_steps, dt, reset, batch_size, seed):
                 shown[...] = image
                 sim.run_steps(n_steps, progress_bar=False)
                 outputs.append(_finite(sim.data[watched.output].copy()))
-                fired = fired + watched.fired(sim.data[watched.totals], dt)
+                fired = fired + watched.fired(sim.data[totals], dt)
                 if reset:
                     sim.reset()
                 else:
@@ -207,19 +282,23 @@ def run_nengo(watched, batches, n_steps, dt, reset, batch_size, seed):
             yield np.stack(outputs), fired
 
 
-RUN = {"rate": run_rate, "nengo-dl": run_nengo_dl, "nengo": run_nengo}
+RUN = {
+    "engine": run_engine,
+    "nengo-dl": run_nengo_dl,
+    "nengo": run_nengo,
+    "rate": run_rate,
+}
 """The backends by name."""
 
 
 def _nengo_dl_simulator(watched, dt, batch_size, seed):
     from .compat import nengo_dl
 
-    copy = watched.network.networks[0]
     settings = {
         "inference_only": True,
         # merging operators takes longer than it saves in networks of few, large ones
         "planner": nengo_dl.graph_optimizer.noop_planner,
-        "dtype": nengo_dl.config.get_setting(copy, "dtype", "float32"),
+        "dtype": watched.dtype,
     }
     with watched.network:
         nengo_dl.configure_settings(**settings)
@@ -234,11 +313,11 @@ def _nengo_dl_simulator(watched, dt, batch_size, seed):
         )
 
 
-def _predict(sim, watched, images, n_steps):
-    """Show images for some steps; return what the two probes saw."""
+def _predict(sim, watched, totals, images, n_steps):
+    """Show images for some steps; return what output and totals were."""
     shown = np.broadcast_to(images[:, None], (len(images), n_steps, images.shape[1]))
     seen = sim.predict_on_batch({watched.input: shown}, stateful=True)
-    return _finite(seen[watched.output]), seen[watched.totals].astype(np.float64)
+    return _finite(seen[watched.output]), seen[totals].astype(np.float64)
 
 
 def _padded(images, batch_size):

@@ -36,6 +36,7 @@ _PACKAGES = (
     "tf_keras",
     "keras",
     "numpy",
+    "numba",
 )
 
 
@@ -134,7 +135,7 @@ def demo(out, seed, as_json):
     Uses the 8 x 8 digits inside scikit-learn: nothing is downloaded. Trains a small
     network of soft LIF neurons, rebuilds it with spiking LIF neurons and alpha
     synapses, and evaluates the held-out fifth of the digits as rates, in spikes
-    through NengoDL, and (the first hundred) in spikes through Nengo's own simulator.
+    with many images at a time, and (the first hundred) through Nengo's own simulator.
     """
     _start_tensorflow()
     from . import evaluate, figures, fit, to_spiking
@@ -150,7 +151,7 @@ def demo(out, seed, as_json):
     results = []
     for backend, network, n_examples in (
         ("rate", model, None),
-        ("nengo-dl", spiking, None),
+        ("engine", spiking, None),
         ("nengo", spiking, 100),  # the reference, one image at a time
     ):
         click.echo(f"Evaluating: {backend}", err=True)
@@ -254,11 +255,11 @@ def train(dataset, network, noise_model, out, as_json, seed, **settings):
 @click.option("--data", required=True, help="Data set: a name or an .npz file.")
 @click.option(
     "--backend",
-    type=click.Choice(["rate", "nengo-dl", "nengo"]),
-    default="nengo-dl",
+    type=click.Choice(["rate", "engine", "nengo-dl", "nengo"]),
+    default="engine",
     show_default=True,
-    help="rate: the network as it was trained. nengo-dl: in spikes, many images at a "
-    "time. nengo: in spikes, Nengo's own simulator.",
+    help="rate: the network as it was trained. engine: in spikes, many images at a "
+    "time. nengo-dl, nengo: in spikes, for comparison.",
 )
 @click.option(
     "--synapse",

@@ -221,9 +221,11 @@ class Simulator:
         self.closed = True
 
     def __enter__(self):
+        """Use in a ``with`` block, at whose end it is closed."""
         return self
 
     def __exit__(self, *exception):
+        """Close."""
         self.close()
 
     def _sampled(self, probe, n_steps):

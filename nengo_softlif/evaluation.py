@@ -28,7 +28,7 @@ from .results import Evaluation, wilson
 def evaluate(
     model,
     data,
-    backend="nengo-dl",
+    backend="engine",
     presentation_time=0.2,
     dt=0.001,
     window=0.0,
@@ -49,10 +49,12 @@ def evaluate(
         A trained model; left as it is.
     data : Dataset
         Its test images are shown.
-    backend : {"nengo-dl", "nengo", "rate"}
-        "nengo-dl" simulates many images side by side. "nengo" is Nengo's own
-        simulator: slow, but the reference. "rate" computes the answer of rate
-        neurons at once, without time.
+    backend : {"engine", "nengo-dl", "nengo", "rate"}
+        "engine" is our own `.Simulator` of feed-forward networks, for many images
+        side by side; other networks are simulated with NengoDL instead, and a
+        warning says why. "nengo-dl" simulates any network, for many images side
+        by side. "nengo" is Nengo's own simulator: slow, but the reference. "rate"
+        computes the answer of rate neurons at once, without time.
     presentation_time : float
         How long each image is shown, in seconds.
     dt : float
@@ -62,7 +64,7 @@ def evaluate(
         does not count.
     reset : bool
         Whether each image starts from the initial state. Otherwise images are
-        shown back to back, as in the papers; with "nengo-dl" there are
+        shown back to back, as in the papers; but with "nengo" there are
         ``batch_size`` such rows of images.
     batch_size : int
         Number of images simulated side by side.
@@ -98,6 +100,7 @@ def evaluate(
         n_examples,
         seed,
     )
+    backend = backends.chosen(backend, model)
     commit = _commit()
     timed = backend != "rate"
     steps, first = readout_steps(n_steps, dt, window if timed else 0)
@@ -269,7 +272,7 @@ def _check(
 
     if backend == "rate":
         check_timeless(
-            model, "backend", "evaluate the model it was made from, or use 'nengo-dl'"
+            model, "backend", "evaluate the model it was made from, or use 'engine'"
         )
         n_steps = 1
     else:
@@ -337,7 +340,8 @@ def _confusion(labels, predictions, n_classes):
 
 def _versions():
     versions = {"python": platform.python_version()}
-    for name in ("nengo_softlif", "nengo", "nengo-dl", "tensorflow", "numpy"):
+    packages = ("nengo_softlif", "nengo", "nengo-dl", "tensorflow", "numpy", "numba")
+    for name in packages:
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
     return versions

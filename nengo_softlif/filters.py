@@ -1,8 +1,6 @@
 """Synapses as discrete linear systems."""
 
-import nengo
 import numpy as np
-from nengo.exceptions import Unconvertible
 from nengo.utils.filter_design import cont2discrete, tf2ss
 
 
@@ -24,11 +22,6 @@ def discrete(synapses, dt):
         In each step the output is ``c @ x``; then ``x`` becomes ``A @ x + b * u``.
         So what enters is seen one step later, as in Nengo, where a synapse hands
         its output on at the end of a step.
-
-    Raises
-    ------
-    Unconvertible
-        If a synapse is not a linear filter.
     """
     A, b, c = np.zeros((0, 0)), np.zeros(0), np.zeros(0)
     for synapse in synapses:
@@ -43,10 +36,6 @@ def discrete(synapses, dt):
 
 
 def _single(synapse, dt):
-    if not isinstance(synapse, nengo.LinearFilter):
-        raise Unconvertible(
-            f"{synapse} is not a linear filter, as nengo.Lowpass and nengo.Alpha are"
-        )
     A, B, C, D = tf2ss(synapse.num, synapse.den)
     if synapse.analog and len(A):
         A, B, C, D, _ = cont2discrete((A, B, C, D), dt, method=synapse.method)

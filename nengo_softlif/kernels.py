@@ -22,7 +22,6 @@ _reordered = njit(
 )
 
 
-
 @_compiled
 def _only(array, index):
     """``array[index]``, or the only entry there is."""

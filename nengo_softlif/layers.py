@@ -69,6 +69,7 @@ class Layer:
     seed: int = None
 
     def __repr__(self):
+        """Name the object and its size."""
         return f"Layer({self.obj}, {self.size})"
 
     @property
@@ -205,14 +206,13 @@ def _across(layers, connection, model):
         )
     weights = model.params[connection].weights
     path += operators.read(connection.transform, weights, connection)
-    synapse = connection.synapse
-    return Input(source, tuple(path), () if synapse is None else (synapse,))
+    return Input(source, tuple(path), _synapses(connection))
 
 
 def _probe(layers, probe, model):
     obj = probe.obj
     layer = Layer(probe, probe.size_in)
-    synapses = () if probe.synapse is None else (probe.synapse,)
+    synapses = _synapses(probe)
     if isinstance(obj, nengo.Ensemble) and probe.attr == "decoded_output":
         (decoded,) = (
             c for c in model.params if getattr(c, "post_obj", None) is probe
@@ -239,6 +239,14 @@ def _probe(layers, probe, model):
     layer.size = sliced[0].size_out if sliced else source.size
     layer.inputs.append(Input(source, sliced, synapses, signal))
     return layer
+
+
+def _synapses(obj):
+    if obj.synapse is None:
+        return ()
+    if not isinstance(obj.synapse, nengo.LinearFilter):
+        raise _unreadable(obj, f"its synapse {obj.synapse} is not a linear filter")
+    return (obj.synapse,)
 
 
 def _slice(indices, size):

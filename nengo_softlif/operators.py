@@ -35,6 +35,7 @@ class Operator:
         self.connection = connection
 
     def __repr__(self):
+        """Name the kind and sizes."""
         return f"{type(self).__name__}({self.size_in} to {self.size_out})"
 
 
@@ -48,7 +49,6 @@ class Slice(Operator):
     def __call__(self, x):
         """Apply to the last axis of an array."""
         return x[..., self.indices]
-
 
 
 class Place(Operator):
@@ -68,7 +68,6 @@ class Place(Operator):
         return out
 
 
-
 class Scale(Operator):
     """Multiplies each value by a number of its own, ``weights`` (size,)."""
 
@@ -79,7 +78,6 @@ class Scale(Operator):
     def __call__(self, x):
         """Apply to the last axis of an array."""
         return x * self.weights.astype(x.dtype)
-
 
 
 class Matrix(Operator):
@@ -96,7 +94,6 @@ class Matrix(Operator):
         weights = self.weights.astype(x.dtype)
         out = (weights @ flat.T).T if sparse.issparse(weights) else flat @ weights.T
         return out.reshape(*x.shape[:-1], self.size_out)
-
 
 
 class Windows(Operator):
@@ -175,7 +172,6 @@ class Windows(Operator):
             for n, stride in zip(self.output_shape[:2], self.strides, strict=True)
         )
         return np.moveaxis(windows[..., rows, columns, :, :, :], -3, -1)
-
 
 
 class Convolution(Windows):
@@ -387,4 +383,3 @@ def _coo(weights):
         rows, columns = weights.indices.T
         return sparse.coo_array((weights.data, (rows, columns)), weights.shape)
     return weights.tocoo()
-

@@ -170,11 +170,7 @@ class _Convolution:
 
     def __call__(self, values):
         operator = self.convolution
-        if (
-            isinstance(values, Counts)
-            and operator.groups == 1
-            and values.is_sparse()
-        ):
+        if isinstance(values, Counts) and operator.groups == 1 and values.is_sparse():
             out = np.empty((*values.shape[:2], operator.size_out), self.kernel.dtype)
             kernels.spikes_times_kernel(
                 np.ascontiguousarray(values.values).reshape(-1, *operator.input_shape),

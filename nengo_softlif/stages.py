@@ -212,7 +212,9 @@ class Sum:
         for path in self.varying:
             total = total + numbers(path.advance(n_steps))
         for synapses in filtered:
-            total = total + self.filters[synapses](self._unfiltered(synapses, n_steps), n_steps)
+            total = total + self.filters[synapses](
+                self._unfiltered(synapses, n_steps), n_steps
+            )
         return total
 
     def _unfiltered(self, synapses, n_steps):
@@ -324,7 +326,9 @@ class Integrating(Neurons):
         shape = (self.settings.n_examples, n_steps, self.layer.size)
         output = np.empty(shape, self.settings.dtype)
         kernels.integrate(
-            np.ascontiguousarray(drive * self.settings.dt), self.state["voltage"], output
+            np.ascontiguousarray(drive * self.settings.dt),
+            self.state["voltage"],
+            output,
         )
         output *= self.amplitude / self.settings.dt
         return output

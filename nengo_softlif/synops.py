@@ -385,7 +385,7 @@ def _convolution(transform, input_shape, output_shape):
 
 def _positions(transform, size):
     """Which pixels lie under each window of a pool or locally connected layer."""
-    pixel, inside = transform._windows(size)
+    pixel, inside = transform.windows(size)
     n_windows = pixel.shape[0] * pixel.shape[1]
     n_inside = inside.sum(axis=(2, 3)).ravel()
     window = np.arange(n_windows).repeat(n_inside)

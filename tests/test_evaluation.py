@@ -92,8 +92,13 @@ def by_hand(model, images, n_steps):
 # -- backends --------------------------------------------------------------------------
 
 
-def test_nengo_dl_agrees_with_nengo(result, reference):
+def test_the_engine_agrees_with_nengo(result, reference):
+    assert result.backend == "engine"
     close(result, reference)
+
+
+def test_nengo_dl_agrees_with_nengo(spiking, data, reference):
+    close(evaluate(spiking, data, "nengo-dl", **SETTINGS), reference)
 
 
 def test_nengo_agrees_with_a_simulation_by_hand(spiking, data, reference):
@@ -188,11 +193,12 @@ def test_a_network_of_ones_own(data):
             nengo.Connection(ensemble, answer, transform=np.eye(10)[:, :1])
         model = Model(net, image, nengo.Probe(answer, synapse=0.01))
     model.preprocessing = Preprocessing.from_images(data.x_train)
-    a, b = (
+    a, b, c = (
         evaluate(model, data, backend, 0.05, n_examples=3, seed=4, progress_bar=False)
-        for backend in ("nengo-dl", "nengo")
+        for backend in ("nengo-dl", "nengo", "engine")
     )
     close(a, b)
+    close(c, b)
     assert list(a.rates_hz) == ["layer 1", "layer 2"]
     assert a.spikes_per_image > 0
     assert a.synops_per_image == pytest.approx(
@@ -200,8 +206,19 @@ def test_a_network_of_ones_own(data):
     )
     watched = backends.Watched.from_model(model, {}, seed=4)
     images = [model.preprocessing.test(shown(data, 3))]
-    outputs, _ = next(backends.run_nengo_dl(watched, images, 2, 0.001, True, 3, 4))
-    assert outputs.dtype == np.float64
+    for run in (backends.run_engine, backends.run_nengo_dl):
+        outputs, _ = next(run(watched, images, 2, 0.001, True, 3, 4))
+        assert outputs.dtype == np.float64
+
+
+def test_what_the_engine_cannot_do_nengo_dl_does(spiking, data):
+    model = spiking.copy()
+    with model.network:
+        neurons = model.ensembles[-1].neurons
+        nengo.Connection(neurons, neurons, transform=0.01, synapse=0.005)
+    with pytest.warns(NengoWarning, match="nengo-dl, which is slower.*dense3.*loop"):
+        result = evaluate(model, data, "engine", 0.01, n_examples=1, progress_bar=False)
+    assert result.backend == "nengo-dl"
 
 
 def test_what_cannot_be_counted_is_none(rate, data):
@@ -466,8 +483,8 @@ def test_table(result, rate, data):
         ({"presentation_time": 0.0001}, "multiple of dt"),
         ({"dt": 0}, "dt.*positive"),
         ({"dt": -0.001}, "dt.*positive"),
-        ({"backend": "loihi"}, "rate, nengo-dl, nengo, got 'loihi'"),
-        ({"backend": ["nengo"]}, "one of rate, nengo-dl, nengo"),
+        ({"backend": "loihi"}, "engine, nengo-dl, nengo, rate, got 'loihi'"),
+        ({"backend": ["nengo"]}, "one of engine, nengo-dl, nengo, rate"),
         ({"backend": "rate"}, "rate.*neurons.*conv1.*LIF"),
         ({"n_examples": 0}, "n_examples.*from 1 to 360, got 0"),
         ({"n_examples": 361}, "n_examples.*from 1 to 360, got 361"),
