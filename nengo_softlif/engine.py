@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import nengo
 import numpy as np
 from nengo.exceptions import (
+    SignalError,
     SimulationError,
     SimulatorClosed,
     ValidationError,
@@ -94,7 +95,10 @@ class Simulator:
         self.progress_bar = progress_bar
         self.seed = network.seed if seed is None else seed
         self.model = nengo.builder.Model(dt=self.dt)
-        read = layers.read(network, self.model)
+        try:
+            read = layers.read(network, self.model)
+        except SignalError as error:  # Nengo's own check, which finds NaN
+            raise _error("network", f"it has damaged weights: {error}") from error
         _check_weights(read)
         _check_memory(read, self._n_examples, self.dtype)
 
@@ -314,8 +318,8 @@ def _check_weights(read):
             if not np.isfinite(values).all():
                 raise _error(
                     "network",
-                    f"the weights, gains or biases of {obj} are NaN or infinite; they "
-                    "are damaged, or their training diverged",
+                    f"it has damaged weights: those of {obj} are infinite or NaN; did "
+                    "its training diverge?",
                 )
 
 

@@ -37,14 +37,16 @@ def discrete(synapses, dt):
 
 def _single(synapse, dt):
     A, B, C, D = tf2ss(synapse.num, synapse.den)
-    if synapse.analog and len(A):
+    order, d = len(A), D.item()
+    if order == 0:
+        return np.zeros((1, 1)), np.array([d]), np.ones(1)
+    if synapse.analog:
         A, B, C, D, _ = cont2discrete((A, B, C, D), dt, method=synapse.method)
-    b, c, d = B[:, 0] if len(A) else np.zeros(0), C[0] if len(A) else np.zeros(0), D
-    d = float(np.squeeze(d))
-    if len(A) and d == 0:
+        d = D.item()
+    b, c = B[:, 0], C[0]
+    if d == 0:
         return A, b, c
     # Nengo puts out c @ x + d * u of this step at its end: one more state holds it
-    order = len(A)
     return (
         np.block([[A, np.zeros((order, 1))], [c[None], np.zeros((1, 1))]]),
         np.append(b, d),

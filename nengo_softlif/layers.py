@@ -222,6 +222,10 @@ def _probe(layers, probe, model):
     if isinstance(obj, nengo.Connection):
         if probe.attr != "output":
             raise _unreadable(probe, f"it records the {probe.attr} of a connection")
+        if obj.synapse is not None:  # Nengo shows this probe what comes one step later
+            raise _unreadable(
+                probe, "it records what leaves a synapse; probe what that leads to"
+            )
         path = _across(layers, obj, model)
         sliced = _slice(probe.slice, obj.size_out)
         layer.inputs.append(

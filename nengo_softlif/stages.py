@@ -297,13 +297,19 @@ class Neurons(Sum):
 
     def _step(self, current):
         current = np.array(current)  # contiguous, and not anybody else's
-        neuron_type = self.neuron_type
-        if isinstance(neuron_type, RatesToSpikesNeuronType):
-            rates = np.empty_like(current)
-            neuron_type.base_type.step(self.settings.dt, current, rates)
-            current = rates
         output = np.empty_like(current)
-        neuron_type.step(self.settings.dt, current, output, **self.state)
+        neuron_type, dt = self.neuron_type, self.settings.dt
+        # flat, as some types expect
+        drive = current.reshape(-1)
+        if isinstance(neuron_type, RatesToSpikesNeuronType):
+            rates = np.empty_like(drive)
+            neuron_type.base_type.step(dt, drive, rates)
+            drive = rates
+        state = {
+            name: value.reshape(-1) if isinstance(value, np.ndarray) else value
+            for name, value in self.state.items()
+        }
+        neuron_type.step(dt, drive, output.reshape(-1), **state)
         return output
 
     def _count(self, n_steps):
