@@ -292,7 +292,7 @@ RUN = {
 
 
 def _nengo_dl_simulator(watched, dt, batch_size, seed):
-    from .compat import nengo_dl
+    from .compat import nengo_dl, quiet_simulator
 
     settings = {
         "inference_only": True,
@@ -302,15 +302,13 @@ def _nengo_dl_simulator(watched, dt, batch_size, seed):
     }
     with watched.network:
         nengo_dl.configure_settings(**settings)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "No GPU support detected")
-        return nengo_dl.Simulator(
-            watched.network,
-            dt=dt,
-            seed=seed,
-            minibatch_size=batch_size,
-            progress_bar=False,
-        )
+    return quiet_simulator(
+        watched.network,
+        dt=dt,
+        seed=seed,
+        minibatch_size=batch_size,
+        progress_bar=False,
+    )
 
 
 def _predict(sim, watched, totals, images, n_steps):

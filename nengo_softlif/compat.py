@@ -188,6 +188,17 @@ def _after_nengo_dl():
             )
 
 
+def quiet_simulator(*args, **kwargs):
+    """Make a `nengo_dl.Simulator` without its warning that there is no GPU.
+
+    Parameters and result are those of `nengo_dl.Simulator`.
+    """
+    nengo_dl = __getattr__("nengo_dl")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "No GPU support detected")
+        return nengo_dl.Simulator(*args, **kwargs)
+
+
 def _mend_linear_filter():
     """Let nengo_dl build a `nengo.LinearFilter` with passthrough (D) of Nengo 4.
 

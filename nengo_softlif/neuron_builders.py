@@ -3,15 +3,14 @@
 Imported by the import finder in `.compat` as soon as nengo_dl has loaded.
 """
 
-import numpy as np
 import tensorflow as tf
 from nengo.builder import Builder
 from nengo.builder.neurons import SimNeurons, build_neurons
 from nengo.neurons import RatesToSpikesNeuronType
 from nengo_dl.neuron_builders import LIFRateBuilder, SimNeuronsBuilder
 
+from .curves import Response, soft_lif
 from .neurons import SoftLIFRate
-from .noise import Dropout
 
 
 @Builder.register(SoftLIFRate)
@@ -86,36 +85,29 @@ class SoftLIFRateBuilder(LIFRateBuilder):
         seed = config.rng.randint(2**31)
         config.rng.set_state(state)
         # models built before NengoDL was loaded lack the seed
-        seeds = [(seed, *getattr(op, "noise_seed", ())) for op in self.ops]
-        self.keys = [np.random.SeedSequence(s).generate_state(2) for s in seeds]
+        self.responses = [
+            Response(op.neurons, (seed, *getattr(op, "noise_seed", ())))
+            for op in self.ops
+        ]
 
     def step(self, J, dt):
         """Clean rates, times the amplitude."""
-        return self._scaled(soft_lif(J, self.sigma, self.tau_rc, self.tau_ref))
+        rates = soft_lif(J, self.sigma, self.tau_rc, self.tau_ref)
+        return rates if self.amplitude is None else self.amplitude * rates
 
     def training_step(self, J, dt):
         """Rates with the noise of each ensemble, times the amplitude."""
-        rates = soft_lif(J, self.sigma, self.tau_rc, self.tau_ref)
-        if any(op.neurons.noise is not None for op in self.ops):
-            step = self.passes.assign_add(1)
-            parts = zip(
-                self.ops,
-                tf.split(rates, self.sizes, axis=-1),
-                tf.split(J, self.sizes, axis=-1),
-                self.keys,
-                strict=True,
-            )
-            rates = tf.concat(
-                [
-                    _noisy(op.neurons.noise, r, j, op.neurons.tau_rc, key, step)
-                    for op, r, j, key in parts
-                ],
-                axis=-1,
-            )
-        return self._scaled(rates)
-
-    def _scaled(self, rates):
-        return rates if self.amplitude is None else self.amplitude * rates
+        if all(op.neurons.noise is None for op in self.ops):
+            return self.step(J, dt)
+        step = self.passes.assign_add(1)
+        parts = tf.split(J, self.sizes, axis=-1)
+        return tf.concat(
+            [
+                response(j, step)
+                for response, j in zip(self.responses, parts, strict=True)
+            ],
+            axis=-1,
+        )
 
 
 def noise_counters(sim):
@@ -136,68 +128,3 @@ def noise_counters(sim):
         for builder in sim.tensor_graph.op_builder.op_builds.values()
     ]
     return [b.passes for b in builders if isinstance(b, SoftLIFRateBuilder)]
-
-
-def soft_lif(J, sigma, tau_rc, tau_ref):
-    """Soft LIF rates in Hz, with their analytic gradient.
-
-    See `.SoftLIFRate` for the equations. The gradient of what follows would
-    multiply zeros with infinities below threshold.
-
-    Parameters
-    ----------
-    J : tf.Tensor
-        Input currents.
-    sigma, tau_rc, tau_ref : tf.Tensor
-        Parameters, broadcastable to ``J``.
-
-    Returns
-    -------
-    tf.Tensor
-        Rates, in the shape of ``J``.
-    """
-    tail = np.log(np.finfo(J.dtype.as_numpy_dtype).eps)
-
-    @tf.custom_gradient
-    def rates(J):
-        scaled = (J - 1) / sigma
-        # The softplus is spelled out: TensorFlow's own kernel is not vectorised.
-        e = tf.exp(tf.maximum(-tf.abs(scaled), tail))
-        z = sigma * (tf.nn.relu(scaled) + tf.math.log1p(e))
-        # Deep below threshold z is an exponential to the last digit, and would
-        # underflow: what is needed is its logarithm.
-        in_tail = scaled < tail
-        log_ratio = tf.where(
-            in_tail, -scaled - tf.math.log(sigma), tf.math.log1p(1 / z)
-        )
-        out = 1 / (tau_ref + tau_rc * log_ratio)
-
-        def gradient(upstream):
-            # the logistic over z, which tends to 1 / sigma in the tail
-            slope = tf.where(scaled > 0, tf.cast(1, J.dtype), e) / ((1 + e) * z)
-            # not the square of out, which may overflow without refractory period
-            return upstream * tau_rc * (out * slope) * (out / (1 + z))
-
-        return out, gradient
-
-    return rates(J)
-
-
-def _noisy(noise, rates, J, tau_rc, key, step):
-    """Rates of one ensemble with its noise, whose gradient is the clean one."""
-    if noise is None:
-        return rates
-
-    def random(kind, stream):
-        draw = getattr(tf.random, f"stateless_{kind}")
-        seed = tf.stack([tf.constant(key[stream], tf.uint32), tf.cast(step, tf.uint32)])
-        return draw(rates.shape, tf.bitcast(seed, tf.int32), dtype=rates.dtype)
-
-    if isinstance(noise, Dropout):
-        mask = noise.mask(random("uniform", 1), xp=tf.math)
-        return mask * _noisy(noise.noise, rates, J, tau_rc, key, step)
-
-    firing = J > 1
-    fired = tf.where(firing, rates, tf.ones_like(rates))
-    noisy = noise.sample(fired, random(noise.random, 0), tau_rc, xp=tf.math)
-    return rates + tf.stop_gradient(tf.where(firing, noisy - rates, 0.0))

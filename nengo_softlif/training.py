@@ -1,7 +1,7 @@
-"""Training through NengoDL and TensorFlow."""
+"""Training through TensorFlow."""
 
 import json
-import warnings
+from contextlib import closing
 
 import numpy as np
 import tensorflow as tf
@@ -18,10 +18,9 @@ from .arguments import (
     check_whole,
 )
 from .checkpoints import Checkpoint
-from .compat import nengo_dl
 from .models import copied
-from .neuron_builders import noise_counters
 from .preprocessing import Preprocessing
+from .routes import route
 
 keras = tf.keras
 
@@ -157,59 +156,42 @@ def fit(
     network, twin = copied(model.network)
     if network.seed is None:
         network.seed = seed
-    with network:
-        # A rate network is run for one step, and unmerged operators read and
-        # write whole arrays instead of slices, which is several times faster.
-        nengo_dl.configure_settings(
-            stateful=False,
-            use_loop=False,
-            planner=nengo_dl.graph_optimizer.noop_planner,
-        )
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "No GPU support detected")
-        simulator = nengo_dl.Simulator(
-            network, minibatch_size=batch_size, seed=seed, progress_bar=False
-        )
-    with simulator as sim:
-        images = _Feeder(sim, twin[model.input], twin[model.output], preprocessing)
+    image, answer = twin[model.input], twin[model.output]
+    _check_constant(network, image)
+    with closing(route(network, image, answer, batch_size, seed)) as way:
         if optimizer is None:
             schedule = OneCycle(learning_rate, epochs * n_batches)
             optimizer = keras.optimizers.Adam(
                 schedule, weight_decay=weight_decay or None
             )
-            optimizer.exclude_from_weight_decay(_biases(sim, network, images.node))
-        sim.compile(
-            optimizer=optimizer,
-            loss={
-                images.probe: keras.losses.SparseCategoricalCrossentropy(
-                    from_logits=True
-                )
-            },
-            metrics={images.probe: keras.metrics.SparseCategoricalAccuracy("accuracy")},
-        )
+            optimizer.exclude_from_weight_decay(way.biases)
+        # an elementwise loop, like the neurons
+        optimizer.jit_compile = True
+        way.compile(optimizer)
+        keras_model = way.keras_model
         checkpoint = Checkpoint(
             checkpoint,
             {
                 "epochs": epochs,
                 "batch_size": batch_size,
-                "optimizer": _describe(sim.keras_model.optimizer),
+                "optimizer": _describe(optimizer),
                 "validation_split": validation_split,
                 "seed": seed,
                 "data": data.sha256,
-                **_describe_network(sim, network, preprocessing),
+                **_describe_network(way, network, preprocessing),
             },
-            _variables(sim),
+            _variables(way),
         )
         history, stopped = checkpoint.restore()
         # also tells now, and not after an epoch, if it cannot be written
         checkpoint.save(history, stopped)
         callbacks = keras.callbacks.CallbackList(
-            list(callbacks), model=sim.keras_model, epochs=epochs
+            list(callbacks), model=keras_model, epochs=epochs
         )
         callbacks.on_train_begin()
-        sim.keras_model.stop_training = stopped
+        keras_model.stop_training = stopped
         for epoch in range(len(history.get("loss", ())), epochs):
-            if sim.keras_model.stop_training:
+            if keras_model.stop_training:
                 break
             callbacks.on_epoch_begin(epoch)
             rng = np.random.default_rng((seed, epoch))
@@ -217,18 +199,21 @@ def fit(
             batches = order.reshape(n_batches, batch_size)
             title = f"epoch {epoch + 1}/{epochs}"
             with tqdm(batches, title, unit="batch", disable=not progress_bar) as bar:
-                logs = _train(sim, images, data, bar, rng, callbacks)
+                logs = _train(way, data, preprocessing, bar, rng, callbacks)
                 if len(validation):
-                    logs.update(_validate(images, data, validation))
+                    answers = _answers(
+                        way, preprocessing, data.x_train[validation], batch_size
+                    )
+                    logs.update(_validated(answers, data.y_train[validation]))
                     bar.set_postfix(_rounded(logs))
-                _check_finite(sim, logs, title)
+                _check_finite(keras_model, logs, title)
             for name, value in logs.items():
                 history.setdefault(name, []).append(value)
             callbacks.on_epoch_end(epoch, {**logs, **_as_keras(logs)})
             # last, because callbacks may change the learning rate
-            checkpoint.save(history, sim.keras_model.stop_training)
+            checkpoint.save(history, keras_model.stop_training)
         callbacks.on_train_end()
-        arrays = parameters.collect(network, sim.data)
+        arrays = parameters.collect(network, way.data)
 
     parameters.install(model.network, arrays)
     model.preprocessing = preprocessing
@@ -236,52 +221,16 @@ def fit(
     return history
 
 
-class _Feeder:
-    """Turns images into what the Keras model of a simulator takes and gives."""
-
-    def __init__(self, sim, node, probe, preprocessing):
-        self.sim, self.node, self.probe = sim, node, probe
-        self.preprocessing = preprocessing
-        self.batch_size = sim.minibatch_size
-        names = sim.tensor_graph.io_names
-        self.input_name, self.output_name = names[node], names[probe]
-        self.constant = {"n_steps": np.ones((self.batch_size, 1), np.int32)}
-        for other in sim.tensor_graph.invariant_inputs:
-            if other is not node:
-                self.constant[names[other]] = np.tile(
-                    _constant(other), (self.batch_size, 1, 1)
-                ).astype(np.float32)
-
-    def inputs(self, x):
-        """Inputs for a batch of prepared images, one step long."""
-        return {**self.constant, self.input_name: x[:, np.newaxis]}
-
-    def targets(self, labels):
-        return {self.output_name: labels[:, np.newaxis, np.newaxis]}
-
-    def answers(self, images):
-        """Class values of any number of images, without noise."""
-        answers = []
-        for start in range(0, len(images), self.batch_size):
-            x = self.preprocessing.test(images[start : start + self.batch_size])
-            missing = self.batch_size - len(x)
-            full = np.pad(x, [(0, missing), (0, 0)])
-            out = self.sim.keras_model.predict_on_batch(self.inputs(full))
-            out = out[self.output_name] if isinstance(out, dict) else out[0]
-            answers.append(out[: len(x), -1])
-        return np.concatenate(answers)
-
-
-def _variables(sim):
+def _variables(way):
     """Everything that changes during training, by name."""
-    optimizer = sim.keras_model.optimizer
-    optimizer.build(sim.keras_model.trainable_weights)
+    optimizer = way.keras_model.optimizer
+    optimizer.build(way.keras_model.trainable_weights)
     rate = optimizer._learning_rate  # a variable, unless it follows a schedule
     groups = {
-        "weights": sim.keras_model.weights,
+        "weights": way.keras_model.weights,
         "optimizer": optimizer.variables,
         "learning_rate": [rate] if isinstance(rate, tf.Variable) else [],
-        "noise": noise_counters(sim),
+        "noise": way.counters,
     }
     return {
         f"{name}/{i}": variable
@@ -290,51 +239,36 @@ def _variables(sim):
     }
 
 
-def _describe_network(sim, network, preprocessing):
+def _describe_network(way, network, preprocessing):
     """What of a network decides the course of training, as JSON holds it."""
-    weights = {str(i): w.numpy() for i, w in enumerate(sim.keras_model.weights)}
-    operators = sim.model.operators
+    weights = {str(i): w.numpy() for i, w in enumerate(way.keras_model.weights)}
     return {
         "initial weights": files.sha256(weights),
         "neurons and connections": parameters.describe(network),
-        "noise seeds": [
-            [int(seed) for seed in op.noise_seed]
-            for op in operators
-            if hasattr(op, "noise_seed")
-        ],
+        "noise seeds": way.noise_seeds,
         "preprocessing": preprocessing.header(),
         "mean image": files.sha256(preprocessing.arrays()),
     }
 
 
-def _train(sim, images, data, bar, rng, callbacks):
+def _train(way, data, preprocessing, bar, rng, callbacks):
     """Train on the batches of one epoch, which come through the progress bar."""
-    sim.keras_model.reset_metrics()
+    way.keras_model.reset_metrics()
     for i, batch in enumerate(bar):
         callbacks.on_train_batch_begin(i)
-        result = sim.keras_model.train_on_batch(
-            images.inputs(images.preprocessing.train(data.x_train[batch], rng)),
-            images.targets(data.y_train[batch]),
-            reset_metrics=False,
-            return_dict=True,
-        )
-        logs = {
-            "loss": float(result["loss"]),
-            "error_percent": 100
-            * (1 - float(result[f"{images.output_name}_accuracy"])),
-        }
-        if not np.isfinite(logs["loss"]):
-            raise _diverged(f"the loss became {logs['loss']} in batch {i + 1}")
+        images = preprocessing.train(data.x_train[batch], rng)
+        loss, accuracy = way.train(images, data.y_train[batch])
+        if not np.isfinite(loss):
+            raise _diverged(f"the loss became {loss} in batch {i + 1}")
+        logs = {"loss": loss, "error_percent": 100 * (1 - accuracy)}
         bar.set_postfix(_rounded(logs), refresh=False)
         callbacks.on_train_batch_end(i, logs)
     return logs
 
 
-def _check_finite(sim, logs, title):
+def _check_finite(keras_model, logs, title):
     """The loss is that before the last step; see where that has led."""
-    finite = all(
-        np.isfinite(v.numpy()).all() for v in sim.keras_model.trainable_weights
-    )
+    finite = all(np.isfinite(v.numpy()).all() for v in keras_model.trainable_weights)
     if not finite or not np.all(np.isfinite(list(logs.values()))):
         raise _diverged(f"weights or loss became infinite or NaN in {title}")
 
@@ -347,10 +281,19 @@ def _diverged(what):
     )
 
 
-def _validate(images, data, validation):
+def _answers(way, preprocessing, images, batch_size):
+    """Class values of any number of images, without noise."""
+    answers = []
+    for start in range(0, len(images), batch_size):
+        x = preprocessing.test(images[start : start + batch_size])
+        full = np.pad(x, [(0, batch_size - len(x)), (0, 0)])
+        answers.append(way.predict(full)[: len(x)])
+    return np.concatenate(answers)
+
+
+def _validated(answers, labels):
     """Loss and error on images that are not trained on."""
-    answers = images.answers(data.x_train[validation]).astype(np.float64)
-    labels = data.y_train[validation]
+    answers = answers.astype(np.float64)
     largest = answers.max(axis=1)
     log_sum = largest + np.log(np.exp(answers - largest[:, None]).sum(axis=1))
     loss = np.mean(log_sum - answers[np.arange(len(labels)), labels])
@@ -359,23 +302,6 @@ def _validate(images, data, validation):
         "validation_loss": float(loss),
         "validation_error_percent": float(100 * error),
     }
-
-
-def _biases(sim, network, input_node):
-    """Variables of NengoDL's that hold no weights, only biases.
-
-    A bias is a weight from a node that puts out a constant.
-    """
-    weights = set()
-    for connection in network.all_connections:
-        pre = connection.pre_obj
-        constant = getattr(pre, "size_in", 1) == 0 and pre is not input_node
-        if connection.has_weights and not constant:
-            signal = sim.model.sig[connection]["weights"]
-            weights.add(
-                id(sim.tensor_graph.base_params[sim.tensor_graph.signals[signal].key])
-            )
-    return [v for v in sim.keras_model.trainable_weights if id(v) not in weights]
 
 
 def _preprocessing(model, data):
@@ -433,14 +359,16 @@ def _describe(optimizer):
     return json.loads(json.dumps(config, default=str))
 
 
-def _constant(node):
-    if not isinstance(node.output, np.ndarray):
-        raise ValidationError(
-            f"{node} changes in time, but training takes one step per image; only the "
-            "model's input may vary",
-            attr="network",
-        )
-    return node.output
+def _check_constant(network, image):
+    for node in network.all_nodes:
+        if node.size_in == 0 and not (
+            node is image or isinstance(node.output, np.ndarray)
+        ):
+            raise ValidationError(
+                f"{node} changes in time, but training takes one step per image; only "
+                "the model's input may vary",
+                attr="network",
+            )
 
 
 def _cosine(start, end, done):

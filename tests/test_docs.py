@@ -22,9 +22,13 @@ INTERNAL = {
     "backends",
     "checkpoints",
     "cli",  # on a page of its own
+    "curves",
     "files",
+    "lowering",
     "neuron_builders",
     "parameters",
+    "routes",
+    "tensor_operators",
     "transform_builders",
 }
 

@@ -15,7 +15,8 @@ from nengo_softlif import (
     SoftLIFRate,
 )
 from nengo_softlif.compat import nengo_dl
-from nengo_softlif.neuron_builders import noise_counters, soft_lif
+from nengo_softlif.curves import soft_lif
+from nengo_softlif.neuron_builders import noise_counters
 
 import nengo
 import numpy as np

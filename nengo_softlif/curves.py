@@ -1,0 +1,306 @@
+"""Soft LIF rates in TensorFlow: the curve, its slope, random numbers and noise.
+
+All of it is elementwise. XLA compiles it to a few vectorised loops over all cores,
+where plain TensorFlow makes some thirty passes over the memory and draws normal
+numbers one by one.
+"""
+
+from functools import partial
+
+import numpy as np
+import tensorflow as tf
+
+from .noise import Dropout
+
+# -- random numbers --------------------------------------------------------------------
+
+_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+
+
+def threefry(key, counter):
+    """Threefry-2x32 with 20 rounds: two random words for each counter [1]_.
+
+    Additions, rotations and exclusive ors of 32 bits: all processors do them on whole
+    vectors, and all give the same words.
+
+    Parameters
+    ----------
+    key, counter : pair of tf.Tensor
+        uint32, broadcastable.
+
+    Returns
+    -------
+    pair of tf.Tensor
+        uint32.
+
+    References
+    ----------
+    .. [1] J. K. Salmon, M. A. Moraes, R. O. Dror and D. E. Shaw, "Parallel Random
+       Numbers: As Easy as 1, 2, 3", SC11, 2011.
+    """
+    keys = (*key, key[0] ^ key[1] ^ np.uint32(0x1BD11BDA))
+    a, b = counter[0] + keys[0], counter[1] + keys[1]
+    for group in range(5):
+        for n_bits in _ROTATIONS[group % 2]:
+            a = a + b
+            b = a ^ (
+                tf.bitwise.left_shift(b, np.uint32(n_bits))
+                | tf.bitwise.right_shift(b, np.uint32(32 - n_bits))
+            )
+        a = a + keys[(group + 1) % 3]
+        b = b + keys[(group + 2) % 3] + np.uint32(group + 1)
+    return a, b
+
+
+def random_words(shape, key, step, batch_last=False):
+    """Two random words for each value, functions of (key, step, example, neuron).
+
+    Parameters
+    ----------
+    shape : tuple of int
+        The examples of a batch, and their neurons; fewer than 2**31 values.
+    key : (2,) array_like
+        uint32: which stream.
+    step : tf.Tensor
+        int32 scalar: where in the stream.
+    batch_last : bool
+        Whether the examples lie along the last axis instead of the first.
+
+    Returns
+    -------
+    pair of tf.Tensor
+        uint32 of that shape.
+    """
+    *shape, n_examples = shape if batch_last else (*shape[1:], shape[0])
+    n_neurons = int(np.prod(shape))
+    neuron = tf.reshape(tf.range(n_neurons), (*shape, 1) if batch_last else (1, *shape))
+    example = tf.range(n_examples)
+    if not batch_last:
+        example = tf.reshape(example, (n_examples, *(1 for _ in shape)))
+    index = neuron + n_neurons * example
+    counter = tf.bitcast(index, tf.uint32), tf.bitcast(step, tf.uint32)
+    return threefry([tf.constant(word, tf.uint32) for word in key], counter)
+
+
+def uniform(words, dtype):
+    """Uniform numbers on [0, 1), with every bit of the mantissa random."""
+    a, b = words
+    if dtype == tf.float32:
+        return tf.cast(tf.bitwise.right_shift(a, np.uint32(8)), dtype) * 2.0**-24
+    high = tf.cast(tf.bitwise.right_shift(a, np.uint32(5)), dtype)
+    low = tf.cast(tf.bitwise.right_shift(b, np.uint32(6)), dtype)
+    return high * 2.0**-27 + low * 2.0**-53
+
+
+def normal(words, dtype):
+    """Standard normal numbers, up to 6.7 standard deviations.
+
+    The cosine half of Box and Muller's pair. Dropping the other half is cheaper than
+    interleaving the two, and than the inverse error function.
+    """
+    a, b = words
+    radius = tf.sqrt(-2.0 * tf.math.log(tf.cast(a, dtype) * 2.0**-32 + 2.0**-33))
+    turn = tf.cast(tf.bitcast(b, tf.int32), dtype) * 2.0**-32  # in [-1/2, 1/2)
+    x = 0.25 - tf.abs(turn)  # cos(2 pi turn) = sin(2 pi x); no periods to subtract
+    square = x * x
+    sine = tf.zeros_like(x)
+    for coefficient in _SINE:
+        sine = sine * square + coefficient
+    return radius * (x * sine)
+
+
+def _sine():
+    """Coefficients of sin(2 pi x) / x in x**2, for |x| <= 1/4; highest first."""
+    fit = np.polynomial.Chebyshev.interpolate(
+        lambda square: 2 * np.pi * np.sinc(2 * np.sqrt(np.maximum(square, 0))),
+        deg=5,
+        domain=[0, 1 / 16],
+    )
+    return fit.convert(kind=np.polynomial.Polynomial).coef[::-1].tolist()
+
+
+_SINE = _sine()
+
+
+# -- soft LIF --------------------------------------------------------------------------
+
+
+def curve(j, sigma, tau_rc, tau_ref):
+    """Soft LIF rates and their slope; see `.SoftLIFRate` for the equations.
+
+    Parameters
+    ----------
+    j : tf.Tensor
+        Input currents above threshold, ``J - 1``.
+    sigma, tau_rc, tau_ref : array_like or tf.Tensor
+        Parameters, of the type of ``j`` and broadcastable to it.
+
+    Returns
+    -------
+    rates : tf.Tensor
+        In Hz, in the shape of ``j``.
+    slope : tf.Tensor
+        Derivative of the rates by ``j``.
+    """
+    tail = np.log(np.finfo(j.dtype.as_numpy_dtype).eps)
+    scaled = j / sigma
+    # The softplus is spelled out: TensorFlow's own kernel is not vectorised.
+    e = tf.exp(tf.maximum(-tf.abs(scaled), tail))
+    z = tf.nn.relu(j) + sigma * tf.math.log1p(e)
+    # Deep below threshold z is an exponential to the last digit and would underflow:
+    # log(1 + 1/z) = -log z = -j / sigma - log sigma. Numerator and denominator carry a
+    # factor of sigma there, so that nothing overflows.
+    in_tail = scaled < tail
+    offset = sigma * (tau_ref - tau_rc * tf.math.log(sigma))
+    rates = tf.where(in_tail, sigma, tf.ones_like(j)) / tf.where(
+        in_tail,
+        offset - tau_rc * tf.minimum(j, 0),
+        tau_ref + tau_rc * tf.math.log1p(1 / z),
+    )
+    # the logistic over z, which tends to 1 / sigma in the tail
+    logistic = tf.where(scaled > 0, tf.ones_like(e), e) / (1 + e)
+    # not the square of rates, which may overflow without refractory period
+    return rates, tau_rc * (rates * (logistic / z)) * (rates / (1 + z))
+
+
+def soft_lif(J, sigma, tau_rc, tau_ref):
+    """Soft LIF rates in Hz, with their analytic gradient.
+
+    Parameters
+    ----------
+    J : tf.Tensor
+        Input currents.
+    sigma, tau_rc, tau_ref : tf.Tensor
+        Parameters, broadcastable to ``J``.
+
+    Returns
+    -------
+    tf.Tensor
+        Rates, in the shape of ``J``.
+    """
+
+    @tf.custom_gradient
+    def rates(J):
+        out, slope = curve(J - 1, sigma, tau_rc, tau_ref)
+        return out, lambda upstream: upstream * slope
+
+    return rates(J)
+
+
+def noisy(noise, rates, j, tau_rc, keys, step, batch_last=False):
+    """Rates with noise, and the factor of the noise on their gradient.
+
+    Parameters
+    ----------
+    noise : Noise or None
+        The model.
+    rates, j : tf.Tensor
+        From and for `curve`.
+    tau_rc : float
+        Membrane time constant.
+    keys : (2, 2) array_like
+        uint32: the stream of the spike noise, and that of dropout.
+    step : tf.Tensor
+        int32 scalar: where in the streams.
+    batch_last : bool
+        Whether the examples lie along the last axis instead of the first.
+
+    Returns
+    -------
+    rates : tf.Tensor
+        Noisy rates.
+    factor : tf.Tensor or float
+        One, except where neurons are dropped.
+    """
+    if noise is None:
+        return rates, 1.0
+    if isinstance(noise, Dropout):
+        words = random_words(rates.shape, keys[1], step, batch_last)
+        mask = noise.mask(uniform(words, rates.dtype), xp=tf.math)
+        stay, _ = noisy(noise.noise, rates, j, tau_rc, keys, step, batch_last)
+        return mask * stay, mask
+    words = random_words(rates.shape, keys[0], step, batch_last)
+    x = {"normal": normal, "uniform": uniform}[noise.random](words, rates.dtype)
+    firing = j > 0
+    # a rate that is not fired is not divided by
+    fired = tf.where(firing, rates, tf.ones_like(rates))
+    return tf.where(firing, noise.sample(fired, x, tau_rc, xp=tf.math), rates), 1.0
+
+
+class Response:
+    """What a layer of soft LIF neurons makes of its weighted inputs.
+
+    Parameters
+    ----------
+    neuron_type : SoftLIFRate
+        The neurons.
+    seeds : sequence of int
+        From which the streams of the noise are made: that of the simulator, that of
+        the ensemble, and how many ensembles before it have the same.
+    gain, bias : array_like
+        A number, or one for each neuron: ``J = gain * x + bias``.
+    """
+
+    def __init__(self, neuron_type, seeds, gain=1.0, bias=0.0):
+        self.neuron_type = neuron_type
+        self.gain, self.bias = _number(gain), _number(bias)
+        self.keys = np.random.SeedSequence(seeds).generate_state(4).reshape(2, 2)
+        compiled = partial(tf.function, jit_compile=True, autograph=False)
+        self._clean = compiled(partial(self._rates_and_slope, step=None))
+        self._noisy = compiled(self._rates_and_slope)
+
+    def __call__(self, x, step=None, batch_last=False):
+        """Rates times the amplitude.
+
+        Parameters
+        ----------
+        x : tf.Tensor
+            Weighted inputs of the neurons, of static shape. The gradient by them is
+            that of the clean rates, and of dropout.
+        step : tf.Tensor, optional
+            int32 scalar: the pass of training, which says what noise comes. No noise
+            by default.
+        batch_last : bool
+            Whether the examples of the batch lie along the last axis instead of the
+            first.
+
+        Returns
+        -------
+        tf.Tensor
+            In the shape of ``x``.
+        """
+        # a variable's value: custom_gradient would look for gradients by the variable
+        step = None if step is None else tf.convert_to_tensor(step)
+
+        @tf.custom_gradient
+        def respond(x):
+            if step is None:
+                rates, slope = self._clean(x, batch_last=batch_last)
+            else:
+                rates, slope = self._noisy(x, step, batch_last)
+            return rates, lambda upstream: upstream * slope
+
+        return respond(x)
+
+    def _rates_and_slope(self, x, step, batch_last):
+        neurons, dtype = self.neuron_type, x.dtype.as_numpy_dtype
+        shape = (*x.shape[:-1], 1) if batch_last else (1, *x.shape[1:])
+        gain, bias = (
+            value if value.ndim == 0 else value.reshape(shape)
+            for value in (self.gain.astype(dtype), (self.bias - 1).astype(dtype))
+        )
+        j = gain * x + bias
+        rates, slope = curve(
+            j, dtype(neurons.sigma), dtype(neurons.tau_rc), dtype(neurons.tau_ref)
+        )
+        noise = None if step is None else neurons.noise
+        tau_rc = float(neurons.tau_rc)
+        rates, factor = noisy(noise, rates, j, tau_rc, self.keys, step, batch_last)
+        amplitude = dtype(neurons.amplitude)
+        return amplitude * rates, (amplitude * gain) * (factor * slope)
+
+
+def _number(values):
+    """Return one number for values that are all equal: it need not be loaded."""
+    values = np.asarray(values, dtype=np.float64)
+    return values.ravel()[0] if np.ptp(values) == 0 else values

@@ -1,0 +1,176 @@
+"""The two ways to train a network with Keras: as layers, or through NengoDL."""
+
+import warnings
+
+import numpy as np
+import tensorflow as tf
+from nengo.exceptions import NengoWarning, Unconvertible
+
+from .compat import nengo_dl, quiet_simulator
+from .lowering import Lowering
+from .neuron_builders import noise_counters
+
+
+def route(network, image, answer, batch_size, seed):
+    """Take the fastest route that a network can go.
+
+    Parameters
+    ----------
+    network : nengo.Network
+        The network; its configuration may be changed.
+    image : nengo.Node
+        Takes the images.
+    answer : nengo.Probe
+        Gives the class values.
+    batch_size : int
+        Size of all batches.
+    seed : int
+        Seed of the noise.
+
+    Returns
+    -------
+    AsLayers or ThroughNengoDL
+        To be closed when training has ended.
+    """
+    try:
+        return AsLayers(network, image, answer, batch_size, seed)
+    except Unconvertible as reason:
+        warnings.warn(
+            NengoWarning(f"training through NengoDL, which is slower: {reason}"),
+            stacklevel=3,
+        )
+        return ThroughNengoDL(network, image, answer, batch_size, seed)
+
+
+class _Route:
+    """What training needs of a network.
+
+    Attributes
+    ----------
+    keras_model : tf.keras.Model
+        What is trained.
+    biases : list of tf.Variable
+        Trained variables that are no weights.
+    counters : list of tf.Variable
+        Say which noise comes next.
+    noise_seeds : list of list of int
+        From which the noise of each ensemble is made.
+    data : mapping
+        From Nengo's objects to what was built and trained.
+    output_name : str or None
+        What Keras calls the output, if it has a name.
+    """
+
+    output_name = None
+
+    def compile(self, optimizer):
+        """Set the optimizer, the loss and the metrics of the Keras model."""
+        loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        metrics = [tf.keras.metrics.SparseCategoricalAccuracy("accuracy")]
+        if self.output_name is not None:
+            loss, metrics = {self.output_name: loss}, {self.output_name: metrics}
+        self.keras_model.compile(optimizer, loss=loss, metrics=metrics)
+
+    def train(self, x, labels):
+        """Train on one batch; return the loss and accuracy so far in this epoch."""
+        result = self.keras_model.train_on_batch(
+            self._inputs(x),
+            self._targets(labels),
+            reset_metrics=False,
+            return_dict=True,
+        )
+        prefix = "" if self.output_name is None else f"{self.output_name}_"
+        return float(result["loss"]), float(result[f"{prefix}accuracy"])
+
+    def close(self):
+        """Free what is held."""
+
+
+class AsLayers(_Route):
+    """Training of a feed-forward network in the form TensorFlow computes fastest."""
+
+    def __init__(self, network, image, answer, batch_size, seed):
+        self._lowering = Lowering(network, image, answer, batch_size, seed)
+        self.keras_model = self._lowering.keras_model
+        self.biases = self._lowering.biases
+        self.counters = [self._lowering.passes]
+        self.noise_seeds = [list(seeds) for seeds in self._lowering.noise_seeds]
+
+    @property
+    def data(self):
+        """See `_Route`."""
+        return self._lowering.data
+
+    def predict(self, x):
+        """Class values of one batch, without noise."""
+        return self.keras_model.predict_on_batch(x)
+
+    def _inputs(self, x):
+        return x
+
+    def _targets(self, labels):
+        return labels
+
+
+class ThroughNengoDL(_Route):
+    """Training of any network that NengoDL can simulate."""
+
+    def __init__(self, network, image, answer, batch_size, seed):
+        with network:
+            # A rate network is run for one step, and unmerged operators read and
+            # write whole arrays instead of slices, which is several times faster.
+            nengo_dl.configure_settings(
+                stateful=False,
+                use_loop=False,
+                planner=nengo_dl.graph_optimizer.noop_planner,
+            )
+        sim = self._sim = quiet_simulator(
+            network, minibatch_size=batch_size, seed=seed, progress_bar=False
+        )
+        self.keras_model, self.data = sim.keras_model, sim.data
+        names = sim.tensor_graph.io_names
+        self._input_name, self.output_name = names[image], names[answer]
+        self._constant = {"n_steps": np.ones((batch_size, 1), np.int32)}
+        for node in sim.tensor_graph.invariant_inputs:
+            if node is not image:
+                self._constant[names[node]] = np.tile(
+                    node.output, (batch_size, 1, 1)
+                ).astype(np.float32)
+        self.counters = noise_counters(sim)
+        self.noise_seeds = [
+            [int(seed) for seed in op.noise_seed]
+            for op in sim.model.operators
+            if hasattr(op, "noise_seed")
+        ]
+        self.biases = self._without_weights(network, image)
+
+    def predict(self, x):
+        """Class values of one batch, without noise."""
+        out = self.keras_model.predict_on_batch(self._inputs(x))
+        out = out[self.output_name] if isinstance(out, dict) else out[0]
+        return out[:, -1]
+
+    def close(self):
+        """Close the simulator."""
+        self._sim.close()
+
+    def _inputs(self, x):
+        return {**self._constant, self._input_name: x[:, np.newaxis]}
+
+    def _targets(self, labels):
+        return {self.output_name: labels[:, np.newaxis, np.newaxis]}
+
+    def _without_weights(self, network, image):
+        """Variables of NengoDL's that hold no weights, only biases.
+
+        A bias is a weight from a node that puts out a constant.
+        """
+        weights = set()
+        for connection in network.all_connections:
+            pre = connection.pre_obj
+            constant = getattr(pre, "size_in", 1) == 0 and pre is not image
+            if connection.has_weights and not constant:
+                signal = self._sim.model.sig[connection]["weights"]
+                graph = self._sim.tensor_graph
+                weights.add(id(graph.base_params[graph.signals[signal].key]))
+        return [v for v in self.keras_model.trainable_weights if id(v) not in weights]
