@@ -18,9 +18,10 @@ from nengo.exceptions import (
 from scipy import sparse
 from tqdm import tqdm
 
-from . import layers, stages
+from . import layers, neuron_stages
 from .arguments import check_number, check_whole
 from .products import numbers
+from .stages import Settings
 
 ROWS = 1024
 """Examples x steps in a chunk; more makes no product faster."""
@@ -108,10 +109,10 @@ class Simulator:
             for path in layer.inputs
             if path.signal != "output"
         )
-        settings = stages.Settings(self.dt, self._n_examples, self.dtype, recorded)
+        settings = Settings(self.dt, self._n_examples, self.dtype, recorded)
         made = {}
         for layer in read.values():
-            made[layer] = stages.made(layer, made, settings)
+            made[layer] = neuron_stages.made(layer, made, settings)
         self._stages = {obj: made[layer] for obj, layer in read.items()}
         self.data = _Data(self)
         self.reset()
@@ -137,7 +138,7 @@ class Simulator:
         """Forget what probes saw, and how often neurons fired."""
         self._seen = {probe: [] for probe in self.network.all_probes}
         for stage in self._stages.values():
-            if isinstance(stage, stages.Neurons):
+            if isinstance(stage, neuron_stages.Neurons):
                 stage.clear()
 
     @property
@@ -204,6 +205,8 @@ class Simulator:
                 for probe, seen in self._seen.items():
                     seen.append(self._sampled(probe, length))
                 bar.update(length)
+        for stage in self._stages.values():
+            stage.finish(n_steps)
 
     def spike_counts(self, ensemble):
         """How often neurons fired since the start, or since probes were cleared.

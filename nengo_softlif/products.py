@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 from scipy import sparse
 
-from . import kernels, operators
+from . import operators, product_kernels
 
 DENSE_ADVANTAGE = 4
 """How much faster a multiplication is in a dense product than one for a spike.
@@ -60,7 +60,7 @@ def numbers(values):
     if not isinstance(values, Counts):
         return values
     out = np.empty(values.shape, values.scale.dtype)
-    kernels.scaled(values.flat, values.scale, out.reshape(-1, out.shape[-1]))
+    product_kernels.scaled(values.flat, values.scale, out.reshape(-1, out.shape[-1]))
     return out
 
 
@@ -127,7 +127,7 @@ class _Pool:
     def _sums(self, images):
         pool = self.pool
         out = np.empty((*images.shape[:2], pool.size_out), images.dtype)
-        kernels.window_sums(
+        product_kernels.window_sums(
             np.ascontiguousarray(images).reshape(-1, *pool.input_shape),
             *pool.kernel_size,
             pool.strides,
@@ -147,7 +147,7 @@ class _Matrix:
         size_in, size_out = self.weights.shape
         if isinstance(values, Counts) and values.is_sparse():
             out = np.empty((*values.shape[:2], size_out), self.weights.dtype)
-            kernels.spikes_times_matrix(
+            product_kernels.spikes_times_matrix(
                 np.ascontiguousarray(values.flat),
                 values.scale,
                 self.weights,
@@ -172,7 +172,7 @@ class _Convolution:
         operator = self.convolution
         if isinstance(values, Counts) and operator.groups == 1 and values.is_sparse():
             out = np.empty((*values.shape[:2], operator.size_out), self.kernel.dtype)
-            kernels.spikes_times_kernel(
+            product_kernels.spikes_times_kernel(
                 np.ascontiguousarray(values.values).reshape(-1, *operator.input_shape),
                 values.scale,
                 self.turned,
@@ -202,13 +202,29 @@ class _Local:
     def __init__(self, local, dtype):
         self.local = local
         self.weights = np.ascontiguousarray(local.weights, dtype)
+        self.windows = {}  # for each position the pixels that it sees, and weights
+        for position in np.ndindex(*local.output_shape[:2]):
+            (y, inside_y), (x, inside_x) = (
+                _overlap(*places)
+                for places in zip(
+                    position,
+                    local.strides,
+                    local.before,
+                    local.kernel_size,
+                    local.input_shape[:2],
+                    strict=True,
+                )
+            )
+            weights = self.weights[position][inside_y, inside_x]
+            weights = weights.reshape(-1, weights.shape[-1])
+            self.windows[position] = (y, x), np.ascontiguousarray(weights.T)
 
     def __call__(self, values):
         local = self.local
         out = np.empty((*values.shape[:2], local.size_out), self.weights.dtype)
         images = out.reshape(-1, *local.output_shape)
         if isinstance(values, Counts) and values.is_sparse():
-            kernels.spikes_times_local(
+            product_kernels.spikes_times_local(
                 np.ascontiguousarray(values.values).reshape(-1, *local.input_shape),
                 values.scale,
                 self.weights,
@@ -222,21 +238,15 @@ class _Local:
 
     def _dense(self, images, out):
         local = self.local
-        for row, column in np.ndindex(*local.output_shape[:2]):
-            (y, inside_y), (x, inside_x) = (
-                _overlap(*places)
-                for places in zip(
-                    (row, column),
-                    local.strides,
-                    local.before,
-                    local.kernel_size,
-                    local.input_shape[:2],
-                    strict=True,
-                )
-            )
-            weights = self.weights[row, column, inside_y, inside_x]
-            patches = images[:, y, x].reshape(len(images), -1)
-            out[:, row, column] = patches @ weights.reshape(-1, weights.shape[-1])
+        n_images = len(images)
+        # images last, so that patches are blocks of memory
+        turned = np.ascontiguousarray(images.reshape(n_images, -1).T)
+        turned = turned.reshape(*local.input_shape, n_images)
+        results = np.empty((*local.output_shape, n_images), out.dtype)
+        for position, ((y, x), weights) in self.windows.items():
+            patches = turned[y, x].reshape(-1, n_images)
+            np.matmul(weights, patches, out=results[position])
+        out.reshape(n_images, -1)[...] = results.reshape(-1, n_images).T
 
 
 def _overlap(position, stride, before, width, length):

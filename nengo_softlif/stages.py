@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import nengo
 import numpy as np
-from nengo.neurons import RatesToSpikesNeuronType
 
-from . import filters, kernels, operators, products
-from .products import Counts, numbers
+from . import filters, neuron_kernels, operators, products
+from .products import numbers
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Settings:
 class Source:
     """A node that takes no input.
 
-    Every stage has these two attributes and three methods.
+    Every stage has these two attributes and four methods.
 
     Attributes
     ----------
@@ -81,6 +80,9 @@ class Source:
                 self.constant = self.data
             self.n_shown = 0
 
+    def finish(self, n_steps):
+        """End a run."""
+
     def advance(self, n_before, n_steps):
         """Put out a chunk that comes after so many steps."""
         if self.constant is not None:
@@ -114,7 +116,7 @@ class Filter:
         values = np.ascontiguousarray(numbers(values))
         n_examples, _, size = self.shape
         out = np.empty((n_examples, n_steps, size), values.dtype)
-        kernels.filtered(values, *self.matrices, self.state, out)
+        neuron_kernels.filtered(values, *self.matrices, self.state, out)
         return out
 
 
@@ -198,8 +200,11 @@ class Sum:
             if path.constant is not None:
                 self.given = self.given + numbers(path.constant)
         self.varying = [path for path in self.paths if path.constant is None]
-        fixed = not self.varying and not self.filtered
-        self.constant = self.given if fixed else None
+        self.fixed = not self.varying and not self.filtered
+        self.constant = self.given if self.fixed else None
+
+    def finish(self, n_steps):
+        """End a run."""
 
     def advance(self, n_before, n_steps):
         """Add everything up."""
@@ -225,172 +230,6 @@ class Sum:
         return first
 
 
-class Neurons(Sum):
-    """Neurons of any type, stepped by Nengo's own code.
-
-    Attributes
-    ----------
-    fired : (n_examples, size) ndarray
-        Spikes so far; of rate neurons, their rates times dt.
-    signals : dict of str to ndarray
-        What was recorded in the last chunk.
-    """
-
-    def __init__(self, layer, stages, settings):
-        super().__init__(layer, stages, settings)
-        self.neuron_type = layer.neuron_type
-        self.amplitude = getattr(layer.neuron_type, "amplitude", 1)
-        self.recorded = {name for of, name in settings.recorded if of is layer}
-        self.signals = {}
-
-    def reset(self, rng):
-        """Empty the synapses, and put the neurons into their initial state."""
-        super().reset(rng)
-        self.clear()
-        self.state = {
-            name: value
-            if isinstance(value, np.random.RandomState)  # draws for all examples
-            else self._for_each(value)
-            for name, value in self.layer.initial_state().items()
-        }
-
-    def clear(self):
-        """Forget how often neurons fired."""
-        self.fired = np.zeros((self.settings.n_examples, self.layer.size), np.int64)
-
-    def _for_each(self, values):
-        values = np.asarray(values, self.settings.dtype)
-        return np.tile(values, (self.settings.n_examples, 1))
-
-    def start(self, data):
-        """Add up bias and input that do not change during the run."""
-        super().start(data)
-        bias = self.layer.bias.astype(self.settings.dtype)
-        self.given = np.ascontiguousarray(self.given + bias)
-        timeless = not self.state and not self.neuron_type.spiking
-        fixed = self.constant is not None and timeless and not self.recorded
-        self.constant = self._step(self.given) if fixed else None
-
-    def advance(self, n_before, n_steps):
-        """Simulate the neurons."""
-        if self.constant is not None:
-            self.output = self.constant
-        else:
-            self.output = self._simulate(n_steps)
-        self._count(n_steps)
-
-    def _simulate(self, n_steps):
-        current = self._total(n_steps, self.filtered)
-        self.signals["input"] = current
-        if not self.state and not self.neuron_type.spiking:
-            return self._step(current)
-        shape = (self.settings.n_examples, n_steps, self.layer.size)
-        current = np.broadcast_to(current, shape)
-        output = np.empty(shape, self.settings.dtype)
-        names = self.recorded & self.state.keys()
-        self.signals.update((name, np.empty_like(output)) for name in names)
-        for t in range(n_steps):
-            output[:, t] = self._step(current[:, t])
-            for name in names:
-                self.signals[name][:, t] = self.state[name]
-        return output
-
-    def _step(self, current):
-        current = np.array(current)  # contiguous, and not anybody else's
-        output = np.empty_like(current)
-        neuron_type, dt = self.neuron_type, self.settings.dt
-        # flat, as some types expect
-        drive = current.reshape(-1)
-        if isinstance(neuron_type, RatesToSpikesNeuronType):
-            rates = np.empty_like(drive)
-            neuron_type.base_type.step(dt, drive, rates)
-            drive = rates
-        state = {
-            name: value.reshape(-1) if isinstance(value, np.ndarray) else value
-            for name, value in self.state.items()
-        }
-        neuron_type.step(dt, drive, output.reshape(-1), **state)
-        return output
-
-    def _count(self, n_steps):
-        weight = self.settings.dt / self.amplitude * n_steps / self.output.shape[1]
-        self.fired = self.fired + self.output.sum(axis=1, dtype=np.float64) * weight
-
-
-class Integrating(Neurons):
-    """Neurons that fire whenever what they integrate passes a whole number."""
-
-    def _simulate(self, n_steps):
-        if self.recorded:
-            return super()._simulate(n_steps)
-        current = self._total(n_steps, self.filtered)
-        if isinstance(self.neuron_type, nengo.RegularSpiking):
-            drive = np.empty_like(current)
-            self.neuron_type.base_type.step(self.settings.dt, current, drive)
-        else:
-            drive = np.maximum(current, 0)
-        shape = (self.settings.n_examples, n_steps, self.layer.size)
-        output = np.empty(shape, self.settings.dtype)
-        kernels.integrate(
-            np.ascontiguousarray(drive * self.settings.dt),
-            self.state["voltage"],
-            output,
-        )
-        output *= self.amplitude / self.settings.dt
-        return output
-
-
-class LIF(Neurons):
-    """LIF neurons, in one loop with the synapse before them."""
-
-    def reset(self, rng):
-        """Empty the synapses, and put the neurons into their initial state."""
-        super().reset(rng)
-        neurons, dt = self.neuron_type, self.settings.dt
-        self.constants = np.array(
-            [
-                dt,
-                neurons.tau_rc,
-                neurons.tau_ref,
-                neurons.min_voltage,
-                -np.expm1(-dt / neurons.tau_rc),
-            ],
-            self.settings.dtype,
-        )
-        self.scale = np.array([self.amplitude / dt], self.settings.dtype)
-
-    def _simulate(self, n_steps):
-        if self.recorded:
-            return super()._simulate(n_steps)
-        fused = next((s for s, f in self.filters.items() if f.order <= 2), None)
-        others = [synapses for synapses in self.filters if synapses != fused]
-        current = np.ascontiguousarray(self._total(n_steps, others))
-        shape = (self.settings.n_examples, n_steps, self.layer.size)
-        if fused is None:
-            synapse = [
-                np.zeros(shape, self.settings.dtype)
-                for shape in [(1, 0, 1), (1, 1), (1,), (1,), (1, 1, 1)]
-            ]
-        else:
-            u = np.ascontiguousarray(numbers(self._unfiltered(fused, n_steps)))
-            synapse = (u, *self.filters[fused].matrices, self.filters[fused].state)
-        spikes = np.empty(shape, np.uint8)
-        kernels.lif(
-            current,
-            *synapse,
-            self.state["voltage"],
-            self.state["refractory_time"],
-            spikes,
-            self.fired,
-            self.constants,
-        )
-        return Counts(spikes, self.scale)
-
-    def _count(self, n_steps):
-        if self.recorded:
-            super()._count(n_steps)
-
-
 class Recording:
     """What a probe asks of neurons other than their output."""
 
@@ -404,39 +243,6 @@ class Recording:
     def output(self):
         """What was recorded in the last chunk."""
         return self.stage.signals[self.signal]
-
-
-def made(layer, stages, settings):
-    """Make the stage of a layer.
-
-    Parameters
-    ----------
-    layer : Layer
-        What is to be simulated.
-    stages : dict of Layer to stage
-        Those of its sources.
-    settings : Settings
-        What all stages share.
-
-    Returns
-    -------
-    Source, Sum or Neurons
-        The stage. It must be reset before it runs.
-    """
-    if layer.neuron_type is not None:
-        kind = _KINDS.get(type(layer.neuron_type), Neurons)
-    elif layer.puts_out:
-        kind = Source
-    else:
-        kind = Sum
-    return kind(layer, stages, settings)
-
-
-_KINDS = {
-    nengo.LIF: LIF,
-    nengo.SpikingRectifiedLinear: Integrating,
-    nengo.RegularSpiking: Integrating,
-}
 
 
 def _apply(steps, values):

@@ -1,7 +1,7 @@
 """The engine against Nengo's reference simulator, in float64 and spike by spike."""
 
 import nengo_softlif as softlif
-from nengo_softlif import Simulator, kernels, products
+from nengo_softlif import Simulator, product_kernels, products
 
 import nengo
 import numpy as np
@@ -485,5 +485,5 @@ def test_products_with_spikes(density, rng):
     weights = rng.randn(30, 11)
     scale = rng.rand(30)
     out = np.empty((7, 11))
-    kernels.spikes_times_matrix(counts, scale, weights, out)
+    product_kernels.spikes_times_matrix(counts, scale, weights, out)
     np.testing.assert_allclose(out, (counts * scale) @ weights, atol=1e-12)
