@@ -10,10 +10,9 @@ vectorises: hence many short loops over few arrays instead of one long one.
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 _compiled = njit(cache=True, error_model="numpy", nogil=True)
-_parallel = njit(cache=True, error_model="numpy", nogil=True, parallel=True)
 
 BLOCK = 1024
 """Neurons whose state is kept in the first cache while time passes."""
@@ -57,8 +56,8 @@ def _advance_two(p, q, u, A, b, c, out):
         q[i] += b1 * u[i]
 
 
-@_parallel
-def lif(current, u, A, b, c, x, voltage, refractory, spikes, fired, constants):
+@_compiled
+def lif(current, u, x, voltage, refractory, spikes, fired, A, b, c, constants):
     """Simulate LIF neurons behind a synapse, with Nengo's exact spike times.
 
     Parameters
@@ -84,7 +83,7 @@ def lif(current, u, A, b, c, x, voltage, refractory, spikes, fired, constants):
     n_blocks = (n + BLOCK - 1) // BLOCK
     dt, tau_rc, tau_ref, min_voltage, decay = constants
     one, zero = constants.dtype.type(1), constants.dtype.type(0)
-    for task in prange(n_examples * n_blocks):
+    for task in range(n_examples * n_blocks):
         example = task // n_blocks
         low = (task % n_blocks) * BLOCK
         high = min(low + BLOCK, n)
@@ -140,7 +139,7 @@ def lif(current, u, A, b, c, x, voltage, refractory, spikes, fired, constants):
                 fired[example, low + i] += 1
 
 
-@_parallel
+@_compiled
 def integrate(drive, voltage, counts):
     """Let neurons fire whenever their integrated drive passes a whole number.
 
@@ -154,7 +153,7 @@ def integrate(drive, voltage, counts):
         Receives the number of spikes in each step.
     """
     n_examples, n_steps, n = counts.shape
-    for example in prange(n_examples):
+    for example in range(n_examples):
         v = voltage[example]
         given = only(drive, example)
         for t in range(n_steps):
@@ -167,8 +166,8 @@ def integrate(drive, voltage, counts):
                 out[i] = whole
 
 
-@_parallel
-def filtered(u, A, b, c, x, out):
+@_compiled
+def filtered(u, x, out, A, b, c):
     """Pass values through a linear filter of any order.
 
     Parameters
@@ -185,7 +184,7 @@ def filtered(u, A, b, c, x, out):
     """
     n_examples, n_steps, n = out.shape
     order = len(b)
-    for example in prange(n_examples):
+    for example in range(n_examples):
         new = np.empty(order, x.dtype)
         given = only(u, example)
         for t in range(n_steps):
@@ -207,7 +206,7 @@ def filtered(u, A, b, c, x, out):
                         x[example, k, i] = new[k]
 
 
-@_parallel
+@_compiled
 def begin_regular(current, voltage, refractory, upcoming, interval, last, constants):
     """Foresee the spikes of LIF neurons whose current will not change.
 
@@ -229,7 +228,7 @@ def begin_regular(current, voltage, refractory, upcoming, interval, last, consta
         dt, tau_rc, tau_ref and min_voltage.
     """
     dt, tau_rc, tau_ref, _ = constants
-    for example in prange(len(voltage)):
+    for example in range(len(voltage)):
         J = only(current, example)[0]
         v, r = voltage[example], refractory[example]
         for i in range(len(J)):
@@ -242,8 +241,8 @@ def begin_regular(current, voltage, refractory, upcoming, interval, last, consta
                 interval[example, i] = tau_ref + tau_rc * math.log1p(1 / above)
 
 
-@_parallel
-def regular(upcoming, interval, last, n_before, dt, spikes, fired):
+@_compiled
+def regular(upcoming, interval, last, spikes, fired, n_before, dt):
     """Let neurons fire that `begin_regular` looked at.
 
     Parameters
@@ -260,7 +259,7 @@ def regular(upcoming, interval, last, n_before, dt, spikes, fired):
         Receives, in addition to what is there, the number of spikes.
     """
     n_examples, n_steps, n = spikes.shape
-    for example in prange(n_examples):
+    for example in range(n_examples):
         out = spikes[example]
         out[:] = 0
         for i in range(n):
@@ -274,7 +273,7 @@ def regular(upcoming, interval, last, n_before, dt, spikes, fired):
                 step = np.floor(upcoming[example, i] / dt) - n_before
 
 
-@_parallel
+@_compiled
 def end_regular(current, voltage, refractory, last, n_steps, constants):
     """Bring the state of neurons to where their regular firing has led.
 
@@ -287,7 +286,7 @@ def end_regular(current, voltage, refractory, last, n_steps, constants):
     """
     dt, tau_rc, tau_ref, min_voltage = constants
     now = n_steps * dt
-    for example in prange(len(voltage)):
+    for example in range(len(voltage)):
         J = only(current, example)[0]
         v, r = voltage[example], refractory[example]
         for i in range(len(J)):

@@ -7,6 +7,7 @@ from nengo.neurons import RatesToSpikesNeuronType
 from . import neuron_kernels
 from .products import Counts, numbers
 from .stages import Source, Sum
+from .threads import spread
 
 
 class Neurons(Sum):
@@ -115,11 +116,8 @@ class Integrating(Neurons):
             drive = np.maximum(current, 0)
         shape = (self.settings.n_examples, n_steps, self.layer.size)
         output = np.empty(shape, self.settings.dtype)
-        neuron_kernels.integrate(
-            np.ascontiguousarray(drive * self.settings.dt),
-            self.state["voltage"],
-            output,
-        )
+        drive = np.ascontiguousarray(drive * self.settings.dt)
+        spread(neuron_kernels.integrate, [drive, self.state["voltage"], output])
         output *= self.amplitude / self.settings.dt
         return output
 
@@ -146,15 +144,19 @@ class LIF(Neurons):
         if self.fixed and not self.recorded and rest > 1 - 1e-9:
             self.foreseen = [np.empty(self.shape) for _ in range(3)]
             self.n_done = 0
-            neuron_kernels.begin_regular(
-                self.given, *self._states(), *self.foreseen, self.constants
+            spread(
+                neuron_kernels.begin_regular,
+                [self.given, *self._states(), *self.foreseen],
+                [self.constants],
             )
 
     def finish(self, n_steps):
         """Bring the state of foreseen neurons up to date."""
         if self.foreseen is not None:
-            neuron_kernels.end_regular(
-                self.given, *self._states(), self.foreseen[2], n_steps, self.constants
+            spread(
+                neuron_kernels.end_regular,
+                [self.given, *self._states(), self.foreseen[2]],
+                [n_steps, self.constants],
             )
 
     def _states(self):
@@ -165,24 +167,25 @@ class LIF(Neurons):
             return super()._simulate(n_steps)
         spikes = np.empty((self.shape[0], n_steps, self.shape[1]), np.uint8)
         if self.foreseen is not None:
-            neuron_kernels.regular(
-                *self.foreseen, self.n_done, self.settings.dt, spikes, self.fired
+            spread(
+                neuron_kernels.regular,
+                [*self.foreseen, spikes, self.fired],
+                [self.n_done, self.settings.dt],
             )
             self.n_done += n_steps
             return Counts(spikes, self.scale)
         fused = next((s for s, f in self.filters.items() if f.order <= 2), None)
         others = [synapses for synapses in self.filters if synapses != fused]
         current = np.ascontiguousarray(self._total(n_steps, others))
-        if fused is None:
-            synapse = [
-                np.zeros(shape, self.settings.dtype)
-                for shape in [(1, 0, 1), (1, 1), (1,), (1,), (1, 1, 1)]
-            ]
-        else:
+        u, state = np.zeros((2, 1, 0, 1), self.settings.dtype)
+        matrices = [np.zeros(shape, self.settings.dtype) for shape in [(1, 1), 1, 1]]
+        if fused is not None:
             u = np.ascontiguousarray(numbers(self._unfiltered(fused, n_steps)))
-            synapse = (u, *self.filters[fused].matrices, self.filters[fused].state)
-        neuron_kernels.lif(
-            current, *synapse, *self._states(), spikes, self.fired, self.rounded
+            state, matrices = self.filters[fused].state, self.filters[fused].matrices
+        spread(
+            neuron_kernels.lif,
+            [current, u, state, *self._states(), spikes, self.fired],
+            [*matrices, self.rounded],
         )
         return Counts(spikes, self.scale)
 

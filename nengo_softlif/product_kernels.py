@@ -4,21 +4,17 @@ Spikes are counted in bytes, so that eight silent neurons are passed over at onc
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from .neuron_kernels import only
 
 _compiled = njit(cache=True, error_model="numpy", nogil=True)
-_parallel = njit(cache=True, error_model="numpy", nogil=True, parallel=True)
 # reorders sums, as products of matrices do too
-_reordered_serial = njit(cache=True, error_model="numpy", nogil=True, fastmath=True)
-_reordered = njit(
-    cache=True, error_model="numpy", nogil=True, fastmath=True, parallel=True
-)
+_reordered = njit(cache=True, error_model="numpy", nogil=True, fastmath=True)
 
 
-@_parallel
-def window_sums(images, height, width, strides, before, out):
+@_compiled
+def window_sums(images, out, height, width, strides, before):
     """Add up each window of images, channel by channel.
 
     Parameters
@@ -34,7 +30,7 @@ def window_sums(images, height, width, strides, before, out):
     """
     n_images, n_rows, n_columns, n_channels = images.shape
     length = n_columns * n_channels
-    for image in prange(n_images):
+    for image in range(n_images):
         above = np.empty(length, images.dtype)
         pixels = images[image].reshape(-1)
         for row in range(out.shape[1]):
@@ -55,10 +51,10 @@ def window_sums(images, height, width, strides, before, out):
                         sums[channel] += line[channel]
 
 
-@_parallel
-def scaled(counts, scale, out):
+@_compiled
+def scaled(counts, out, scale):
     """Write out counts times a scale, (1,) or (n,), for rows of (n_rows, n)."""
-    for row in prange(len(counts)):
+    for row in range(len(counts)):
         given, values = counts[row], out[row]
         if len(scale) == 1:
             factor = scale[0]
@@ -88,7 +84,7 @@ def _spiking(counts, found):
     return n
 
 
-@_reordered_serial
+@_reordered
 def _add_rows(out, rows, start, found, values, n_found):
     """Add ``values[k] * rows[found[k], start:]`` for all k, four at a time.
 
@@ -111,7 +107,7 @@ def _add_rows(out, rows, start, found, values, n_found):
 
 
 @_reordered
-def spikes_times_matrix(counts, scale, weights, out):
+def spikes_times_matrix(counts, out, scale, weights):
     """Product with a matrix that adds the rows of those that spiked.
 
     Parameters
@@ -126,7 +122,7 @@ def spikes_times_matrix(counts, scale, weights, out):
         Receives the product.
     """
     n = counts.shape[1]
-    for row in prange(len(counts)):
+    for row in range(len(counts)):
         found = np.empty(n, np.int64)
         values = np.empty(n, weights.dtype)
         n_found = _spiking(counts[row], found)
@@ -138,7 +134,7 @@ def spikes_times_matrix(counts, scale, weights, out):
 
 
 @_reordered
-def spikes_times_kernel(counts, scale, kernel, strides, before, out):
+def spikes_times_kernel(counts, out, scale, kernel, strides, before):
     """Convolution that adds the kernel wherever there are spikes.
 
     Parameters
@@ -158,7 +154,7 @@ def spikes_times_kernel(counts, scale, kernel, strides, before, out):
     n_rows, n_columns, n_channels = counts.shape[1:]
     _, height, width, n_filters = kernel.shape
     flat = kernel.reshape(n_channels, height * width * n_filters)
-    for image in prange(len(counts)):
+    for image in range(len(counts)):
         found = np.empty(n_channels, np.int64)
         values = np.empty(n_channels, kernel.dtype)
         sums = out[image].reshape(-1)
@@ -197,7 +193,7 @@ def spikes_times_kernel(counts, scale, kernel, strides, before, out):
 
 
 @_reordered
-def spikes_times_local(counts, scale, weights, strides, before, out):
+def spikes_times_local(counts, out, scale, weights, strides, before):
     """Convolution with another kernel at every position, following the spikes.
 
     Position after position for all images, so that the weights stay in the cache.
@@ -217,7 +213,7 @@ def spikes_times_local(counts, scale, weights, strides, before, out):
     """
     n_images, n_rows, n_columns, n_channels = counts.shape
     n_out_rows, n_out_columns, height, width, _, n_filters = weights.shape
-    for position in prange(n_out_rows * n_out_columns):
+    for position in range(n_out_rows * n_out_columns):
         row = position // n_out_columns
         column = position % n_out_columns
         matrix = weights[row, column].reshape(-1, n_filters)

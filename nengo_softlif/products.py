@@ -12,6 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from . import operators, product_kernels
+from .threads import spread
 
 DENSE_ADVANTAGE = 4
 """How much faster a multiplication is in a dense product than one for a spike.
@@ -60,7 +61,8 @@ def numbers(values):
     if not isinstance(values, Counts):
         return values
     out = np.empty(values.shape, values.scale.dtype)
-    product_kernels.scaled(values.flat, values.scale, out.reshape(-1, out.shape[-1]))
+    flat = np.ascontiguousarray(values.flat)
+    spread(product_kernels.scaled, [flat, out.reshape(flat.shape)], [values.scale])
     return out
 
 
@@ -127,12 +129,11 @@ class _Pool:
     def _sums(self, images):
         pool = self.pool
         out = np.empty((*images.shape[:2], pool.size_out), images.dtype)
-        product_kernels.window_sums(
-            np.ascontiguousarray(images).reshape(-1, *pool.input_shape),
-            *pool.kernel_size,
-            pool.strides,
-            pool.before,
-            out.reshape(-1, *pool.output_shape),
+        images = np.ascontiguousarray(images).reshape(-1, *pool.input_shape)
+        spread(
+            product_kernels.window_sums,
+            [images, out.reshape(-1, *pool.output_shape)],
+            [*pool.kernel_size, pool.strides, pool.before],
         )
         return out
 
@@ -147,11 +148,10 @@ class _Matrix:
         size_in, size_out = self.weights.shape
         if isinstance(values, Counts) and values.is_sparse():
             out = np.empty((*values.shape[:2], size_out), self.weights.dtype)
-            product_kernels.spikes_times_matrix(
-                np.ascontiguousarray(values.flat),
-                values.scale,
-                self.weights,
-                out.reshape(-1, size_out),
+            spread(
+                product_kernels.spikes_times_matrix,
+                [np.ascontiguousarray(values.flat), out.reshape(-1, size_out)],
+                [values.scale, self.weights],
             )
             return out
         values = numbers(values)
@@ -172,13 +172,14 @@ class _Convolution:
         operator = self.convolution
         if isinstance(values, Counts) and operator.groups == 1 and values.is_sparse():
             out = np.empty((*values.shape[:2], operator.size_out), self.kernel.dtype)
-            product_kernels.spikes_times_kernel(
-                np.ascontiguousarray(values.values).reshape(-1, *operator.input_shape),
-                values.scale,
-                self.turned,
-                operator.strides,
-                operator.before,
-                out.reshape(-1, *operator.output_shape),
+            counts = np.ascontiguousarray(values.values)
+            spread(
+                product_kernels.spikes_times_kernel,
+                [
+                    counts.reshape(-1, *operator.input_shape),
+                    out.reshape(-1, *operator.output_shape),
+                ],
+                [values.scale, self.turned, operator.strides, operator.before],
             )
             return out
         values = numbers(values)
@@ -224,13 +225,11 @@ class _Local:
         out = np.empty((*values.shape[:2], local.size_out), self.weights.dtype)
         images = out.reshape(-1, *local.output_shape)
         if isinstance(values, Counts) and values.is_sparse():
-            product_kernels.spikes_times_local(
-                np.ascontiguousarray(values.values).reshape(-1, *local.input_shape),
-                values.scale,
-                self.weights,
-                local.strides,
-                local.before,
-                images,
+            counts = np.ascontiguousarray(values.values)
+            spread(
+                product_kernels.spikes_times_local,
+                [counts.reshape(-1, *local.input_shape), images],
+                [values.scale, self.weights, local.strides, local.before],
             )
         else:
             self._dense(numbers(values).reshape(-1, *local.input_shape), images)

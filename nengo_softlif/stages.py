@@ -11,6 +11,7 @@ import numpy as np
 
 from . import filters, neuron_kernels, operators, products
 from .products import numbers
+from .threads import spread
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class Filter:
         values = np.ascontiguousarray(numbers(values))
         n_examples, _, size = self.shape
         out = np.empty((n_examples, n_steps, size), values.dtype)
-        neuron_kernels.filtered(values, *self.matrices, self.state, out)
+        spread(neuron_kernels.filtered, [values, self.state, out], self.matrices)
         return out
 
 

@@ -485,5 +485,5 @@ def test_products_with_spikes(density, rng):
     weights = rng.randn(30, 11)
     scale = rng.rand(30)
     out = np.empty((7, 11))
-    product_kernels.spikes_times_matrix(counts, scale, weights, out)
+    product_kernels.spikes_times_matrix(counts, out, scale, weights)
     np.testing.assert_allclose(out, (counts * scale) @ weights, atol=1e-12)

@@ -1,0 +1,53 @@
+"""All processors at once: compiled functions that release the interpreter's lock."""
+
+import itertools
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+SMALL = 100_000
+"""Bytes that are dealt with before another thread has begun."""
+
+
+def spread(kernel, divided, shared=()):
+    """Call a compiled function on parts of arrays, each part in a thread of its own.
+
+    Parameters
+    ----------
+    kernel : callable
+        Takes arrays, works on each of their first axis' entries alone, and lets
+        other threads run meanwhile.
+    divided : sequence of ndarray
+        Are cut along the first axis, but for those that have one entry only.
+    shared : sequence
+        Other arguments, the same for all.
+    """
+    n = max(map(len, divided))
+    n_parts = min(n, n_threads())
+    if n_parts == 1 or sum(array.nbytes for array in divided) < SMALL:
+        kernel(*divided, *shared)
+        return
+    edges = [n * i // n_parts for i in range(n_parts + 1)]
+    calls = [
+        [array if len(array) < n else array[low:high] for array in divided]
+        for low, high in itertools.pairwise(edges)
+    ]
+    first, *others = calls
+    pool = _pool(os.getpid(), n_parts)
+    waiting = [pool.submit(kernel, *arrays, *shared) for arrays in others]
+    kernel(*first, *shared)
+    for future in waiting:
+        future.result()
+
+
+def n_threads():
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@cache
+def _pool(process, n):
+    """Threads of this process; those of another do not survive its fork."""
+    return ThreadPoolExecutor(n)
