@@ -24,11 +24,19 @@ INTERNAL = {
     "cli",  # on a page of its own
     "curves",
     "files",
+    "filters",
     "lowering",
     "neuron_builders",
+    "neuron_kernels",
+    "neuron_stages",
+    "operators",
     "parameters",
+    "product_kernels",
+    "products",
     "routes",
+    "stages",
     "tensor_operators",
+    "threads",
     "transform_builders",
 }
 

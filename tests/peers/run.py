@@ -1,9 +1,10 @@
 """Run the test suites of Nengo and NengoDL on this package.
 
 Nengo's tests judge `SoftLIFRate` as they judge its own neuron types, and
-`nengo.LIFRate` takes them too, for comparison. NengoDL's tests show that it works on
-the current stack with `nengo_softlif` loaded. The suites need an older pytest than
-ours, so they run in a virtual environment of their own, made on first use.
+`nengo.LIFRate` takes them too, for comparison. They also judge our `Simulator`, for
+all types of neurons; what it cannot simulate is skipped. NengoDL's tests show that it
+works on the current stack with `nengo_softlif` loaded. The suites need an older pytest
+than ours, so they run in a virtual environment of their own, made on first use.
 
 The exit status is 1 if a test fails that should pass, or if an exception listed here
 is not needed any more.
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,6 +82,23 @@ SUITES = {
         exceptions={
             "nengo/tests/test_learning_rules.py::test_voja_encoders[Neurons]": POSITIVE,
         },
+    ),
+    "nengo-in-the-engine": Suite(
+        modules=[
+            "nengo.tests.test_neurons",
+            "nengo.tests.test_synapses",
+            "nengo.tests.test_transforms_conv",
+            "nengo.tests.test_connection",
+            "nengo.tests.test_ensemble",
+            "nengo.tests.test_node",
+            "nengo.tests.test_probe",
+        ],
+        options=[
+            "-p",
+            "engine_plugin",
+            "-o",
+            "nengo_simloader=engine_plugin.make_test_sim",
+        ],
     ),
     "nengo-dl": Suite(
         modules=["nengo_dl.tests.test_neurons", "nengo_dl.tests.test_converter"],
@@ -212,15 +231,26 @@ def run(suite, neurons, python):
 
 
 def outcome(case):
-    tags = {child.tag for child in case}
-    if tags & {"failure", "error"}:
+    """Return passed, failed, or why a test was skipped."""
+    tags = {child.tag: child for child in case}
+    if tags.keys() & {"failure", "error"}:
         return "failed"
-    return "skipped" if "skipped" in tags else "passed"
+    return (
+        "skipped: " + tags["skipped"].get("message") if "skipped" in tags else "passed"
+    )
 
 
 def count(results):
-    outcomes = list(results.values())
-    return {key: outcomes.count(key) for key in ("passed", "failed", "skipped")}
+    kinds = [result.partition(":")[0] for result in results.values()]
+    reasons = Counter(
+        result.partition(": ")[2]
+        for result in results.values()
+        if result.startswith("skipped")
+    )
+    return {
+        **{key: kinds.count(key) for key in ("passed", "failed", "skipped")},
+        "reasons": dict(reasons.most_common()),
+    }
 
 
 def print_table(reports):
@@ -233,6 +263,8 @@ def print_table(reports):
                 counts = (part[key] for key in ("passed", "failed", "skipped"))
                 print(row.format(report["suite"], part["neurons"] or "", *counts, n))
     for report in reports:
+        for why, n in report["reasons"].items():
+            print(f"skipped in {report['suite']}: {n}: {why}")
         for test, why in report["expected"].items():
             print(f"expected to fail: {test}: {why}")
         for test in report["unexpected"]:
