@@ -233,8 +233,10 @@ def _probe(layers, probe, model):
         )
         return layer
     signal = probe.attr
-    if signal in ("output", "spikes", "rates") or isinstance(obj, nengo.Ensemble):
+    if signal in ("output", "spikes", "rates"):
         signal = "output"
+    elif signal == "input" and isinstance(obj, nengo.Ensemble):
+        signal = "output"  # of the layer that stands for its decoded input
     source = layers[obj]
     state = () if source.neuron_type is None else source.neuron_type.state
     if signal not in ("output", "input", *state):
@@ -303,6 +305,7 @@ def _fold(layers):
         if layer.neuron_type is not None
         or isinstance(obj, nengo.Probe)
         or id(layer) in used
+        or (layer.puts_out and callable(obj.output))  # may do more than put out
     }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import nengo
 import numpy as np
+from nengo.exceptions import SimulationError
 
 from . import filters, neuron_kernels, operators, products
 from .products import numbers
@@ -93,9 +94,25 @@ class Source:
             self.n_shown += n_steps
         else:
             times = (n_before + 1 + np.arange(n_steps)) * self.settings.dt
-            self.output = np.array(
-                [np.ravel(self.step(t)) for t in times], self.settings.dtype
-            )[None]
+            self.output = np.stack([self._computed(t) for t in times])[None]
+
+    def _computed(self, t):
+        """What the node's function or process gives at a time in seconds."""
+        values = self.step(t)
+        if self.size == 0:
+            return np.zeros(0, self.settings.dtype)
+        try:
+            with np.errstate(over="ignore"):  # a probe tells
+                array = np.asarray(values, np.float64).astype(self.settings.dtype)
+            valid = np.isfinite(values).all() and array.size == self.size
+        except (TypeError, ValueError):
+            valid = False
+        if not valid:
+            raise SimulationError(
+                f"expected {self.size} finite numbers from {self.node} at {t:g} s, got "
+                f"{values!r}"
+            )
+        return array.reshape(-1)
 
 
 class Filter:

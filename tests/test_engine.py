@@ -328,6 +328,17 @@ def test_nodes_with_functions_and_processes():
             sim.reset()
 
 
+@pytest.mark.parametrize("bad", [np.nan, "text", None, [1, 2]], ids=str)
+def test_bad_output_of_a_function_is_noticed(bad):
+    with nengo.Network() as net:
+        node = nengo.Node(lambda t: bad if t > 0.002 else 1, size_out=1)
+        nengo.Probe(node)
+    with Simulator(net) as sim:
+        sim.run_steps(2)
+        with pytest.raises(SimulationError, match=r"1 finite numbers .* at 0.003 s"):
+            sim.step()
+
+
 # -- what does not matter (law 8) ------------------------------------------------------
 
 

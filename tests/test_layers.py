@@ -137,7 +137,7 @@ def triangle(a, b):
 
 
 def transposed(a, b):
-    transform = nengo.ConvolutionTranspose(1, (10, 1), (3,), (1,))
+    transform = nengo.ConvolutionTranspose(1, (10, 1), kernel_size=(3,), strides=(1,))
     nengo.Connection(a.neurons, nengo.Node(size_in=12), transform=transform)
 
 

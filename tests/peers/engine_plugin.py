@@ -3,6 +3,8 @@
 Tests of networks that it cannot simulate are skipped, with its reason.
 """
 
+import re
+
 import nengo_softlif  # isort: skip
 
 import pytest
@@ -14,6 +16,7 @@ def make_test_sim(request):
         try:
             return nengo_softlif.Simulator(network, *args, dtype="float64", **kwargs)
         except Unconvertible as error:
-            pytest.skip(str(error).rpartition("layers: ")[2])
+            reason = str(error).rpartition("layers: ")[2]
+            pytest.skip(re.sub(r"<.*> |\(.*\)", "", reason))
 
     return simulator
