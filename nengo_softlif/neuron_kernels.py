@@ -222,7 +222,7 @@ def begin_regular(current, voltage, refractory, upcoming, interval, last, consta
     voltage, refractory : (n_examples, n) ndarray
         State of the neurons.
     upcoming, interval, last : (n_examples, n) ndarray of float64
-        Receive the time of the next spike and the time between spikes, in seconds from
+        Receive the time of the next spike and the time between spikes, in steps from
         now, infinite for neurons that will never fire; and that there was none yet.
     constants : (4,) ndarray of float64
         dt, tau_rc, tau_ref and min_voltage.
@@ -237,40 +237,38 @@ def begin_regular(current, voltage, refractory, upcoming, interval, last, consta
             if J[i] > 1:
                 above = np.float64(J[i]) - 1
                 rest = max(r[i] - dt, 0.0)
-                upcoming[example, i] = rest + tau_rc * math.log1p((1 - v[i]) / above)
-                interval[example, i] = tau_ref + tau_rc * math.log1p(1 / above)
+                wait = tau_rc * math.log1p((1 - v[i]) / above)
+                upcoming[example, i] = (rest + wait) / dt
+                interval[example, i] = (tau_ref + tau_rc * math.log1p(1 / above)) / dt
 
 
 @_compiled
-def regular(upcoming, interval, last, spikes, fired, n_before, dt):
+def regular(upcoming, interval, last, spikes, fired, n_before):
     """Let neurons fire that `begin_regular` looked at.
 
     Parameters
     ----------
     upcoming, interval, last : (n_examples, n) ndarray of float64
         From `begin_regular`; updated.
-    n_before : int
-        Steps since then.
-    dt : float
-        Length of a step in seconds.
     spikes : (n_examples, n_steps, n) ndarray of uint8
         Receives the spikes.
     fired : (n_examples, n) ndarray of int64
         Receives, in addition to what is there, the number of spikes.
+    n_before : int
+        Steps since then.
     """
     n_examples, n_steps, n = spikes.shape
+    end = n_before + n_steps
     for example in range(n_examples):
         out = spikes[example]
         out[:] = 0
         for i in range(n):
-            step = np.floor(upcoming[example, i] / dt) - n_before
-            while step < n_steps:
+            while upcoming[example, i] < end:
                 # a neuron that starts above its threshold fires at once
-                out[max(int(step), 0), i] = 1
+                out[max(int(upcoming[example, i]) - n_before, 0), i] = 1
                 fired[example, i] += 1
                 last[example, i] = upcoming[example, i]
                 upcoming[example, i] += interval[example, i]
-                step = np.floor(upcoming[example, i] / dt) - n_before
 
 
 @_compiled
@@ -295,7 +293,7 @@ def end_regular(current, voltage, refractory, last, n_steps, constants):
             r[i] -= now
             if last[example, i] > -np.inf:
                 start = 0.0
-                awake = last[example, i] + tau_ref
+                awake = last[example, i] * dt + tau_ref
                 r[i] = awake - now + dt
             if now > awake:
                 start += (start - J[i]) * math.expm1((awake - now) / tau_rc)

@@ -170,7 +170,7 @@ class LIF(Neurons):
             spread(
                 neuron_kernels.regular,
                 [*self.foreseen, spikes, self.fired],
-                [self.n_done, self.settings.dt],
+                [self.n_done],
             )
             self.n_done += n_steps
             return Counts(spikes, self.scale)

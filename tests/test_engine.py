@@ -308,6 +308,22 @@ def test_input_that_changes():
             agree(sim, reference(net, shown[i]), i)
 
 
+@pytest.mark.parametrize(
+    "neuron_type",
+    [nengo.LIF(tau_ref=0.001), nengo.LIF(tau_rc=0.003, min_voltage=-0.7)],
+    ids=str,
+)
+def test_runs_in_parts(neuron_type):
+    """What is foreseen in one run has happened when the next begins."""
+    net = made(only_neurons(neuron_type))
+    shown = np.concatenate([images(), -images(), 3 * images()], axis=1).repeat(23, 1)
+    with Simulator(net, minibatch_size=N_EXAMPLES, dtype="float64") as sim:
+        for start in range(0, 69, 23):
+            sim.run_steps(23, {net.image: shown[:, start : start + 1]})
+        for i in range(N_EXAMPLES):
+            agree(sim, reference(net, shown[i], 69), i)
+
+
 def test_nodes_with_functions_and_processes():
     with nengo.Network(seed=1) as net:
         wave = nengo.Node(lambda t: [np.sin(40 * t), t])

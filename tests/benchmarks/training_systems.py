@@ -85,7 +85,9 @@ class NengoDL:
         self.sim = quiet_simulator(net, minibatch_size=batch, seed=0)
         self.sim.compile(
             _optimizer([]),
-            {self.probe: keras.losses.SparseCategoricalCrossentropy(from_logits=True)},
+            loss={
+                self.probe: keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            },
         )
         images, labels = _data(batch)
         names = self.sim.tensor_graph.io_names
