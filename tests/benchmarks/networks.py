@@ -29,8 +29,7 @@ def make(name, weights=None, width=1):
         One of `NETWORKS`.
     weights : str or Path, optional
         A saved model of this network. Without it the network is untrained: He's
-        initial weights and biases of one, with which all layers fire at the rates of
-        trained ones if the images have unit variance.
+        initial weights, with which all layers fire if the images have unit variance.
     width : float
         Factor of the number of filters of an untrained CIFAR-10 network.
 
@@ -70,10 +69,33 @@ def _wide_cifar10(width):
     return softlif.Model(net, stack.input, output)
 
 
-def images(model, n):
-    """Random images of unit variance, always the same ones."""
-    size = model.input.size_out
-    return np.random.RandomState(0).normal(size=(n, size)).astype(np.float32)
+def images(model, n, data=None):
+    """Images to show, always the same ones.
+
+    Parameters
+    ----------
+    model : Model
+        The network.
+    n : int
+        How many.
+    data : str, optional
+        The data set whose first test images are shown, prepared as the model wants
+        them. Without it they are random, of unit variance.
+
+    Returns
+    -------
+    (n, size) ndarray of float32
+        The images.
+    """
+    if data is None:
+        found = np.random.RandomState(0).normal(size=(n, model.input.size_out))
+    else:
+        dataset = softlif.datasets.load(data)
+        prepare = model.preprocessing or softlif.Preprocessing.from_images(
+            dataset.x_train, model.scale, model.crop, model.flip
+        )
+        found = prepare.test(dataset.x_test[:n])
+    return found.astype(np.float32)
 
 
 def layers(model):
@@ -132,7 +154,11 @@ def _linear(transform):
     if isinstance(transform, softlif.AveragePool):
         if transform.padding == "same":
             raise ValueError(f"{transform}: padding 'same' is not handed over")
-        return layer | {"kind": "pool", "size": transform.pool_size}
+        return layer | {
+            "kind": "pool",
+            "size": transform.pool_size,
+            "ceil": transform.padding == "ceil",
+        }
     if isinstance(transform, nengo.Dense):
         return {"kind": "dense", "weights": transform.init}
 
@@ -142,7 +168,7 @@ def _linear(transform):
         return layer | {"kind": "convolution", "weights": transform.init}
     # A locally connected layer has no weights where a kernel hangs over the edge;
     # dense matrices with zeros there, one for each position, suit everyone else
-    _, inside = transform._windows(transform.kernel_size)
+    _, inside = transform.windows(transform.kernel_size)
     rows, columns, n = *layer["shape_out"][:2], layer["shape_in"][2]
     weights = np.zeros((*inside.shape, n, transform.n_filters))
     weights[inside] = transform.init.data.reshape(-1, n, transform.n_filters)
