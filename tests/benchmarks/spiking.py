@@ -107,7 +107,9 @@ def compare(args):
     model = networks.make(args.network, args.weights)
     layers = networks.layers(model)
     flops, later = networks.flops(layers), networks.flops(layers, first=False)
-    weights = str(args.weights.name if args.weights else "untrained (He's initial weights)")
+    weights = str(
+        args.weights.name if args.weights else "untrained (He's initial weights)"
+    )
     print(
         f"{args.network}, {weights}; {flops / 1e6:.1f} MFLOP for an image and step, "
         f"{later / 1e6:.1f} without the first layer, which a constant image needs once"
