@@ -196,6 +196,9 @@ def demo(out, seed, as_json):
     "--weight-decay", default=0.0, show_default=True, help="Decoupled weight decay."
 )
 @click.option(
+    "--batch-norm", is_flag=True, help="Normalise layers over each batch, in training."
+)
+@click.option(
     "--validation-split",
     default=0.0,
     show_default=True,

@@ -5,7 +5,7 @@ where plain TensorFlow makes some thirty passes over the memory and draws normal
 numbers one by one.
 """
 
-from functools import partial
+from functools import lru_cache
 
 import numpy as np
 import tensorflow as tf
@@ -57,29 +57,25 @@ def random_words(shape, key, step, batch_last=False):
 
     Parameters
     ----------
-    shape : tuple of int
-        The examples of a batch, and their neurons; fewer than 2**31 values.
-    key : (2,) array_like
+    shape : (int, int)
+        Examples and neurons; fewer than 2**31 values.
+    key : (2,) tf.Tensor
         uint32: which stream.
     step : tf.Tensor
         int32 scalar: where in the stream.
     batch_last : bool
-        Whether the examples lie along the last axis instead of the first.
+        Whether the shape is that of neurons and examples instead.
 
     Returns
     -------
     pair of tf.Tensor
         uint32 of that shape.
     """
-    *shape, n_examples = shape if batch_last else (*shape[1:], shape[0])
-    n_neurons = int(np.prod(shape))
-    neuron = tf.reshape(tf.range(n_neurons), (*shape, 1) if batch_last else (1, *shape))
-    example = tf.range(n_examples)
-    if not batch_last:
-        example = tf.reshape(example, (n_examples, *(1 for _ in shape)))
-    index = neuron + n_neurons * example
+    n_rows, n_columns = shape
+    row, column = tf.range(n_rows)[:, np.newaxis], tf.range(n_columns)
+    index = row + n_rows * column if batch_last else n_columns * row + column
     counter = tf.bitcast(index, tf.uint32), tf.bitcast(step, tf.uint32)
-    return threefry([tf.constant(word, tf.uint32) for word in key], counter)
+    return threefry((key[0], key[1]), counter)
 
 
 def uniform(words, dtype):
@@ -143,7 +139,7 @@ def curve(j, sigma, tau_rc, tau_ref):
         Derivative of the rates by ``j``.
     """
     tail = np.log(np.finfo(j.dtype.as_numpy_dtype).eps)
-    scaled = j / sigma
+    scaled = j * (1 / sigma)
     # The softplus is spelled out: TensorFlow's own kernel is not vectorised.
     e = tf.exp(tf.maximum(-tf.abs(scaled), tail))
     z = tf.nn.relu(j) + sigma * tf.math.log1p(e)
@@ -198,7 +194,7 @@ def noisy(noise, rates, j, tau_rc, keys, step, batch_last=False):
         From and for `curve`.
     tau_rc : float
         Membrane time constant.
-    keys : (2, 2) array_like
+    keys : (2, 2) tf.Tensor
         uint32: the stream of the spike noise, and that of dropout.
     step : tf.Tensor
         int32 scalar: where in the streams.
@@ -245,9 +241,6 @@ class Response:
         self.neuron_type = neuron_type
         self.gain, self.bias = _number(gain), _number(bias)
         self.keys = np.random.SeedSequence(seeds).generate_state(4).reshape(2, 2)
-        compiled = partial(tf.function, jit_compile=True, autograph=False)
-        self._clean = compiled(partial(self._rates_and_slope, step=None))
-        self._noisy = compiled(self._rates_and_slope)
 
     def __call__(self, x, step=None, batch_last=False):
         """Rates times the amplitude.
@@ -269,35 +262,44 @@ class Response:
         tf.Tensor
             In the shape of ``x``.
         """
-        # a variable's value: custom_gradient would look for gradients by the variable
-        step = None if step is None else tf.convert_to_tensor(step)
+        neurons, dtype = self.neuron_type, x.dtype.as_numpy_dtype
+        noise = None if step is None else neurons.noise
+        # All numbers are tensors and all inputs matrices, so that layers share
+        # compiled code
+        numbers = [
+            tf.constant(number[:, np.newaxis] if number.ndim and batch_last else number)
+            for number in (self.gain.astype(dtype), (self.bias - 1).astype(dtype))
+        ]
+        for name in ("sigma", "tau_rc", "tau_ref", "amplitude"):
+            numbers.append(tf.constant(getattr(neurons, name), dtype))
+        if noise is not None:
+            # a variable's value: custom_gradient would look for its gradient
+            numbers += [tf.constant(self.keys), tf.convert_to_tensor(step)]
+        compiled = _compiled(noise, float(neurons.tau_rc), batch_last)
+        flat = (-1, x.shape[-1]) if batch_last else (x.shape[0], -1)
 
         @tf.custom_gradient
         def respond(x):
-            if step is None:
-                rates, slope = self._clean(x, batch_last=batch_last)
-            else:
-                rates, slope = self._noisy(x, step, batch_last)
-            return rates, lambda upstream: upstream * slope
+            rates, slope = compiled(tf.reshape(x, flat), *numbers)
+            slope = tf.reshape(slope, x.shape)
+            return tf.reshape(rates, x.shape), lambda upstream: upstream * slope
 
         return respond(x)
 
-    def _rates_and_slope(self, x, step, batch_last):
-        neurons, dtype = self.neuron_type, x.dtype.as_numpy_dtype
-        shape = (*x.shape[:-1], 1) if batch_last else (1, *x.shape[1:])
-        gain, bias = (
-            value if value.ndim == 0 else value.reshape(shape)
-            for value in (self.gain.astype(dtype), (self.bias - 1).astype(dtype))
-        )
+
+@lru_cache
+def _compiled(noise, tau_rc, batch_last):
+    """Rates and slope by XLA; one function serves all layers with such noise."""
+
+    def rates_and_slope(
+        x, gain, bias, sigma, tau_rc_tensor, tau_ref, amplitude, keys=None, step=None
+    ):
         j = gain * x + bias
-        rates, slope = curve(
-            j, dtype(neurons.sigma), dtype(neurons.tau_rc), dtype(neurons.tau_ref)
-        )
-        noise = None if step is None else neurons.noise
-        tau_rc = float(neurons.tau_rc)
-        rates, factor = noisy(noise, rates, j, tau_rc, self.keys, step, batch_last)
-        amplitude = dtype(neurons.amplitude)
+        rates, slope = curve(j, sigma, tau_rc_tensor, tau_ref)
+        rates, factor = noisy(noise, rates, j, tau_rc, keys, step, batch_last)
         return amplitude * rates, (amplitude * gain) * (factor * slope)
+
+    return tf.function(rates_and_slope, jit_compile=True, autograph=False)
 
 
 def _number(values):

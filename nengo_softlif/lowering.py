@@ -11,12 +11,12 @@ from types import SimpleNamespace
 import nengo
 import numpy as np
 import tensorflow as tf
-from nengo.exceptions import ConfigError, Unconvertible
+from nengo.exceptions import Unconvertible, ValidationError
 
-from . import layers, operators
+from . import layers, operators, parameters
 from .curves import Response
 from .neurons import SoftLIFRate
-from .parameters import has_decoders
+from .normalisation import BatchNorm, scaled, shifted
 from .tensor_operators import Values, applied
 
 
@@ -37,6 +37,8 @@ class Lowering:
         Seed of the noise, as that of a `nengo_dl.Simulator`.
     dtype : str
         Floating point type.
+    batch_norm : bool
+        Normalise what comes into each layer of neurons, see `.BatchNorm`.
 
     Attributes
     ----------
@@ -47,7 +49,7 @@ class Lowering:
         Counts passes in training; setting it sets which noise comes next.
     biases : list of tf.Variable
         Trained variables that are no weights: those of connections from constants,
-        and the biases of neurons.
+        the biases of neurons, and those of batch normalisation.
     noise_seeds : list of (int, int)
         For each layer of neurons: the seed of its ensemble, and how many ensembles
         before it have the same.
@@ -57,9 +59,20 @@ class Lowering:
     Unconvertible
         If the network does not consist of feed-forward layers of soft LIF neurons;
         names the object.
+    ValidationError
+        If batch normalisation cannot be folded into the network; names the object.
     """
 
-    def __init__(self, network, image, answer, batch_size, seed, dtype="float32"):
+    def __init__(
+        self,
+        network,
+        image,
+        answer,
+        batch_size,
+        seed,
+        dtype="float32",
+        batch_norm=False,
+    ):
         self._built = nengo.builder.Model()
         read = layers.read(network, self._built)
         self._answer, self._image = read[answer], read.get(image)
@@ -69,30 +82,46 @@ class Lowering:
             layer: [(path.source, _unscaled(layer, path)) for path in layer.inputs]
             for layer in self._layers
         }
-        trainable = _trainable(network)
+        self._constant = self._out_of_reach()
+        trainable = parameters.trainable(network)
+        self._operators, self._uses = {}, {}
         self._weights, self.biases = {}, []
-        self._operators = {}
         self._read_weights(network, trainable)
         self.passes = tf.Variable(0, dtype=tf.int32, trainable=False)
-        self._responses, self._gains, self._biases = {}, {}, {}
+        self._responses, self._gains, self._neuron_biases = {}, {}, {}
         self.noise_seeds = []
         self._read_neurons(trainable, seed)
+        self._norms = {}
+        if batch_norm:
+            self._normalise(trainable)
         self.keras_model = _KerasModel(self)
+
+    def _out_of_reach(self):
+        """Layers that are constant, because no image reaches them."""
+        constant = set()
+        for layer in self._layers:
+            sources = {source for source, _ in self._paths[layer]}
+            varies = layer is self._image or layer.neuron_type is not None
+            if layer.puts_out and not varies:
+                if not isinstance(layer.obj.output, np.ndarray):
+                    raise Unconvertible(f"{layer.obj} changes in time")
+            if not varies and sources <= constant:
+                constant.add(layer)
+        return constant
 
     def _read_weights(self, network, trainable):
         """Make the operators, and a variable for each connection."""
-        used = {}
         for paths in self._paths.values():
             for op in (op for _, path in paths for op in path):
                 built = None
                 if op.connection is not None:
-                    used[op.connection] = op
+                    self._uses.setdefault(op.connection, []).append(op)
                     built = self._built.params[op.connection].weights
                 self._operators[op] = applied(op, built)
         for i, connection in enumerate(network.all_connections):
-            if connection not in used:
+            if connection not in self._uses:
                 continue
-            initial = self._operators[used[connection]].initial()
+            initial = self._operators[self._uses[connection][0]].initial()
             name = f"connections/{i}/weights"
             weights = self._variable(initial, name, trainable[connection])
             self._weights[connection] = weights
@@ -123,37 +152,85 @@ class Lowering:
             gain, bias = layer.gain, layer.bias
             if trainable[layer.obj]:
                 self._gains[layer] = gain.astype(self._dtype)
-                self._biases[layer] = self._variable(bias, "bias", True)
-                self.biases.append(self._biases[layer])
+                self._neuron_biases[layer] = self._variable(bias, "bias", True)
+                self.biases.append(self._neuron_biases[layer])
                 gain, bias = 1.0, 0.0
             self._responses[layer] = Response(
                 layer.neuron_type, (seed, *of_ensemble), gain, bias
             )
+
+    def _normalise(self, trainable):
+        """Make the normalisation of all neurons that images reach."""
+        for layer, paths in self._paths.items():
+            paths = [path for source, path in paths if source not in self._constant]
+            if layer.neuron_type is None or not paths:
+                continue
+            name = f"batch_norm/{len(self._norms)}"
+            norm = self._norms[layer] = BatchNorm(layer, paths, name, self._dtype)
+            self.biases += norm.trained
+            for connection in norm.connections:
+                reason = "" if trainable[connection] else "are set not to be trained"
+                if len(self._uses[connection]) > 1:
+                    reason = "lead to several layers"
+                if reason:
+                    raise ValidationError(
+                        f"is folded into the weights of {connection}, but they "
+                        f"{reason}; train without",
+                        attr="batch_norm",
+                    )
 
     def _variable(self, initial, name, trainable):
         initial = np.asarray(initial, dtype=self._dtype)
         return tf.Variable(initial, name=name) if trainable else tf.constant(initial)
 
     @property
-    def variables(self):
-        """All that is trained, in the order of the network's objects."""
-        everything = [*self._weights.values(), *self._biases.values()]
+    def trained(self):
+        """All variables that are trained, in the order of the network's objects."""
+        norms = [v for norm in self._norms.values() for v in norm.trained]
+        everything = [*self._weights.values(), *self._neuron_biases.values(), *norms]
         return [v for v in everything if isinstance(v, tf.Variable)]
 
     @property
+    def averages(self):
+        """Variables of batch normalisation that are not trained."""
+        return [v for norm in self._norms.values() for v in norm.averages]
+
+    @property
     def data(self):
-        """From Nengo's objects to what training has made of what was built."""
+        """From Nengo's objects to what training has made of what was built.
+
+        Batch normalisation is folded into it.
+        """
         data = dict(self._built.params)
-        applied_to = {op.connection: op for op in self._operators}
-        for connection, weights in self._weights.items():
-            op = self._operators[applied_to[connection]]
-            data[connection] = SimpleNamespace(weights=op.restored(weights.numpy()))
-        for layer, bias in self._biases.items():
+        weights = {c: value.numpy() for c, value in self._weights.items()}
+        biases = {layer: b.numpy() for layer, b in self._neuron_biases.items()}
+        for layer, norm in self._norms.items():
+            factor, offset = norm.fold()
+            for connection, op in norm.connections.items():
+                weights[connection] = scaled(op, weights[connection], factor)
+            if not self._shift(layer, offset, weights):
+                biases[layer] = biases.get(layer, layer.bias) + layer.gain * offset
+        for connection, array in weights.items():
+            op = self._operators[self._uses[connection][0]]
+            data[connection] = SimpleNamespace(weights=op.restored(array))
+        for layer, bias in biases.items():
             built = data[layer.obj.ensemble]
             data[layer.obj.ensemble] = SimpleNamespace(
-                gain=built.gain, bias=bias.numpy(), encoders=built.encoders
+                gain=built.gain, bias=bias, encoders=built.encoders
             )
         return data
+
+    def _shift(self, layer, offset, weights):
+        """Add an offset to the weights from a constant, if there are fitting ones."""
+        for source, path in self._paths[layer]:
+            connection = path[0].connection if len(path) == 1 else None
+            if source in self._constant and len(self._uses.get(connection, ())) == 1:
+                constant, array = source.obj.output, weights[connection]
+                new = shifted(path[0], array, constant, offset)
+                if new is not None:
+                    weights[connection] = new
+                    return True
+        return False
 
     def __call__(self, images, training):
         """Class values of a batch of images."""
@@ -167,15 +244,22 @@ class Lowering:
                 constant = layer.obj.output.astype(self._dtype)
                 values[layer] = Values(tf.constant(constant[np.newaxis]))
                 continue
-            parts = [
-                self._along(values[source], source, path, passed)
-                for source, path in self._paths[layer]
-            ]
-            total = self._sum(parts, layer.size)
+            total = self._total(layer, values, passed, step)
             if layer.neuron_type is not None:
                 total = self._rates(layer, total, step)
             values[layer] = total
         return self._full(values[self._answer]).rows
+
+    def _total(self, layer, values, passed, step):
+        """What comes into a layer."""
+        parts = {False: [], True: []}
+        for source, path in self._paths[layer]:
+            part = self._along(values[source], source, path, passed)
+            parts[source in self._constant].append(part)
+        if layer in self._norms:
+            total = self._sum(parts[False], layer.size)
+            parts[False] = [self._norms[layer](total, step)]
+        return self._sum(parts[False] + parts[True], layer.size)
 
     def _along(self, values, source, path, passed):
         """Apply operators; those that several paths begin with are applied once."""
@@ -202,8 +286,8 @@ class Lowering:
     def _rates(self, layer, total, step):
         total = self._full(total)  # the noise of each example is its own
         x = total.tensor
-        if layer in self._biases:
-            gain, bias = self._gains[layer], self._biases[layer]
+        if layer in self._neuron_biases:
+            gain, bias = self._gains[layer], self._neuron_biases[layer]
             gain, bias = (Values(v[np.newaxis]).like(total) for v in (gain, bias))
             x = gain * x + bias
         rates = self._responses[layer](x, step, total.batch_last)
@@ -221,8 +305,9 @@ class _KerasModel(tf.keras.Model):
     """What Keras trains: the variables of a lowering, and how they give answers."""
 
     def __init__(self, lowering):
-        super().__init__(dtype=lowering._dtype)
-        self._trained = lowering.variables  # Keras finds them here
+        super().__init__(name="layers", dtype=lowering._dtype)
+        # Keras finds variables in attributes
+        self._trained, self._averages = lowering.trained, lowering.averages
         self._lowering = lowering
 
     def call(self, images, training=False):
@@ -258,7 +343,7 @@ def _unscaled(layer, path):
             )
         del path[at]
     for op in path:
-        if op.connection is not None and has_decoders(op.connection.pre_obj):
+        if op.connection is not None and parameters.has_decoders(op.connection.pre_obj):
             raise Unconvertible(
                 f"{op.connection} is decoded from an ensemble; only connections from "
                 "its neurons have a fast form for training"
@@ -269,36 +354,3 @@ def _unscaled(layer, path):
                 "to its neurons have a fast form for training"
             )
     return path
-
-
-def _trainable(network):
-    """Whether NengoDL trains each connection's weights and each neurons' bias.
-
-    The setting of the innermost network that has one counts. Neurons without a
-    setting follow their ensemble.
-    """
-    found = {}
-
-    def walk(network, configs):
-        configs = [*configs, network.config]
-        for obj in [*network.connections, *network.ensembles]:
-            found[obj] = _setting(configs, obj, True)
-        for ensemble in network.ensembles:
-            neurons = ensemble.neurons
-            found[neurons] = _setting(configs, neurons, found[ensemble])
-        for inner in network.networks:
-            walk(inner, configs)
-
-    walk(network, [])
-    return found
-
-
-def _setting(configs, obj, default):
-    for config in reversed(configs):
-        try:
-            setting = getattr(config[obj], "trainable", None)
-        except ConfigError:
-            continue
-        if setting is not None:
-            return setting
-    return default

@@ -24,7 +24,8 @@ class Noise(FrozenObject):
     """Base class: a description of spike noise, without state.
 
     Subclasses say which random numbers they consume (``random``) and how those
-    turn a rate into one sample of the filtered spike train (`sample`).
+    turn a rate into one sample of the filtered spike train (`sample`). Their
+    settings are Nengo parameters: noise with equal ones is taken for the same.
     """
 
     random = "uniform"

@@ -8,7 +8,7 @@ from functools import partial
 
 import nengo
 import numpy as np
-from nengo.exceptions import Unconvertible, ValidationError
+from nengo.exceptions import ConfigError, Unconvertible, ValidationError
 from nengo.solvers import NoSolver
 from nengo.transforms import Convolution, ConvolutionTranspose, Sparse, SparseMatrix
 
@@ -146,6 +146,45 @@ def describe(network):
         sizes = f"{connection.size_in} to {connection.size_out}"
         parts.append(f"{transform}, {sizes}, synapse {connection.synapse!r}")
     return parts
+
+
+def trainable(network):
+    """Tell which parameters NengoDL trains, by the settings ``trainable``.
+
+    Parameters
+    ----------
+    network : nengo.Network
+        Any network.
+
+    Returns
+    -------
+    dict of bool
+        From connections, for their weights; from ensembles, for their encoders; and
+        from their neurons, for the biases. The setting of the innermost network that
+        has one counts; neurons without any follow their ensemble.
+    """
+    found, waiting = {}, [(network, ())]
+    while waiting:
+        net, configs = waiting.pop()
+        configs = (net.config, *configs)
+        for obj in [*net.connections, *net.ensembles]:
+            found[obj] = _setting(configs, obj, True)
+        for ensemble in net.ensembles:
+            neurons = ensemble.neurons
+            found[neurons] = _setting(configs, neurons, found[ensemble])
+        waiting += [(inner, configs) for inner in net.networks]
+    return found
+
+
+def _setting(configs, obj, default):
+    for config in configs:
+        try:
+            setting = getattr(config[obj], "trainable", None)
+        except ConfigError:  # this network configures no such objects
+            continue
+        if setting is not None:
+            return bool(setting)
+    return default
 
 
 def with_weights(transform, weights):

@@ -181,7 +181,7 @@ class Preprocessing:
         if self.crop is None and not self.flip:
             return self.test(images)
         images = self._checked(images)
-        height, width, _ = self.output_shape
+        height, width, n_channels = self.output_shape
         top, left = rng.integers(self._room() + 1, size=(len(images), 2)).T
         rows = top[:, np.newaxis] + np.arange(height)
         columns = left[:, np.newaxis] + np.arange(width)
@@ -189,10 +189,13 @@ class Preprocessing:
             mirrored = rng.random(len(images)) < 0.5
             columns[mirrored] = columns[mirrored, ::-1]
         # one index (n, height, width) crops and mirrors every image and its mean
-        rows, columns = rows[:, :, np.newaxis], columns[:, np.newaxis, :]
-        each = np.arange(len(images))[:, np.newaxis, np.newaxis]
-        mean = self._full_mean()[rows, columns]
-        return self._scaled(images[each, rows, columns], mean)
+        n_rows, n_columns, _ = self.image_shape
+        pixel = rows[:, :, np.newaxis] * n_columns + columns[:, np.newaxis, :]
+        mean = self._full_mean().reshape(-1, n_channels).take(pixel, axis=0)
+        pixel += np.arange(0, len(images) * n_rows * n_columns, n_rows * n_columns)[
+            :, np.newaxis, np.newaxis
+        ]
+        return self._scaled(images.reshape(-1, n_channels).take(pixel, axis=0), mean)
 
     def header(self):
         """Return the settings but the mean, as JSON can hold them."""

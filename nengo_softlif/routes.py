@@ -2,16 +2,17 @@
 
 import warnings
 
+import nengo
 import numpy as np
 import tensorflow as tf
-from nengo.exceptions import NengoWarning, Unconvertible
+from nengo.exceptions import NengoWarning, Unconvertible, ValidationError
 
 from .compat import nengo_dl, quiet_simulator
 from .lowering import Lowering
 from .neuron_builders import noise_counters
 
 
-def route(network, image, answer, batch_size, seed):
+def route(network, image, answer, batch_size, seed, batch_norm=False):
     """Take the fastest route that a network can go.
 
     Parameters
@@ -26,15 +27,37 @@ def route(network, image, answer, batch_size, seed):
         Size of all batches.
     seed : int
         Seed of the noise.
+    batch_norm : bool
+        Normalise what comes into each layer of neurons.
 
     Returns
     -------
     AsLayers or ThroughNengoDL
         To be closed when training has ended.
+
+    Raises
+    ------
+    ValidationError
+        If the network has an input that changes in time, or batch normalisation is
+        wanted where it is not possible.
     """
+    for node in network.all_nodes:
+        constant = node.size_in > 0 or isinstance(node.output, np.ndarray)
+        if not constant and node is not image:
+            raise ValidationError(
+                f"{node} changes in time, but training takes one step per image; only "
+                "the model's input may vary",
+                attr="network",
+            )
     try:
-        return AsLayers(network, image, answer, batch_size, seed)
+        return AsLayers(network, image, answer, batch_size, seed, batch_norm)
     except Unconvertible as reason:
+        if batch_norm:
+            raise ValidationError(
+                f"needs a network of feed-forward layers of SoftLIFRate: {reason}; "
+                "change that, or train without",
+                attr="batch_norm",
+            ) from reason
         warnings.warn(
             NengoWarning(f"training through NengoDL, which is slower: {reason}"),
             stacklevel=3,
@@ -63,6 +86,9 @@ class _Route:
 
     output_name = None
 
+    def __init__(self, batch_size):
+        self.batch_size = batch_size
+
     def compile(self, optimizer):
         """Set the optimizer, the loss and the metrics of the Keras model."""
         loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -71,16 +97,14 @@ class _Route:
             loss, metrics = {self.output_name: loss}, {self.output_name: metrics}
         self.keras_model.compile(optimizer, loss=loss, metrics=metrics)
 
-    def train(self, x, labels):
-        """Train on one batch; return the loss and accuracy so far in this epoch."""
-        result = self.keras_model.train_on_batch(
-            self._inputs(x),
-            self._targets(labels),
-            reset_metrics=False,
-            return_dict=True,
-        )
-        prefix = "" if self.output_name is None else f"{self.output_name}_"
-        return float(result["loss"]), float(result[f"{prefix}accuracy"])
+    def answers(self, images, preprocessing):
+        """Class values of any number of images, without noise."""
+        answers = []
+        for start in range(0, len(images), self.batch_size):
+            x = preprocessing.test(images[start : start + self.batch_size])
+            missing = self.batch_size - len(x)
+            answers.append(self.predict(np.pad(x, [(0, missing), (0, 0)]))[: len(x)])
+        return np.concatenate(answers)
 
     def close(self):
         """Free what is held."""
@@ -89,8 +113,11 @@ class _Route:
 class AsLayers(_Route):
     """Training of a feed-forward network in the form TensorFlow computes fastest."""
 
-    def __init__(self, network, image, answer, batch_size, seed):
-        self._lowering = Lowering(network, image, answer, batch_size, seed)
+    def __init__(self, network, image, answer, batch_size, seed, batch_norm=False):
+        super().__init__(batch_size)
+        self._lowering = Lowering(
+            network, image, answer, batch_size, seed, _dtype(network), batch_norm
+        )
         self.keras_model = self._lowering.keras_model
         self.biases = self._lowering.biases
         self.counters = [self._lowering.passes]
@@ -101,21 +128,33 @@ class AsLayers(_Route):
         """See `_Route`."""
         return self._lowering.data
 
+    def compile(self, optimizer):
+        """See `_Route`."""
+        super().compile(optimizer)
+        # Keras' train_on_batch makes a data set of every batch, which takes longer
+        # than a step of a small network
+        self._step = tf.function(self._train_step, autograph=False)
+
+    def _train_step(self, x, labels):
+        logs = self.keras_model.train_step((x, labels))
+        self.keras_model._train_counter.assign_add(1)  # callbacks look at it
+        return logs["loss"], logs["accuracy"]
+
+    def train(self, x, labels):
+        """See `_Route`."""
+        loss, accuracy = self._step(x, labels)
+        return float(loss), float(accuracy)
+
     def predict(self, x):
         """Class values of one batch, without noise."""
         return self.keras_model.predict_on_batch(x)
-
-    def _inputs(self, x):
-        return x
-
-    def _targets(self, labels):
-        return labels
 
 
 class ThroughNengoDL(_Route):
     """Training of any network that NengoDL can simulate."""
 
     def __init__(self, network, image, answer, batch_size, seed):
+        super().__init__(batch_size)
         with network:
             # A rate network is run for one step, and unmerged operators read and
             # write whole arrays instead of slices, which is several times faster.
@@ -144,6 +183,16 @@ class ThroughNengoDL(_Route):
         ]
         self.biases = self._without_weights(network, image)
 
+    def train(self, x, labels):
+        """Train on one batch; return the loss and accuracy so far in this epoch."""
+        result = self.keras_model.train_on_batch(
+            self._inputs(x),
+            {self.output_name: labels[:, np.newaxis, np.newaxis]},
+            reset_metrics=False,
+            return_dict=True,
+        )
+        return float(result["loss"]), float(result[f"{self.output_name}_accuracy"])
+
     def predict(self, x):
         """Class values of one batch, without noise."""
         out = self.keras_model.predict_on_batch(self._inputs(x))
@@ -156,9 +205,6 @@ class ThroughNengoDL(_Route):
 
     def _inputs(self, x):
         return {**self._constant, self._input_name: x[:, np.newaxis]}
-
-    def _targets(self, labels):
-        return {self.output_name: labels[:, np.newaxis, np.newaxis]}
 
     def _without_weights(self, network, image):
         """Variables of NengoDL's that hold no weights, only biases.
@@ -174,3 +220,10 @@ class ThroughNengoDL(_Route):
                 graph = self._sim.tensor_graph
                 weights.add(id(graph.base_params[graph.signals[signal].key]))
         return [v for v in self.keras_model.trainable_weights if id(v) not in weights]
+
+
+def _dtype(network):
+    """Floating point type in which NengoDL is set to train a network."""
+    if nengo.Network not in network.config.params:
+        return "float32"
+    return getattr(network.config[nengo.Network], "dtype", "float32")

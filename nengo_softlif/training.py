@@ -1,6 +1,7 @@
 """Training through TensorFlow."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import numpy as np
@@ -69,6 +70,7 @@ def fit(
     optimizer=None,
     learning_rate=1e-3,
     weight_decay=0.0,
+    batch_norm=False,
     validation_split=0.0,
     callbacks=(),
     seed=0,
@@ -101,6 +103,10 @@ def fit(
     weight_decay : float
         Decoupled weight decay of the default optimizer: in each step weights
         (not biases) shrink by this part of the learning rate.
+    batch_norm : bool
+        Normalise what comes into each layer of neurons over the examples of a batch,
+        for each filter, or each neuron of dense layers. When training has ended this
+        is folded into weights and biases. For feed-forward layers of `.SoftLIFRate`.
     validation_split : float
         Part of the training images, chosen by the seed, kept out of training to
         report the loss and error on.
@@ -157,24 +163,27 @@ def fit(
     if network.seed is None:
         network.seed = seed
     image, answer = twin[model.input], twin[model.output]
-    _check_constant(network, image)
-    with closing(route(network, image, answer, batch_size, seed)) as way:
+    way = route(network, image, answer, batch_size, seed, batch_norm)
+    with closing(way):
         if optimizer is None:
             schedule = OneCycle(learning_rate, epochs * n_batches)
             optimizer = keras.optimizers.Adam(
                 schedule, weight_decay=weight_decay or None
             )
             optimizer.exclude_from_weight_decay(way.biases)
-        # an elementwise loop, like the neurons
-        optimizer.jit_compile = True
-        way.compile(optimizer)
         keras_model = way.keras_model
+        n_parameters = sum(np.prod(v.shape) for v in keras_model.trainable_weights)
+        # One pass over memory instead of ten, but a fifth of a second for each variable
+        # to compile it
+        optimizer.jit_compile = bool(n_parameters * epochs * n_batches > 1e8)
+        way.compile(optimizer)
         checkpoint = Checkpoint(
             checkpoint,
             {
                 "epochs": epochs,
                 "batch_size": batch_size,
                 "optimizer": _describe(optimizer),
+                "batch_norm": bool(batch_norm),
                 "validation_split": validation_split,
                 "seed": seed,
                 "data": data.sha256,
@@ -198,12 +207,13 @@ def fit(
             order = rng.permutation(training)[: n_batches * batch_size]
             batches = order.reshape(n_batches, batch_size)
             title = f"epoch {epoch + 1}/{epochs}"
-            with tqdm(batches, title, unit="batch", disable=not progress_bar) as bar:
-                logs = _train(way, data, preprocessing, bar, rng, callbacks)
+            with tqdm(
+                desc=title, total=n_batches, unit="batch", disable=not progress_bar
+            ) as bar:
+                prepared = _prepared(data, batches, preprocessing, rng)
+                logs = _train(way, prepared, bar, callbacks)
                 if len(validation):
-                    answers = _answers(
-                        way, preprocessing, data.x_train[validation], batch_size
-                    )
+                    answers = way.answers(data.x_train[validation], preprocessing)
                     logs.update(_validated(answers, data.y_train[validation]))
                     bar.set_postfix(_rounded(logs))
                 _check_finite(keras_model, logs, title)
@@ -251,24 +261,38 @@ def _describe_network(way, network, preprocessing):
     }
 
 
-def _train(way, data, preprocessing, bar, rng, callbacks):
-    """Train on the batches of one epoch, which come through the progress bar."""
+def _prepared(data, batches, preprocessing, rng):
+    """Images and labels of batches, the next of which a thread prepares meanwhile."""
+
+    def prepare(batch):
+        return preprocessing.train(data.x_train[batch], rng), data.y_train[batch]
+
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(prepare, batches[0])
+        for batch in batches[1:]:
+            ready, coming = coming.result(), pool.submit(prepare, batch)
+            yield ready
+        yield coming.result()
+
+
+def _train(way, prepared, bar, callbacks):
+    """Train on the batches of one epoch."""
     way.keras_model.reset_metrics()
-    for i, batch in enumerate(bar):
+    for i, (images, labels) in enumerate(prepared):
         callbacks.on_train_batch_begin(i)
-        images = preprocessing.train(data.x_train[batch], rng)
-        loss, accuracy = way.train(images, data.y_train[batch])
+        loss, accuracy = way.train(images, labels)
         if not np.isfinite(loss):
             raise _diverged(f"the loss became {loss} in batch {i + 1}")
         logs = {"loss": loss, "error_percent": 100 * (1 - accuracy)}
         bar.set_postfix(_rounded(logs), refresh=False)
+        bar.update()
         callbacks.on_train_batch_end(i, logs)
     return logs
 
 
 def _check_finite(keras_model, logs, title):
     """The loss is that before the last step; see where that has led."""
-    finite = all(np.isfinite(v.numpy()).all() for v in keras_model.trainable_weights)
+    finite = all(np.isfinite(v.numpy()).all() for v in keras_model.weights)
     if not finite or not np.all(np.isfinite(list(logs.values()))):
         raise _diverged(f"weights or loss became infinite or NaN in {title}")
 
@@ -279,16 +303,6 @@ def _diverged(what):
         "the initial weights down (with a checkpoint, in another file); the model is "
         "left as it was."
     )
-
-
-def _answers(way, preprocessing, images, batch_size):
-    """Class values of any number of images, without noise."""
-    answers = []
-    for start in range(0, len(images), batch_size):
-        x = preprocessing.test(images[start : start + batch_size])
-        full = np.pad(x, [(0, batch_size - len(x)), (0, 0)])
-        answers.append(way.predict(full)[: len(x)])
-    return np.concatenate(answers)
 
 
 def _validated(answers, labels):
@@ -357,18 +371,6 @@ def _describe(optimizer):
     """Settings of an optimizer, as JSON holds them."""
     config = keras.optimizers.serialize(optimizer)
     return json.loads(json.dumps(config, default=str))
-
-
-def _check_constant(network, image):
-    for node in network.all_nodes:
-        if node.size_in == 0 and not (
-            node is image or isinstance(node.output, np.ndarray)
-        ):
-            raise ValidationError(
-                f"{node} changes in time, but training takes one step per image; only "
-                "the model's input may vary",
-                attr="network",
-            )
 
 
 def _cosine(start, end, done):

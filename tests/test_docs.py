@@ -26,6 +26,7 @@ INTERNAL = {
     "files",
     "filters",
     "lowering",
+    "normalisation",
     "neuron_builders",
     "neuron_kernels",
     "neuron_stages",

@@ -5,9 +5,11 @@ import sys
 import textwrap
 
 from nengo_softlif import (
+    AlphaNoise,
     GaussianNoise,
     Model,
     SoftLIFRate,
+    Stack,
     datasets,
     files,
     networks,
@@ -22,7 +24,7 @@ import nengo
 import numpy as np
 import pytest
 import tensorflow as tf
-from nengo.exceptions import SimulationError, ValidationError
+from nengo.exceptions import NengoWarning, SimulationError, ValidationError
 
 SETTINGS = {"epochs": 3, "batch_size": 64, "progress_bar": False}
 
@@ -113,14 +115,32 @@ def test_seed_decides(data):
     )
 
 
-def test_resume_after_ctrl_c(data, tmp_path):
-    straight, resumed = networks.small(), networks.small()
-    history = fit(straight, data, **SETTINGS)
+def not_of_layers():
+    """A model that trains through NengoDL, for its sparse connection."""
+    with nengo.Network(seed=0) as net:
+        stack = Stack((8, 8, 1), SoftLIFRate(0.02, amplitude=0.05, noise=AlphaNoise()))
+        hidden = stack.dense(40)
+        output = stack.readout(10)
+        each = np.stack([np.arange(40) % 10, np.arange(40)], axis=1)
+        transform = nengo.Sparse((10, 40), indices=each, init=np.zeros(40))
+        nengo.Connection(hidden.neurons, output.obj, transform=transform, synapse=None)
+    return Model(net, stack.input, output)
+
+
+@pytest.mark.parametrize(
+    ("make", "batch_norm"),
+    [(networks.small, False), (networks.small, True), (not_of_layers, False)],
+)
+@pytest.mark.filterwarnings("ignore:training through NengoDL")
+def test_resume_after_ctrl_c(data, tmp_path, make, batch_norm):
+    straight, resumed = make(), make()
+    settings = {**SETTINGS, "batch_norm": batch_norm, "validation_split": 0.1}
+    history = fit(straight, data, **settings)
 
     before = weights(resumed)
     path = tmp_path / "checkpoint"
     with pytest.raises(KeyboardInterrupt):
-        fit(resumed, data, checkpoint=path, callbacks=[Interrupt(1)], **SETTINGS)
+        fit(resumed, data, checkpoint=path, callbacks=[Interrupt(1)], **settings)
     for name, array in weights(resumed).items():
         np.testing.assert_array_equal(array, before[name])
     header, _ = files.read(path, kind="checkpoint")
@@ -130,10 +150,34 @@ def test_resume_after_ctrl_c(data, tmp_path):
     count = tf.keras.callbacks.LambdaCallback(
         on_epoch_begin=lambda epoch, logs: epochs.append(epoch)
     )
-    again = fit(resumed, data, checkpoint=path, callbacks=[count], **SETTINGS)
+    again = fit(resumed, data, checkpoint=path, callbacks=[count], **settings)
     assert epochs == [1, 2]
     assert again == history
     assert_same_weights(straight, resumed)
+
+
+def test_other_networks_train_through_nengo_dl(data):
+    model = not_of_layers()
+    with pytest.warns(NengoWarning, match="through NengoDL.*Connection.* is sparse"):
+        history = fit(model, data, learning_rate=1e-2, **SETTINGS)
+    assert history["loss"][-1] < 0.8 * history["loss"][0]
+    assert np.all(weights(model)["connections/4/weights"] != 0)
+    with pytest.raises(ValidationError, match=r"batch_norm.*Connection.* is sparse"):
+        fit(not_of_layers(), data, batch_norm=True, **SETTINGS)
+
+
+def test_batch_norm_is_gone_after_training(data):
+    """The plain network gives the answers that validation saw."""
+    model = networks.small()
+    names = weights(model).keys()
+    settings = {"batch_size": 16, "validation_split": 0.5, "progress_bar": False}
+    history = fit(model, data, epochs=6, batch_norm=True, **settings)
+    assert weights(model).keys() == names
+    assert history["validation_error_percent"][-1] < 25
+    still = tf.keras.optimizers.SGD(0.0)
+    again = fit(model, data, epochs=1, optimizer=still, **settings)
+    for name in ("validation_loss", "validation_error_percent"):
+        assert again[name][0] == pytest.approx(history[name][-1], rel=1e-4)
 
 
 @pytest.mark.slow
@@ -193,6 +237,8 @@ def test_callbacks_and_optimizers_of_keras(data):
     class Once(tf.keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             assert logs["loss"] > 0
+            assert isinstance(self.model, tf.keras.Model)
+            assert self.model.optimizer.iterations == 6
             self.model.stop_training = True
 
     history = fit(
