@@ -95,7 +95,7 @@ def test_unseen_data_through_the_front_door(run, stripes, tmp_path):
     record = json.loads((tmp_path / "result.json").read_text())
     assert record["n_examples"] == 60
     assert record["error_percent"] <= 5
-    assert record["backend"] == "nengo-dl"
+    assert record["backend"] == "engine"
     assert record["synapse"] == "Alpha(tau=0.005)"
     assert record["command"].startswith("nengo-softlif")
 
@@ -190,7 +190,7 @@ def test_demo(run, tmp_path):
     result = run("demo", "--out", "here")
     assert result.exit_code == 0, result.output
     assert "95 % interval" in result.output
-    for name in ("rate", "nengo-dl", "nengo"):
+    for name in ("rate", "engine", "nengo"):
         record = json.loads((tmp_path / "here" / f"{name}.json").read_text())
         assert record["error_percent"] <= 3
     assert len(list((tmp_path / "here").glob("*.png"))) == 4
