@@ -9,6 +9,7 @@ from nengo_softlif.parameters import (
     collect,
     describe,
     install,
+    trainable,
     with_weights,
 )
 
@@ -408,3 +409,38 @@ def test_with_weights_keeps_everything_else(transform, shape, rng):
         assert new.output_shape.shape == transform.output_shape.shape
     if isinstance(transform, nengo.Sparse):
         np.testing.assert_array_equal(new.init.indices, transform.init.indices)
+
+
+def test_trainable_is_what_nengo_dl_marks():
+    """In nested networks, with settings for classes and for objects."""
+    with nengo.Network(seed=0) as outer:
+        nengo_dl.configure_settings(trainable=None)
+        a, b = nengo.Ensemble(5, 1), nengo.Ensemble(5, 1)
+        outer.config[a].trainable = False
+        outer.config[b.neurons].trainable = False
+        with nengo.Network():
+            c = nengo.Ensemble(5, 1)
+        with nengo.Network():
+            nengo_dl.configure_settings(trainable=False)
+            d = nengo.Ensemble(5, 1)
+            with nengo.Network() as innermost:
+                nengo_dl.configure_settings(trainable=None)
+                e, f = nengo.Ensemble(5, 1), nengo.Ensemble(5, 1)
+                innermost.config[nengo.Connection].trainable = True
+                innermost.config[f].trainable = True
+                inside = nengo.Connection(e, f)
+        outside = nengo.Connection(a.neurons, d.neurons, transform=1)
+        outer.config[outside].trainable = False
+    found = trainable(outer)
+    with nengo_dl.Simulator(outer, progress_bar=False) as sim:
+        signals = sim.model.sig
+        expected = {
+            **{c: bool(signals[c]["weights"].trainable) for c in (inside, outside)},
+            **{
+                obj: bool(signals[obj][name].trainable)
+                for ensemble in (a, b, c, d, e, f)
+                for obj, name in ((ensemble, "encoders"), (ensemble.neurons, "bias"))
+            },
+        }
+    assert found == expected
+    assert set(found.values()) == {True, False}
