@@ -48,7 +48,7 @@ class Simulator:
     seed : int, optional
         Seed of processes in nodes that have none; that of the network by default.
     minibatch_size : int, optional
-        Number of examples. Without it there is one, and what `data` gives has no
+        Number of examples. Without it there is one, and what ``data`` gives has no
         axis for examples, as in `nengo.Simulator`.
     dtype : {"float32", "float64"}
         Precision.
