@@ -7,10 +7,37 @@ import numpy as np
 from numba import njit
 
 from .neuron_kernels import only
+from .row_sums import add_rows
 
 _compiled = njit(cache=True, error_model="numpy", nogil=True)
-# reorders sums, as products of matrices do too
-_reordered = njit(cache=True, error_model="numpy", nogil=True, fastmath=True)
+
+IMAGES = 256
+"""Images that are shown to a block of weights before it gives way to the next one,
+which may have to come from the main memory."""
+
+FILTERS = 64
+"""Filters in a block of weights, which then stays in the cache."""
+
+
+def in_blocks(weights):
+    """Lay weights out as `spikes_times_local` wants them.
+
+    Parameters
+    ----------
+    weights : (rows, columns, height, width, channels, filters) ndarray
+        For each position of the output a kernel.
+
+    Returns
+    -------
+    (rows, columns, n_blocks, height, width, channels, n) ndarray
+        Blocks of n filters; the last is filled up with zeros.
+    """
+    n_filters = weights.shape[-1]
+    n = min(n_filters, FILTERS)
+    n_blocks = -(-n_filters // n)
+    widths = [(0, 0)] * (weights.ndim - 1) + [(0, n_blocks * n - n_filters)]
+    filled = np.pad(weights, widths).reshape(*weights.shape[:-1], n_blocks, n)
+    return np.ascontiguousarray(np.moveaxis(filled, -2, 2))
 
 
 @_compiled
@@ -66,76 +93,58 @@ def scaled(counts, out, scale):
 
 
 @_compiled
-def _spiking(counts, found):
-    """Find the non-zero among counts; return how many there are.
+def _listed(counts, scale, first, step, start, offsets, values, n):
+    """List the spikes of neurons, behind the n that are listed.
 
-    Within eight it does not branch, which the processor could not foresee; so one
-    entry more of ``found`` is written than are found.
+    Parameters
+    ----------
+    counts : (m,) ndarray of uint8
+        Spikes.
+    scale : (1,) or (size,) ndarray
+        What a spike counts.
+    first : int
+        Where in the scale these neurons begin.
+    step, start : int
+        Neuron i has the offset ``start + i * step``.
+    offsets, values : ndarray
+        Receive offsets, and counts times scale. Within eight counts there is no
+        branch, which the processor could not foresee: one entry too many is written.
+    n : int
+        How many are listed already.
+
+    Returns
+    -------
+    int
+        How many are listed now.
     """
-    n = 0
+    begin = n
     n_eights = len(counts) // 8
     eights = counts[: 8 * n_eights].view(np.uint64)
     for eight in range(n_eights):
         if eights[eight]:
             for i in range(8 * eight, 8 * eight + 8):
-                found[n] = i
+                offsets[n] = i
                 n += counts[i] != 0
     for i in range(8 * n_eights, len(counts)):
-        found[n] = i
+        offsets[n] = i
         n += counts[i] != 0
+    for k in range(begin, n):
+        i = offsets[k]
+        values[k] = counts[i] * only(scale, first + i)
+        offsets[k] = start + i * step
     return n
 
 
-@_reordered
-def _add_rows(out, rows, start, found, values, n_found):
-    """Add ``values[k] * rows[found[k], start:]`` for all k, four at a time.
-
-    What they are added to is then read and written once instead of four times.
-    """
-    n = len(out)
-    stop = start + n
-    k = 0
-    while k + 4 <= n_found:
-        row0, row1 = rows[found[k], start:stop], rows[found[k + 1], start:stop]
-        row2, row3 = rows[found[k + 2], start:stop], rows[found[k + 3], start:stop]
-        v0, v1, v2, v3 = values[k], values[k + 1], values[k + 2], values[k + 3]
-        for j in range(n):
-            out[j] += (v0 * row0[j] + v1 * row1[j]) + (v2 * row2[j] + v3 * row3[j])
-        k += 4
-    for last in range(k, n_found):
-        row, value = rows[found[last], start:stop], values[last]
-        for j in range(n):
-            out[j] += value * row[j]
+@_compiled
+def _n_spiking(counts):
+    """How many of the counts are not zero."""
+    n = 0
+    for count in counts.reshape(-1):
+        n += count != 0
+    return n
 
 
-@_reordered
-def spikes_times_matrix(counts, out, scale, weights):
-    """Product with a matrix that adds the rows of those that spiked.
-
-    Parameters
-    ----------
-    counts : (n_rows, n) ndarray of uint8
-        Spikes.
-    scale : (1,) or (n,) ndarray
-        What a spike counts.
-    weights : (n, m) ndarray
-        The transposed matrix.
-    out : (n_rows, m) ndarray
-        Receives the product.
-    """
-    n = counts.shape[1]
-    for row in range(len(counts)):
-        found = np.empty(n + 1, np.int64)
-        values = np.empty(n, weights.dtype)
-        n_found = _spiking(counts[row], found)
-        for k in range(n_found):
-            i = found[k]
-            values[k] = counts[row, i] * only(scale, i)
-        out[row] = 0
-        _add_rows(out[row], weights, 0, found, values, n_found)
-
-
-@_reordered
+@_compiled
 def spikes_times_kernel(counts, out, scale, kernel, strides, before):
     """Convolution that adds the kernel wherever there are spikes.
 
@@ -155,50 +164,49 @@ def spikes_times_kernel(counts, out, scale, kernel, strides, before):
     """
     n_rows, n_columns, n_channels = counts.shape[1:]
     _, height, width, n_filters = kernel.shape
-    flat = kernel.reshape(n_channels, height * width * n_filters)
+    size = height * width * n_filters
+    flat = kernel.reshape(-1)
+    offsets = np.empty(n_channels + 1, np.int64)
+    values = np.empty(n_channels + 1, kernel.dtype)
+    out[:] = 0
     for image in range(len(counts)):
-        found = np.empty(n_channels + 1, np.int64)
-        values = np.empty(n_channels, kernel.dtype)
         sums = out[image].reshape(-1)
-        sums[:] = 0
         for y in range(n_rows):
             for x in range(n_columns):
-                pixel = counts[image, y, x]
-                n_found = _spiking(pixel, found)
-                if n_found == 0:
+                place = (y * n_columns + x) * n_channels
+                n_listed = _listed(
+                    counts[image, y, x], scale, place, size, 0, offsets, values, 0
+                )
+                if n_listed == 0:
                     continue
-                position = (y * n_columns + x) * n_channels
-                for k in range(n_found):
-                    i = found[k]
-                    values[k] = pixel[i] * only(scale, position + i)
                 # output o sees this pixel at o * stride - before + place = y
                 top, left = y + before[0], x + before[1]
                 start = max(0, -((height - 1 - top) // strides[0]))
                 stop = min(out.shape[1], top // strides[0] + 1)
                 begin = max(0, -((width - 1 - left) // strides[1]))
                 end = min(out.shape[2], left // strides[1] + 1)
+                run = end - begin if strides[1] == 1 else 1
                 for row in range(start, stop):
                     line = (top - row * strides[0]) * width
                     target = row * out.shape[2]
-                    run = end - begin if strides[1] == 1 else 1
                     for column in range(begin, end, max(run, 1)):
-                        place = line + width - 1 - (left - column * strides[1])
-                        first = (target + column) * n_filters
-                        _add_rows(
-                            sums[first : first + run * n_filters],
+                        tap = line + width - 1 - (left - column * strides[1])
+                        add_rows(
+                            sums,
+                            (target + column) * n_filters,
+                            run * n_filters,
                             flat,
-                            place * n_filters,
-                            found,
+                            tap * n_filters,
+                            offsets,
                             values,
-                            n_found,
+                            0,
+                            n_listed,
                         )
 
 
-@_reordered
+@_compiled
 def spikes_times_local(counts, out, scale, weights, strides, before):
     """Convolution with another kernel at every position, following the spikes.
-
-    Position after position for all images, so that the weights stay in the cache.
 
     Parameters
     ----------
@@ -206,35 +214,60 @@ def spikes_times_local(counts, out, scale, weights, strides, before):
         Spikes.
     scale : (1,) or (rows * columns * channels,) ndarray
         What a spike counts.
-    weights : (rows, columns, height, width, channels, filters) ndarray
-        The kernels.
+    weights : (rows, columns, n_blocks, height, width, channels, n) ndarray
+        The kernels, as `in_blocks` lays them out.
     strides, before : (int, int)
         Steps between windows, and how far the first hangs over the edge.
     out : (n_images, rows, columns, filters) ndarray
         Receives the result.
     """
-    n_images, n_rows, n_columns, n_channels = counts.shape
-    n_out_rows, n_out_columns, height, width, _, n_filters = weights.shape
-    for position in range(n_out_rows * n_out_columns):
-        row = position // n_out_columns
-        column = position % n_out_columns
-        matrix = weights[row, column].reshape(-1, n_filters)
-        top, left = row * strides[0] - before[0], column * strides[1] - before[1]
-        first, last = max(left, 0), min(left + width, n_columns)
-        found = np.empty(height * (last - first) * n_channels + 1, np.int64)
-        values = np.empty(len(found), weights.dtype)
-        for image in range(n_images):
-            pixels = counts[image].reshape(-1)
-            n_found = 0
-            for y in range(max(top, 0), min(top + height, n_rows)):
-                begin = (y * n_columns + first) * n_channels
-                end = (y * n_columns + last) * n_channels
-                shift = ((y - top) * width + first - left) * n_channels
-                n_before = n_found
-                n_found += _spiking(pixels[begin:end], found[n_before:])
-                for k in range(n_before, n_found):
-                    i = begin + found[k]
-                    values[k] = pixels[i] * only(scale, i)
-                    found[k] += shift
-            out[image, row, column] = 0
-            _add_rows(out[image, row, column], matrix, 0, found, values, n_found)
+    _, n_rows, n_columns, n_channels = counts.shape
+    _, n_out_rows, n_out_columns, n_filters = out.shape
+    n_blocks, height, width, _, n = weights.shape[2:]
+    n_pixels = n_rows * n_columns
+    flat = weights.reshape(-1)
+    out[:] = 0
+    firsts = np.empty(IMAGES * n_pixels + 1, np.int64)
+    for low in range(0, len(counts), IMAGES):
+        shown, sums = counts[low : low + IMAGES], out[low : low + IMAGES]
+        n_listed = _n_spiking(shown)
+        offsets = np.empty(n_listed + 1, np.int64)
+        values = np.empty(n_listed + 1, weights.dtype)
+        n_listed = 0
+        for image in range(len(shown)):
+            for place in range(n_pixels):
+                firsts[image * n_pixels + place] = n_listed
+                y, x = place // n_columns, place % n_columns
+                n_listed = _listed(
+                    shown[image, y, x],
+                    scale,
+                    place * n_channels,
+                    n,
+                    x * n_channels * n,
+                    offsets,
+                    values,
+                    n_listed,
+                )
+        firsts[len(shown) * n_pixels] = n_listed
+        for block in range(n_out_rows * n_out_columns * n_blocks):
+            position, first = block // n_blocks, block % n_blocks * n
+            row, column = position // n_out_columns, position % n_out_columns
+            top, left = row * strides[0] - before[0], column * strides[1] - before[1]
+            begin, end = max(left, 0), min(left + width, n_columns)
+            for image in range(len(shown)):
+                target = sums[image, row, column]
+                for y in range(max(top, 0), min(top + height, n_rows)):
+                    # the spikes of neighbours in a row are listed side by side
+                    line = image * n_pixels + y * n_columns
+                    shift = (block * height + y - top) * width - left
+                    add_rows(
+                        target,
+                        first,
+                        min(n, n_filters - first),
+                        flat,
+                        shift * n_channels * n,
+                        offsets,
+                        values,
+                        firsts[line + begin],
+                        firsts[line + end],
+                    )

@@ -6,7 +6,7 @@ follows the spikes, otherwise it multiplies everything.
 """
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from scipy import sparse
@@ -144,14 +144,20 @@ class _Matrix:
     def __init__(self, matrix, dtype):
         self.weights = np.ascontiguousarray(matrix.weights.T, dtype)
 
+    @cached_property
+    def blocks(self):
+        """The weights, laid out for following spikes."""
+        return product_kernels.in_blocks(self.weights[None, None, None, None])
+
     def __call__(self, values):
         size_in, size_out = self.weights.shape
         if isinstance(values, Counts) and values.is_sparse():
             out = np.empty((*values.shape[:2], size_out), self.weights.dtype)
+            counts = np.ascontiguousarray(values.values)
             spread(
-                product_kernels.spikes_times_matrix,
-                [np.ascontiguousarray(values.flat), out.reshape(-1, size_out)],
-                [values.scale, self.weights],
+                product_kernels.spikes_times_local,  # of images with one pixel
+                [counts.reshape(-1, 1, 1, size_in), out.reshape(-1, 1, 1, size_out)],
+                [values.scale, self.blocks, (1, 1), (0, 0)],
             )
             return out
         values = numbers(values)
@@ -202,7 +208,7 @@ class _Local:
 
     def __init__(self, local, dtype):
         self.local = local
-        self.weights = np.ascontiguousarray(local.weights, dtype)
+        self.weights = local.weights.astype(dtype)
         self.windows = {}  # for each position the pixels that it sees, and weights
         for position in np.ndindex(*local.output_shape[:2]):
             (y, inside_y), (x, inside_x) = (
@@ -220,6 +226,11 @@ class _Local:
             weights = weights.reshape(-1, weights.shape[-1])
             self.windows[position] = (y, x), np.ascontiguousarray(weights.T)
 
+    @cached_property
+    def blocks(self):
+        """The weights, laid out for following spikes."""
+        return product_kernels.in_blocks(self.weights)
+
     def __call__(self, values):
         local = self.local
         out = np.empty((*values.shape[:2], local.size_out), self.weights.dtype)
@@ -229,7 +240,7 @@ class _Local:
             spread(
                 product_kernels.spikes_times_local,
                 [counts.reshape(-1, *local.input_shape), images],
-                [values.scale, self.weights, local.strides, local.before],
+                [values.scale, self.blocks, local.strides, local.before],
             )
         else:
             self._dense(numbers(values).reshape(-1, *local.input_shape), images)

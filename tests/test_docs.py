@@ -35,6 +35,7 @@ INTERNAL = {
     "product_kernels",
     "products",
     "routes",
+    "row_sums",
     "stages",
     "tensor_operators",
     "threads",

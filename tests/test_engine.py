@@ -1,7 +1,7 @@
 """The engine against Nengo's reference simulator, in float64 and spike by spike."""
 
 import nengo_softlif as softlif
-from nengo_softlif import Simulator, product_kernels, products
+from nengo_softlif import Simulator, product_kernels, products, row_sums
 
 import nengo
 import numpy as np
@@ -506,11 +506,39 @@ def test_values_that_overflow_are_noticed():
 # -- kernels ---------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("density", [0, 0.1, 1])
-def test_products_with_spikes(density, rng):
-    counts = (rng.rand(7, 30) < density).astype(np.uint8) * 3
-    weights = rng.randn(30, 11)
-    scale = rng.rand(30)
-    out = np.empty((7, 11))
-    product_kernels.spikes_times_matrix(counts, out, scale, weights)
-    np.testing.assert_allclose(out, (counts * scale) @ weights, atol=1e-12)
+@pytest.mark.parametrize(
+    ("n_rows", "n", "m"),
+    [(7, 30, 11), (3, 9, 1), (5, 64, 64), (300, 40, 150)],
+    ids=["small", "one output", "one block", "many images and filters"],
+)
+def test_products_with_spikes(n_rows, n, m, density, dtype, rng):
+    counts = (rng.rand(n_rows, n) < density).astype(np.uint8) * 3
+    weights = rng.randn(n, m).astype(dtype)
+    scale = rng.rand(n).astype(dtype)
+    out = np.full((n_rows, 1, 1, m), np.nan, dtype)
+    product_kernels.spikes_times_local(
+        counts[:, None, None],
+        out,
+        scale,
+        product_kernels.in_blocks(weights[None, None, None, None]),
+        (1, 1),
+        (0, 0),
+    )
+    expected = (counts * scale.astype(float)) @ weights
+    atol = 300 * n * np.finfo(dtype).eps
+    np.testing.assert_allclose(out[:, 0, 0], expected, atol=atol)
+
+
+@pytest.mark.parametrize("n", [0, 1, 3, 8, 64, 100])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sums_of_rows(dtype, n, rng):
+    rows = rng.randn(500).astype(dtype)
+    offsets, values = rng.randint(0, 300, 20), rng.randn(20).astype(dtype)
+    out = rng.randn(200).astype(dtype)
+    expected = out.copy()
+    for k in range(4, 17):
+        expected[50 : 50 + n] += values[k] * rows[offsets[k] + 7 :][:n]
+    row_sums.add_rows(out, 50, n, rows, 7, offsets, values, 4, 17)
+    np.testing.assert_allclose(out, expected, atol=100 * np.finfo(dtype).eps)

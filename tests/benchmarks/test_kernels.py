@@ -60,6 +60,7 @@ def test_convolution_of_spikes(benchmark, pixels):
 
 def test_local_product_of_spikes(benchmark, pixels):
     weights = np.ones((12, 12, 3, 3, 64, 16), np.float32)
+    weights = product_kernels.in_blocks(weights)
     out = np.empty((128, 12, 12, 16), np.float32)
     scale = np.ones(1, np.float32)
     benchmark(
@@ -69,11 +70,15 @@ def test_local_product_of_spikes(benchmark, pixels):
 
 
 def test_matrix_of_spikes(benchmark, pixels):
-    counts = pixels.reshape(128, -1)
-    weights = np.ones((counts.shape[1], 100), np.float32)
-    out = np.empty((128, 100), np.float32)
+    counts = pixels.reshape(128, 1, 1, -1)
+    weights = np.ones((1, 1, 1, 1, counts.size // 128, 100), np.float32)
+    weights = product_kernels.in_blocks(weights)
+    out = np.empty((128, 1, 1, 100), np.float32)
     scale = np.ones(1, np.float32)
-    benchmark(product_kernels.spikes_times_matrix, counts, out, scale, weights)
+    benchmark(
+        product_kernels.spikes_times_local,
+        *(counts, out, scale, weights, (1, 1), (0, 0)),
+    )
 
 
 def test_sums_of_windows(benchmark, pixels):
