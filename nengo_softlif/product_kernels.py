@@ -93,6 +93,27 @@ def scaled(counts, out, scale):
 
 
 @_compiled
+def spiking(counts, found):
+    """Find the non-zero among counts; return how many there are.
+
+    Within eight it does not branch, which the processor could not foresee; so one
+    entry more of ``found`` is written than are found.
+    """
+    n = 0
+    n_eights = len(counts) // 8
+    eights = counts[: 8 * n_eights].view(np.uint64)
+    for eight in range(n_eights):
+        if eights[eight]:
+            for i in range(8 * eight, 8 * eight + 8):
+                found[n] = i
+                n += counts[i] != 0
+    for i in range(8 * n_eights, len(counts)):
+        found[n] = i
+        n += counts[i] != 0
+    return n
+
+
+@_compiled
 def _listed(counts, scale, first, step, start, offsets, values, n):
     """List the spikes of neurons, behind the n that are listed.
 
@@ -107,8 +128,7 @@ def _listed(counts, scale, first, step, start, offsets, values, n):
     step, start : int
         Neuron i has the offset ``start + i * step``.
     offsets, values : ndarray
-        Receive offsets, and counts times scale. Within eight counts there is no
-        branch, which the processor could not foresee: one entry too many is written.
+        Receive offsets, and counts times scale; see `spiking`.
     n : int
         How many are listed already.
 
@@ -117,22 +137,12 @@ def _listed(counts, scale, first, step, start, offsets, values, n):
     int
         How many are listed now.
     """
-    begin = n
-    n_eights = len(counts) // 8
-    eights = counts[: 8 * n_eights].view(np.uint64)
-    for eight in range(n_eights):
-        if eights[eight]:
-            for i in range(8 * eight, 8 * eight + 8):
-                offsets[n] = i
-                n += counts[i] != 0
-    for i in range(8 * n_eights, len(counts)):
-        offsets[n] = i
-        n += counts[i] != 0
-    for k in range(begin, n):
+    end = n + spiking(counts, offsets[n:])
+    for k in range(n, end):
         i = offsets[k]
         values[k] = counts[i] * only(scale, first + i)
         offsets[k] = start + i * step
-    return n
+    return end
 
 
 @_compiled

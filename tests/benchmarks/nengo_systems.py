@@ -1,6 +1,7 @@
 """The systems that simulate a Nengo network as it is."""
 
 import warnings
+from functools import partial
 from importlib.metadata import version
 
 import numpy as np
@@ -13,10 +14,14 @@ CHUNK = 50  # steps in one call of NengoDL, whose input is as long
 
 
 class Engine:
-    """Our engine."""
+    """Our engine; if told to, it multiplies everything instead of following spikes."""
 
-    def __init__(self, model, images, steps):
+    def __init__(self, model, images, steps, dense=False):
+        from nengo_softlif import products
         from nengo_softlif.engine import Simulator
+
+        if dense:
+            products.DENSE_ADVANTAGE = np.inf
 
         self.steps, self.probe, self.layers = steps, model.output, model.ensembles
         # constant images: one step of data, shown in all
@@ -131,12 +136,17 @@ class Nengo:
         return self.sim.data[self.probe][None]
 
 
-SYSTEMS = {"engine": Engine, "nengo-dl": NengoDL, "nengo": Nengo}
+SYSTEMS = {
+    "engine": Engine,
+    "engine-dense": partial(Engine, dense=True),
+    "nengo-dl": NengoDL,
+    "nengo": Nengo,
+}
 
 
-def make(name, threads, network, weights, width, data, batch, steps, **settings):
+def make(name, threads, network, weights, width, data, hertz, batch, steps, **settings):
     """Make one of the systems, with a network and images of its own."""
-    model = networks.make(network, weights, width)
+    model = networks.make(network, weights, width, data, hertz)
     return SYSTEMS[name](model, networks.images(model, batch, data), steps, **settings)
 
 

@@ -20,7 +20,7 @@ NETWORKS = {
 }
 
 
-def make(name, weights=None, width=1):
+def make(name, weights=None, width=1, data=None, hertz=None):
     """Make a spiking network.
 
     Parameters
@@ -32,6 +32,11 @@ def make(name, weights=None, width=1):
         initial weights, with which all layers fire if the images have unit variance.
     width : float
         Factor of the number of filters of an untrained CIFAR-10 network.
+    data : str, optional
+        The data set that `images` are taken from.
+    hertz : float, optional
+        Let all neurons have the same additional bias, such that they fire at this rate
+        on average.
 
     Returns
     -------
@@ -50,7 +55,30 @@ def make(name, weights=None, width=1):
         model = NETWORKS[name]()
     else:
         model = _wide_cifar10(width)
-    return softlif.to_spiking(model)
+    model = softlif.to_spiking(model)
+    if hertz is not None:
+        _set_rate(model, images(model, 8, data), hertz)
+    return model
+
+
+def _set_rate(model, shown, hertz):
+    """Change the bias of all neurons, by bisection, until they fire at a rate."""
+    biases = [ensemble.bias for ensemble in model.ensembles]
+    n_neurons, seconds = sum(e.n_neurons for e in model.ensembles), 0.2
+    low, high = -0.5, 0.5
+    for _ in range(12):
+        extra = (low + high) / 2
+        for ensemble, bias in zip(model.ensembles, biases, strict=True):
+            ensemble.bias = bias + extra
+        with softlif.Simulator(
+            model.network, minibatch_size=len(shown), progress_bar=False
+        ) as sim:
+            sim.run(seconds, {model.input: shown[:, None]})
+            spikes = sum(sim.spike_counts(e).sum() for e in model.ensembles)
+        if spikes / (len(shown) * n_neurons * seconds) < hertz:
+            low = extra
+        else:
+            high = extra
 
 
 def _wide_cifar10(width):

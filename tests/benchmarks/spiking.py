@@ -29,6 +29,7 @@ EITHER = [{"setting": "eager"}, {"setting": "compiled"}]
 SGEMM = ("tests.benchmarks.machine", [{"library": "numpy"}, {"library": "tensorflow"}])
 SYSTEMS = {
     "engine": (NENGO, [{}]),
+    "engine-dense": (NENGO, [{}]),
     "nengo-dl": (NENGO, [{"unroll": 1}, {"unroll": 5}]),
     "nengo": (NENGO, [{}]),
     "snntorch": (TORCH, EITHER),
@@ -65,6 +66,7 @@ def parse():
     add("--network", choices=networks.NETWORKS, default="cifar10")
     add("--weights", type=Path, help="a saved model of the network; untrained without")
     add("--data", help="show test images of a data set, such as cifar10; else random")
+    add("--hertz", type=float, help="change all biases until this is the mean rate")
     add("--batch", type=numbers, default=[64], help="such as 1,16,64")
     add("--steps", type=int, default=200)
     add("--threads", type=numbers, default=[2], help="1, 2, or 1,2 to compare both")
@@ -78,7 +80,7 @@ def parse():
     add("--environment", type=Path, default=environment.default_path())
     add("--json", type=Path, metavar="FILE", help="write all that was measured")
     args = parser.parse_args()
-    if args.scaling and (args.network != "cifar10" or args.weights):
+    if args.scaling and (args.network != "cifar10" or args.weights or args.hertz):
         parser.error("--scaling is of the untrained CIFAR-10 network")
     return args
 
@@ -104,7 +106,7 @@ def names(text):
 
 def compare(args):
     """Measure all systems, for one batch size after the other."""
-    model = networks.make(args.network, args.weights)
+    model = networks.make(args.network, args.weights, data=args.data, hertz=args.hertz)
     layers = networks.layers(model)
     flops, later = networks.flops(layers), networks.flops(layers, first=False)
     weights = str(
@@ -128,6 +130,7 @@ def compare(args):
     return {
         "network": args.network,
         "weights": weights,
+        "hertz": args.hertz,
         "images": args.data or "random, of unit variance",
         "flops": flops,
         "flops_without_first_layer": later,
@@ -138,7 +141,7 @@ def compare(args):
 def plan(args, path):
     """For each system its module, its settings, and what else it is told."""
     own = {"weights": args.weights and str(args.weights.resolve()), "data": args.data}
-    own |= {"network": args.network, "width": 1}
+    own |= {"network": args.network, "width": 1, "hertz": args.hertz}
     told = {NENGO: own, TORCH: {"path": str(path)}}
     chosen = {name: SYSTEMS[name] for name in args.systems}
     if any(module == TORCH for module, _ in chosen.values()):
@@ -295,7 +298,7 @@ def spread(values, form):
 def scaling(args):
     """Measure the engine against steps, batch and width; fit power laws."""
     (threads,) = args.threads
-    fixed = {"network": "cifar10", "weights": None, "data": None}
+    fixed = {"network": "cifar10", "weights": None, "data": None, "hertz": None}
     base = {"batch": max(SCALING["batch"]) // 2, "steps": 100, "width": 1}
     print(f"the engine on CIFAR-10, threads: {threads}; where not varied: {base}")
     axes = {}
