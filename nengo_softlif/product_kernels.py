@@ -146,12 +146,13 @@ def _listed(counts, scale, first, step, start, offsets, values, n):
 
 
 @_compiled
-def _n_spiking(counts):
-    """How many of the counts are not zero."""
-    n = 0
-    for count in counts.reshape(-1):
-        n += count != 0
-    return n
+def n_spiking(counts, out):
+    """Count, for each image, the values that are not zero."""
+    for image in range(len(counts)):
+        n = 0
+        for count in counts[image].reshape(-1):
+            n += count != 0
+        out[image] = n
 
 
 @_compiled
@@ -178,9 +179,9 @@ def spikes_times_kernel(counts, out, scale, kernel, strides, before):
     flat = kernel.reshape(-1)
     offsets = np.empty(n_channels + 1, np.int64)
     values = np.empty(n_channels + 1, kernel.dtype)
-    out[:] = 0
     for image in range(len(counts)):
         sums = out[image].reshape(-1)
+        sums[:] = 0
         for y in range(n_rows):
             for x in range(n_columns):
                 place = (y * n_columns + x) * n_channels
@@ -236,13 +237,13 @@ def spikes_times_local(counts, out, scale, weights, strides, before):
     n_blocks, height, width, _, n = weights.shape[2:]
     n_pixels = n_rows * n_columns
     flat = weights.reshape(-1)
-    out[:] = 0
     firsts = np.empty(IMAGES * n_pixels + 1, np.int64)
     for low in range(0, len(counts), IMAGES):
         shown, sums = counts[low : low + IMAGES], out[low : low + IMAGES]
-        n_listed = _n_spiking(shown)
-        offsets = np.empty(n_listed + 1, np.int64)
-        values = np.empty(n_listed + 1, weights.dtype)
+        each = np.empty(len(shown), np.int64)
+        n_spiking(shown, each)
+        offsets = np.empty(each.sum() + 1, np.int64)
+        values = np.empty(len(offsets), weights.dtype)
         n_listed = 0
         for image in range(len(shown)):
             for place in range(n_pixels):
@@ -266,6 +267,7 @@ def spikes_times_local(counts, out, scale, weights, strides, before):
             begin, end = max(left, 0), min(left + width, n_columns)
             for image in range(len(shown)):
                 target = sums[image, row, column]
+                target[first : first + n] = 0
                 for y in range(max(top, 0), min(top + height, n_rows)):
                     # the spikes of neighbours in a row are listed side by side
                     line = image * n_pixels + y * n_columns

@@ -53,7 +53,9 @@ class Counts:
 
     def is_sparse(self):
         """Whether following the spikes is faster than multiplying everything."""
-        return DENSE_ADVANTAGE * np.count_nonzero(self.values) < self.values.size
+        each = np.empty(self.shape[0], np.int64)
+        spread(product_kernels.n_spiking, [np.ascontiguousarray(self.values), each])
+        return DENSE_ADVANTAGE * each.sum() < self.values.size
 
 
 def numbers(values):

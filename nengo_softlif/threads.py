@@ -8,9 +8,12 @@ from functools import cache
 SMALL = 100_000
 """Bytes that are dealt with before another thread has begun."""
 
+PARTS = 4
+"""Parts for each thread: who is done, or was not interrupted, takes the next."""
+
 
 def spread(kernel, divided, shared=()):
-    """Call a compiled function on parts of arrays, each part in a thread of its own.
+    """Call a compiled function on parts of arrays, in several threads.
 
     Parameters
     ----------
@@ -23,21 +26,28 @@ def spread(kernel, divided, shared=()):
         Other arguments, the same for all.
     """
     n = max(map(len, divided))
-    n_parts = min(n, n_threads())
-    if n_parts == 1 or sum(array.nbytes for array in divided) < SMALL:
+    n_workers = min(n, n_threads())
+    if n_workers == 1 or sum(array.nbytes for array in divided) < SMALL:
         kernel(*divided, *shared)
         return
+    n_parts = min(n, PARTS * n_workers)
     edges = [n * i // n_parts for i in range(n_parts + 1)]
-    calls = [
-        [array if len(array) < n else array[low:high] for array in divided]
-        for low, high in itertools.pairwise(edges)
-    ]
-    first, *others = calls
-    pool = _pool(os.getpid(), n_parts)
-    waiting = [pool.submit(kernel, *arrays, *shared) for arrays in others]
-    kernel(*first, *shared)
-    for future in waiting:
-        future.result()
+    parts = iter(  # of a list, so that threads may share it
+        [
+            [array if len(array) < n else array[low:high] for array in divided]
+            for low, high in itertools.pairwise(edges)
+        ]
+    )
+
+    def work():
+        for arrays in parts:
+            kernel(*arrays, *shared)
+
+    pool = _pool(os.getpid(), n_workers)
+    others = [pool.submit(work) for _ in range(n_workers - 1)]
+    work()
+    for other in others:
+        other.result()
 
 
 def n_threads():
