@@ -6,14 +6,17 @@ is ever held: our own simulator counts spikes, and for the others a node that is
 added to a copy of the network sums the output of each layer in every step.
 """
 
+import contextlib
 import warnings
 from dataclasses import dataclass
+from functools import partial
 
 import nengo
 import numpy as np
 from nengo.exceptions import NengoWarning, SimulationError, Unconvertible
 
 from . import layers
+from .emulator import Emulator
 from .engine import Simulator
 from .models import copied
 
@@ -56,9 +59,8 @@ class Watched:
     Attributes
     ----------
     network : nengo.Network
-        Contains the copy, so that adding to it leaves the seeds of the copy's
-        objects, and with them its initial voltages, as they are. It has no other
-        probe than the output.
+        The copy, or a network that contains it. It has no other probe than the
+        output.
     input : nengo.Node
         Takes the image.
     output : nengo.Probe
@@ -67,6 +69,8 @@ class Watched:
         The ensembles with neurons.
     fan_out : list of (n_neurons,) ndarray
         Fan-out of their neurons.
+    dtype : str
+        Precision that was set with nengo_dl.configure_settings, or float32.
     """
 
     network: nengo.Network
@@ -74,6 +78,7 @@ class Watched:
     output: nengo.Probe
     layers: list
     fan_out: list
+    dtype: str
 
     @classmethod
     def from_model(cls, model, fan_out, seed):
@@ -100,16 +105,16 @@ class Watched:
             network.probes.clear()
         output = twin[model.output]
         output.sample_every = None
+        copy.probes.append(output)
         layers = neuron_layers(model)
-        with nengo.Network(seed=seed) as outer:
-            outer.add(copy)
-            outer.probes.append(output)
+        settings = copy.config.params.get(nengo.Network)
         return cls(
-            outer,
+            copy,
             twin[model.input],
             output,
             [twin[layer] for layer in layers],
             [fan_out.get(layer, np.zeros(layer.n_neurons)) for layer in layers],
+            getattr(settings, "dtype", None) or "float32",
         )
 
     def with_totals(self):
@@ -121,7 +126,11 @@ class Watched:
             Gives, for one layer after the other, the sum of the neurons' outputs
             and their sum weighted by fan-out.
         """
-        with self.network:
+        # around the copy, so that adding leaves the seeds of its objects, and with them
+        # its initial voltages, as they are
+        with nengo.Network(seed=self.network.seed) as outer:
+            outer.add(self.network)
+            self.network = outer
             node = nengo.Node(size_in=2 * len(self.layers))
             for i, (layer, fan_out) in enumerate(
                 zip(self.layers, self.fan_out, strict=True)
@@ -156,13 +165,6 @@ class Watched:
         spiking = np.array([t.spiking for t in types], dtype=bool)
         fired[:, spiking] = np.rint(fired[:, spiking])
         return fired.sum(axis=0)
-
-    @property
-    def dtype(self):
-        """Precision that was set with nengo_dl.configure_settings, or float32."""
-        (copy,) = self.network.networks
-        settings = copy.config.params.get(nengo.Network)
-        return getattr(settings, "dtype", None) or "float32"
 
 
 def neuron_layers(model):
@@ -214,9 +216,23 @@ def run_engine(watched, batches, n_steps, dt, reset, batch_size, seed):
     fired : (n_layers, 2) ndarray
         Spikes of each layer, and spikes times fan-out, in the whole batch.
     """
-    with Simulator(
+    sim = Simulator(
         watched.network, dt, seed, batch_size, watched.dtype, progress_bar=False
-    ) as sim:
+    )
+    yield from _run_batches(sim, watched, batches, n_steps, reset, batch_size)
+
+
+def run_emulator(watched, batches, n_steps, dt, reset, batch_size, seed):
+    """Simulate images on a Loihi chip, with our own emulator, a batch at a time.
+
+    Parameters and yields are those of `run_engine`.
+    """
+    sim = Emulator(watched.network, seed, batch_size, progress_bar=False)
+    yield from _run_batches(sim, watched, batches, n_steps, reset, batch_size)
+
+
+def _run_batches(sim, watched, batches, n_steps, reset, batch_size):
+    with sim:
         for images in batches:
             n = len(images)
             sim.run_steps(
@@ -282,8 +298,49 @@ def run_nengo(watched, batches, n_steps, dt, reset, batch_size, seed):
             yield np.stack(outputs), fired
 
 
+def run_nengo_loihi(target, watched, batches, n_steps, dt, reset, batch_size, seed):
+    """Simulate images with NengoLoihi, one after the other.
+
+    Parameters
+    ----------
+    target : {"sim", "simreal", "loihi"}
+        NengoLoihi's emulator, the same without rounding, or the chip.
+    watched, batches, n_steps, dt, reset, batch_size, seed
+        As in `run_engine`, and so are the yields. Without reset each image starts
+        where the one before it ended.
+    """
+    from .compat import nengo_loihi
+
+    shown = np.zeros(watched.input.size_out)
+    watched.input.output = lambda t: shown
+    with watched.network:
+        probes = [nengo.Probe(layer.neurons) for layer in watched.layers]
+    sim = None
+    for images in batches:
+        outputs, fired = [], np.zeros((len(probes), 2))
+        for image in images:
+            shown[...] = image
+            if sim is None or reset:  # its simulator cannot go back to the start
+                sim = nengo_loihi.Simulator(
+                    watched.network, dt, seed, target=target, progress_bar=False
+                )
+            with sim if reset else contextlib.nullcontext():
+                sim.run_steps(n_steps)
+                outputs.append(_finite(sim.data[watched.output][-n_steps:].copy()))
+                for i, (layer, fan_out, probe) in enumerate(
+                    zip(watched.layers, watched.fan_out, probes, strict=True)
+                ):
+                    counts = np.count_nonzero(sim.data[probe][-n_steps:], axis=0)
+                    fired[i] += counts.sum(), counts @ fan_out
+        yield np.stack(outputs), fired
+
+
 RUN = {
     "engine": run_engine,
+    "loihi-emulator": run_emulator,
+    "loihi-reference": partial(run_nengo_loihi, "sim"),
+    "loihi-float": partial(run_nengo_loihi, "simreal"),
+    "loihi": partial(run_nengo_loihi, "loihi"),
     "nengo-dl": run_nengo_dl,
     "nengo": run_nengo,
     "rate": run_rate,
