@@ -25,6 +25,7 @@ INTERNAL = {
     "curves",
     "files",
     "filters",
+    "folding",
     "lowering",
     "normalisation",
     "neuron_builders",
