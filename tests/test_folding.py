@@ -18,9 +18,17 @@ CHAINS = {
     "same": [("pool", 3, 2, "same"), ("conv", 3, 1, "same")],
     "same, valid": [("pool", 3, 2, "same"), ("conv", 3, 1, "valid")],
     "ceil": [("pool", 3, 2, "ceil"), ("conv", 3, 1, "same")],
-    "two pools": [("pool", 2, 2, "valid"), ("pool", 2, 1, "same"), ("conv", 3, 1, "same")],
+    "two pools": [
+        ("pool", 2, 2, "valid"),
+        ("pool", 2, 1, "same"),
+        ("conv", 3, 1, "same"),
+    ],
     "two convolutions": [("conv", 3, 1, "same"), ("conv", 3, 2, "same")],
-    "sandwich": [("conv", 3, 1, "valid"), ("pool", 2, 2, "valid"), ("conv", 2, 1, "same")],
+    "sandwich": [
+        ("conv", 3, 1, "valid"),
+        ("pool", 2, 2, "valid"),
+        ("conv", 2, 1, "same"),
+    ],
     "grouped": [("grouped", 3, 1, "same")],
     "pool, grouped": [("pool", 2, 2, "valid"), ("grouped", 3, 1, "same")],
     "channels first": [("first", 3, 2, "same")],
@@ -32,7 +40,7 @@ CHAINS = {
     "sparse": [("sparse", 7, None, None)],
     "diagonal": [("diagonal", None, None, None)],
     "nothing": [],
-}  # fmt: skip
+}
 EXACT = {
     "convolution",
     "valid convolution",
