@@ -124,10 +124,12 @@ def substitution(synapse, replacement=None):
     -------
     Substitution
     """
-    replacement = replacement or chip_synapse([synapse])
+    matched = chip_synapse([synapse])
+    replacement = replacement or matched
     decay = chip_decay(replacement)
     ratio = (_DECAY_MAX - decay) / 2**12
-    n_steps = int(40 * max(replacement.tau, synapse_delay(synapse)) / DT) + 100
+    longest = max(replacement.tau, 0.0 if matched is None else matched.tau)
+    n_steps = int(40 * longest / DT) + 100
     true, chip = _response(synapse, n_steps), _chip_response(decay, n_steps)
     gain, delay, power, ripple = zip(
         *(_moments(response) for response in (true, chip)), strict=True
@@ -141,12 +143,6 @@ def substitution(synapse, replacement=None):
         power[1] / power[0],
         ripple[1] / ripple[0],
     )
-
-
-def synapse_delay(synapse):
-    """Mean delay of a synapse in seconds."""
-    lowpass = chip_synapse([synapse])
-    return 0.0 if lowpass is None else lowpass.tau
 
 
 def chip_decay(lowpass):

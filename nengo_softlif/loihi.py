@@ -2,11 +2,12 @@
 
 import nengo
 import numpy as np
-from nengo.exceptions import Unconvertible
+from nengo.exceptions import BuildError, Unconvertible
 
 from . import cores, folding, layers, operators, parameters
-from .chip_synapses import chip_synapse
+from .chip_synapses import DT, chip_synapse
 from .models import Model, copied
+from .wires import wires
 
 
 def to_loihi(model, synapse=None):
@@ -24,11 +25,11 @@ def to_loihi(model, synapse=None):
       amplitude, and starts at voltage zero, as on the chip. There, intervals between
       spikes are whole milliseconds.
     - Whatever lies between neurons (pooling, slices, nodes that only pass values on)
-      is folded into the next layer's weights, exactly: see `nengo_softlif.folding`.
+      is folded into the next layer's weights, exactly.
       Constants become biases.
     - On the way to neurons of the chip, synapses become a lowpass filter of the same
       mean delay, ``Lowpass(2 * tau)`` for ``Alpha(tau)``, which also has the same
-      gain and lets as much noise pass: see `nengo_softlif.chip_synapses`.
+      gain and lets as much noise pass; `.substitution` measures what remains.
     - Layers that are larger than a core are cut into blocks that fit.
     - Gains that differ within a layer are multiplied into its weights, and become one.
 
@@ -95,9 +96,7 @@ def utilization(network):
         if target in chip:
             source = connection.pre_obj.ensemble
             indices = np.arange(source.n_neurons)[connection.pre_slice]
-            chip[target].inputs.append(
-                cores.wires(source, connection.transform, indices)
-            )
+            chip[target].inputs.append(wires(source, connection.transform, indices))
     found = list(chip.values())
     return cores.Utilization({layer: layer.use(found) for layer in found})
 
@@ -146,7 +145,8 @@ def _convert(network, synapse, keep):
                     synapse=synapses[layer],
                     label=f"{source.label} to {ensemble.label}",
                 )
-            made.inputs.append(cores.wires(source, part.transform, part.indices))
+            made.inputs.append(wires(source, part.transform, part.indices))
+        _check_weights(made, synapses[layer])
         placed.append(made)
     cores.lay_out(placed)
 
@@ -233,6 +233,30 @@ def _one_synapse(layer, paths, synapse):
     return found.pop()
 
 
+def _check_weights(layer, synapse):
+    """Refuse weights beside which the threshold is nothing.
+
+    NengoLoihi scales a core's weights to 255 and its threshold with them; it must come
+    to at least one of the threshold's units, 64, as in its ``vth_to_manexp``.
+    """
+    neurons = layer.ensemble.neuron_type
+    largest = 0.0
+    for path in layer.inputs:
+        weights = path.transform.init
+        weights = weights.data if isinstance(path.transform, nengo.Sparse) else weights
+        height = path.source.neuron_type.amplitude * np.abs(layer.ensemble.gain).max()
+        largest = max(largest, height * np.abs(weights).max(initial=0.0))
+    tau = 0.0 if synapse is None else synapse.tau
+    steps = (1 + tau / DT) * (1 + getattr(neurons, "tau_rc", 1.0) / DT)
+    if largest / DT > 255 * steps:
+        raise BuildError(
+            f"{layer.ensemble} has weights of up to {largest:.3g} (with gains and the "
+            f"amplitude of spikes), so that one spike drives a neuron "
+            f"{largest / DT / steps:,.0f} times over its threshold; the chip's numbers "
+            "take 255 times at most; scale the weights down"
+        )
+
+
 def _check_probes(network, chip):
     targets = {layer.obj for layer in chip}
     for probe in network.all_probes:
@@ -245,8 +269,8 @@ def _check_probes(network, chip):
         neurons = obj.neurons if isinstance(obj, nengo.Ensemble) else obj
         if neurons in targets and probe.sample_every is not None:
             raise Unconvertible(
-                f"{probe} records every {probe.sample_every} s, but NengoLoihi records "
-                "every step on the chip; leave sample_every out"
+                f"{probe} records every {1e3 * probe.sample_every:g} ms, but "
+                "NengoLoihi records every step on the chip; leave sample_every out"
             )
 
 

@@ -1,5 +1,5 @@
 import nengo_softlif as softlif
-from nengo_softlif import folding, layers, operators
+from nengo_softlif import folding, layers, matrices, operators
 
 import nengo
 import numpy as np
@@ -128,7 +128,7 @@ def test_folded_is_unfolded(name, shape, rng):
     parts = folding.fold(path, len(x))
     np.testing.assert_allclose(applied(parts, x), expected, rtol=0, atol=1e-12)
     np.testing.assert_allclose(
-        folding.matrix(path, len(x)) @ x, expected, rtol=0, atol=1e-12
+        matrices.matrix(path, len(x)) @ x, expected, rtol=0, atol=1e-12
     )
     for part in parts:
         assert getattr(part.transform, "groups", 1) == 1
