@@ -27,6 +27,7 @@ __version__ = metadata.version("nengo_softlif")
 _LATER = {
     "fit": "training",
     "to_spiking": "spiking",
+    "to_loihi": "loihi",
     "evaluate": "evaluation",
     "Evaluation": "results",
     "difference": "results",
@@ -54,6 +55,7 @@ __all__ = [
     "load",
     "networks",
     "noise",
+    "to_loihi",
     "to_spiking",
     "transforms",
 ]

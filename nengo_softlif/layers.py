@@ -89,7 +89,7 @@ class Layer:
         return self.neuron_type.make_state(self.size, rng=rng, dtype=np.float64)
 
 
-def read(network, model=None):
+def read(network, model=None, loops=False):
     """Read a network as layers.
 
     Parameters
@@ -99,6 +99,9 @@ def read(network, model=None):
         time and processes, or pass values on.
     model : nengo.builder.Model, optional
         An empty one, for Nengo to build the network into.
+    loops : bool
+        Allow recurrent connections through neurons. Then neurons may come before
+        their sources.
 
     Returns
     -------
@@ -126,7 +129,7 @@ def read(network, model=None):
         _connect(layers, connection, model)
     for probe in network.all_probes:
         layers[probe] = _probe(layers, probe, model)
-    return _fold(_ordered(layers))
+    return _fold(_ordered(layers, loops))
 
 
 def _node(node):
@@ -263,8 +266,8 @@ def _slice(indices, size):
     return [operators.Slice(np.atleast_1d(picked), size)]
 
 
-def _ordered(layers):
-    """Sort layers so that each comes after its sources."""
+def _ordered(layers, loops):
+    """Sort layers so that each comes after its sources; with loops, unless neurons."""
     objects = {id(layer): obj for obj, layer in layers.items()}
     ordered, open_ = {}, []
 
@@ -284,7 +287,8 @@ def _ordered(layers):
                     )
                 open_.append(layer)
             for path in inputs:
-                if objects[id(path.source)] not in ordered:
+                cut = loops and path.source.neuron_type is not None
+                if not cut and objects[id(path.source)] not in ordered:
                     stack.append((path.source, iter(path.source.inputs)))
                     break
             else:

@@ -22,10 +22,13 @@ INTERNAL = {
     "backends",
     "checkpoints",
     "cli",  # on a page of its own
+    "cores",
     "curves",
     "files",
     "filters",
+    "folding",
     "lowering",
+    "matrices",
     "normalisation",
     "neuron_builders",
     "neuron_kernels",
@@ -40,6 +43,7 @@ INTERNAL = {
     "tensor_operators",
     "threads",
     "transform_builders",
+    "wires",
 }
 
 MODULES = sorted(m.name for m in pkgutil.iter_modules(nengo_softlif.__path__))

@@ -1,5 +1,7 @@
 """The numbers of the README are those of the records in docs/results."""
 
+import re
+import textwrap
 from pathlib import Path
 
 from nengo_softlif.results import Evaluation, difference
@@ -48,3 +50,15 @@ def test_differences(readme):
         assert f"{difference_.points:+.2f} points {form.format(low, high)}" in readme
     assert f"{gaussian.mean_rate_hz:.1f} Hz on average" in readme
     assert f"{gaussian.spikes_per_image:,.0f} spikes per image" in readme
+
+
+def test_the_way_onto_loihi(capsys):
+    text = (ROOT / "README.rst").read_text().split("Onto Loihi\n")[1]
+    code = re.search(r"code-block:: python\n\n((?:(?: {4}.*)?\n)+)", text).group(1)
+    code = textwrap.dedent(code)
+    assert len([line for line in code.splitlines() if line]) <= 10
+    names = {}
+    exec(code, names)
+    assert "dense2" in capsys.readouterr().out
+    assert names["sim"].target == "sim"
+    assert np.any(names["sim"].data[names["chip"].output][-1] != 0)

@@ -1,0 +1,470 @@
+import copy
+
+import nengo_softlif as softlif
+from nengo_softlif import Model, SoftLIFRate, Stack, cores, datasets, loihi
+from nengo_softlif.compat import nengo_loihi
+from nengo_softlif.parameters import build, collect, install
+
+import nengo
+import numpy as np
+import pytest
+from nengo.exceptions import BuildError, Unconvertible
+
+NEURONS = SoftLIFRate(0.02, 0.022, 0.002, 0.063)
+
+
+def stacked(*layers, image=(8, 8, 2), seed=1):
+    """Make a network of a stack's layers, with biases that are not zero."""
+    with nengo.Network(seed=seed) as net:
+        stack = Stack(image, NEURONS)
+        for name, *args in layers:
+            getattr(stack, name)(*args)
+        output = stack.readout(4)
+    return finished(Model(net, stack.input, output))
+
+
+def finished(model, seed=2):
+    rng = np.random.RandomState(seed)
+    arrays = collect(model.network, build(model.network))
+    for name, array in arrays.items():
+        if name.startswith("connections"):
+            array += 0.05 * rng.normal(size=array.shape)
+    install(model.network, arrays)
+    # moderate rates: spikes of the chip come at whole milliseconds, fast neurons late
+    model.input.output = 0.5 * rng.normal(size=model.input.size_out)
+    for ensemble in model.ensembles:
+        with model.network:
+            nengo.Probe(ensemble.neurons)
+    return model
+
+
+def raw(transform, second=None):
+    """Make a network of which one connection has a given transform."""
+    rng = np.random.RandomState(3)
+    with nengo.Network(seed=1) as net:
+        image = nengo.Node(np.zeros(transform.size_in))
+        sources = [
+            layer(transform.size_in, f"source{i}")
+            for i in range(1 if second is None else 2)
+        ]
+        target = layer(transform.size_out, "target")
+        added = nengo.Node(size_in=target.n_neurons)
+        for source, t in zip(sources, (transform, second), strict=False):
+            weights = nengo.Dense((source.n_neurons,) * 2, init=2.0)
+            nengo.Connection(image, source.neurons, transform=weights, synapse=None)
+            nengo.Connection(source.neurons, added, transform=t, synapse=None)
+        nengo.Connection(added, target.neurons, synapse=None)
+        out = nengo.Node(size_in=4)
+        weights = rng.normal(size=(4, target.n_neurons))
+        nengo.Connection(target.neurons, out, transform=weights, synapse=None)
+        output = nengo.Probe(out)
+    return finished(Model(net, image, output))
+
+
+def layer(n_neurons, label):
+    ones = np.ones(n_neurons)
+    return nengo.Ensemble(
+        n_neurons, 1, neuron_type=NEURONS, gain=ones, bias=1.1 * ones, label=label
+    )
+
+
+def batch_normalised():
+    data = datasets.load("digits")
+    model = softlif.networks.small(noise=None)
+    softlif.fit(model, data, epochs=1, batch_norm=True)
+    image = model.preprocessing.test(data.x_test[:1])
+    model.input.output = image.ravel()
+    with model.network:
+        for ensemble in model.ensembles:
+            nengo.Probe(ensemble.neurons)
+    return model
+
+
+def gaussian(*shape):
+    return nengo.dists.Gaussian(0, np.sqrt(2 / np.prod(shape)))
+
+
+def grouped():
+    init = gaussian(3, 3, 2)
+    return raw(nengo.Convolution(6, (6, 6, 4), groups=2, padding="same", init=init))
+
+
+def two_inputs():
+    first = nengo.Convolution(3, (6, 6, 2), padding="same", init=gaussian(3, 3, 2))
+    second = nengo.Dense((108, 72), init=gaussian(72))
+    return raw(first, second)
+
+
+NETWORKS = {
+    "convolution with bias": lambda: stacked(("convolution", 4), ("convolution", 6)),
+    "dense with bias": lambda: stacked(("dense", 60), ("dense", 40)),
+    "average pooling, convolution": lambda: stacked(
+        ("convolution", 4), ("average_pool", 2), ("convolution", 6)
+    ),
+    "average pooling, dense": lambda: stacked(
+        ("convolution", 4), ("average_pool", 2), ("dense", 30)
+    ),
+    "overlapping pooling": lambda: stacked(
+        ("convolution", 4), ("average_pool", 3, 2, "same"), ("convolution", 6)
+    ),
+    "batch norm": batch_normalised,
+    "locally connected": lambda: stacked(("convolution", 4), ("local", 5)),
+    "pooling, locally connected": lambda: stacked(
+        ("convolution", 4), ("average_pool", 3, 2, "ceil"), ("local", 5)
+    ),
+    "strided convolution": lambda: stacked(
+        ("convolution", 4), ("convolution", 6, 3, 2)
+    ),
+    "grouped convolution": grouped,
+    "two inputs added": two_inputs,
+    "5,000 inputs": lambda: stacked(
+        ("convolution", 20), ("dense", 25), image=(25, 10, 1)
+    ),
+    "pooled readout": lambda: stacked(
+        ("convolution", 4), ("convolution", 4), ("average_pool", 2)
+    ),
+}
+# of the largest rate of a layer, in percent
+TOLERANCE = {
+    ("nengo", "float"): 3,
+    ("nengo", "chip"): 3,
+    ("float", "chip"): 3,
+    ("nengo", "alpha"): 5,
+    ("chip", "alpha"): 5,
+}
+_made = {}
+
+
+@pytest.fixture(params=NETWORKS)
+def spiking(request):
+    """Return a network in spikes, whose layers are probed."""
+    name = request.param
+    if name not in _made:
+        _made[name] = softlif.to_spiking(NETWORKS[name]())
+    return _made[name].copy()
+
+
+def layer_rates(model, simulator, time=0.4):
+    """Rates of layers in Hz, and the mean of the readout."""
+    with simulator(model.network) as sim:
+        sim.run(time)
+        rates = []
+        for ensemble, probe in zip(
+            model.ensembles, model.network.all_probes[1:], strict=True
+        ):
+            assert probe.obj == ensemble.neurons
+            spikes = sim.data[probe] / ensemble.neuron_type.amplitude
+            rates.append(spikes.mean(axis=0))
+        return rates, sim.data[model.output].mean(axis=0)
+
+
+def in_nengo(network):
+    return nengo.Simulator(network, progress_bar=False)
+
+
+def on_chip(target):
+    return lambda network: nengo_loihi.Simulator(
+        network, target=target, progress_bar=False
+    )
+
+
+def as_rates(model):
+    """Answer of the same network with rate neurons and without synapses."""
+    model = model.copy()
+    for ensemble in model.ensembles:
+        n = ensemble.neuron_type
+        ensemble.neuron_type = nengo.LIFRate(n.tau_rc, n.tau_ref, amplitude=n.amplitude)
+    for obj in [*model.network.all_connections, *model.network.all_probes]:
+        obj.synapse = None
+    with nengo.Simulator(model.network, progress_bar=False) as sim:
+        sim.run_steps(3)
+        return [sim.data[probe][-1] for probe in model.network.all_probes]
+
+
+def test_folded_rates(spiking):
+    folded = as_rates(softlif.to_loihi(spiking))
+    for found, expected in zip(folded, as_rates(spiking), strict=True):
+        np.testing.assert_allclose(
+            found, expected, rtol=0, atol=1e-10 * np.abs(expected).max()
+        )
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:nengo_loihi")
+def test_simulators_agree(spiking):
+    chip = softlif.to_loihi(spiking)
+    found = {
+        "alpha": layer_rates(spiking, in_nengo),
+        "nengo": layer_rates(chip, in_nengo),
+        "float": layer_rates(chip, on_chip("simreal")),
+        "chip": layer_rates(chip, on_chip("sim")),
+    }
+    for i, ensemble in enumerate(chip.ensembles):
+        rates = {name: rates[i] for name, (rates, _) in found.items()}
+        largest = rates["alpha"].max()
+        assert largest > 40
+        for (a, b), percent in TOLERANCE.items():
+            difference = 100 * rms(rates[a] - rates[b]) / largest
+            assert difference < percent, (ensemble.label, a, b)
+    answers = {name: answer for name, (_, answer) in found.items()}
+    largest = np.abs(answers["alpha"]).max()
+    for (a, b), percent in TOLERANCE.items():
+        assert 100 * rms(answers[a] - answers[b]) / largest < 2 * percent, (a, b)
+
+
+def rms(x):
+    return np.sqrt(np.mean(np.square(x)))
+
+
+@pytest.mark.parametrize("limit", [1024, 60, 7], ids=lambda n: f"{n} neurons a core")
+def test_utilization_is_that_of_nengo_loihi(spiking, limit, monkeypatch):
+    """What was counted beforehand is what NengoLoihi counts after building."""
+    monkeypatch.setitem(cores.LIMITS, "compartments", limit)
+    chip = softlif.to_loihi(spiking).network
+    counted = loihi.utilization(chip)
+    with on_chip("sim")(chip) as sim:
+        assert counted.n_cores == len(sim.model.blocks)
+        for layer, uses in counted.blocks.items():
+            blocks = sim.model.objs[layer.ensemble]["in"]
+            for block, use in zip(blocks, uses, strict=True):
+                built = {name: n for name, (n, _) in block.utilization().items()}
+                assert built == use
+
+
+def test_argument_stays(spiking):
+    before = collect(spiking.network, build(spiking.network))
+    reprs = [repr(obj) for obj in spiking.network.all_objects]
+    types = [e.neuron_type for e in spiking.ensembles]
+    softlif.to_loihi(spiking)
+    assert [repr(obj) for obj in spiking.network.all_objects] == reprs
+    assert [e.neuron_type for e in spiking.ensembles] == types
+    after = collect(spiking.network, build(spiking.network))
+    assert after.keys() == before.keys()
+    for name, array in before.items():
+        np.testing.assert_array_equal(after[name], array)
+
+
+def test_kind_of_argument(spiking):
+    model, network = softlif.to_loihi(spiking), softlif.to_loihi(spiking.network)
+    assert isinstance(model, Model)
+    assert type(network) is nengo.Network
+    for net in (model.network, network, model.copy().network):
+        first, *others = net.all_ensembles
+        first = [e for e in net.all_ensembles if not e.label.startswith("target")]
+        assert net.config[first[0]].on_chip is False
+        chip = [e for e in net.all_ensembles if net.config[e].on_chip is not False]
+        assert chip
+        for ensemble in chip:
+            assert type(ensemble.neuron_type) is nengo_loihi.LoihiLIF
+            assert net.config[ensemble].block_shape is not None
+        assert others
+
+
+@pytest.mark.parametrize(
+    "name", ["convolution with bias", "dense with bias", "strided convolution"]
+)
+def test_weights_are_carried_over(name):
+    spiking = softlif.to_spiking(NETWORKS[name]())
+    chip = softlif.to_loihi(spiking)
+    for ensemble, twin in zip(spiking.ensembles, chip.ensembles, strict=True):
+        for attr in ("gain", "bias"):
+            np.testing.assert_array_equal(getattr(twin, attr), getattr(ensemble, attr))
+        for attr in ("tau_rc", "tau_ref", "amplitude"):
+            assert getattr(twin.neuron_type, attr) == getattr(
+                ensemble.neuron_type, attr
+            )
+        (c,) = [
+            c for c in spiking.network.all_connections if c.post == ensemble.neurons
+        ]
+        (t,) = [c for c in chip.network.all_connections if c.post == twin.neurons]
+        np.testing.assert_array_equal(t.transform.init, c.transform.init)
+
+
+def test_first_layer_fires_as_before(spiking):
+    """It stays where and as it is, initial voltages included."""
+    chip, spikes = softlif.to_loihi(spiking), []
+    for model in (spiking, chip):
+        with in_nengo(model.network) as sim:
+            sim.run(0.05)
+            spikes.append(sim.data[model.network.all_probes[1]])
+    np.testing.assert_array_equal(*spikes)
+
+
+def test_synapses():
+    spiking = softlif.to_spiking(
+        stacked(("dense", 9), ("dense", 8)), nengo.Alpha(0.003)
+    )
+    for synapse, expected in (
+        (None, nengo.Lowpass(0.006)),
+        (nengo.Lowpass(0.02), nengo.Lowpass(0.02)),
+    ):
+        chip = softlif.to_loihi(spiking, synapse=synapse)
+        found = [(c.post_obj, c.synapse) for c in chip.network.all_connections]
+        assert set(found) == {
+            (chip.ensembles[0].neurons, None),
+            (chip.ensembles[1].neurons, expected),
+            (chip.output.obj, nengo.Alpha(0.003)),
+            (chip.output.obj, None),  # the readout's bias
+        }
+
+
+def test_gains_that_differ_go_into_the_weights(rng):
+    """A convolution's weights are shared, so they have no room for them."""
+    model = NETWORKS["convolution with bias"]()
+    ensemble = model.ensembles[1]
+    ensemble.gain = rng.uniform(0.5, 1.5, size=ensemble.n_neurons)
+    spiking = softlif.to_spiking(model)
+    chip = softlif.to_loihi(spiking)
+    assert set(chip.ensembles[1].gain) == {1.0}
+    for found, expected in zip(as_rates(chip), as_rates(spiking), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-9)
+    with on_chip("sim")(chip.network) as sim:
+        sim.run(0.01)
+
+
+def integrator():
+    with nengo.Network(seed=4) as net:
+        stimulus = nengo.Node(lambda t: 1.0 if t < 0.2 else 0.0)
+        sender = nengo.Ensemble(100, 1, label="sender")
+        memory = nengo.Ensemble(100, 1, label="memory")
+        square = nengo.Ensemble(100, 1, label="square")
+        out = nengo.Node(size_in=1)
+        nengo.Connection(stimulus, sender, synapse=None)
+        nengo.Connection(sender, memory, transform=0.1, synapse=0.1)
+        nengo.Connection(memory, memory, synapse=0.1)
+        nengo.Connection(memory, square, function=np.square, synapse=0.01)
+        nengo.Connection(square, out, synapse=0.05)
+        nengo.Probe(memory, synapse=0.05)
+        nengo.Probe(out)
+    return net
+
+
+def test_recurrent_decoded_network():
+    """An integrator whose memory is on the chip, and a decoded function of it."""
+    net = integrator()
+    chip = softlif.to_loihi(net)
+    labels = [e.label for e in chip.all_ensembles if chip.config[e].on_chip]
+    assert labels == ["memory", "square"]
+    values = []
+    for simulator, network in (
+        (in_nengo, net),
+        (in_nengo, chip),
+        (on_chip("simreal"), chip),
+    ):
+        with simulator(network) as sim:
+            sim.run(0.5)
+            values.append([sim.data[probe][-1, 0] for probe in network.all_probes])
+    assert values[0][0] > 0.1
+    np.testing.assert_allclose(values[1], values[0], atol=0.08)
+    np.testing.assert_allclose(values[2], values[1], atol=0.08)
+
+
+def test_constants_in_a_plain_network(rng):
+    """Of a network it is not known which node is the image; the first layer's is."""
+    model = NETWORKS["convolution with bias"]()
+    network = copy.copy(softlif.to_spiking(model.network))
+    chip = softlif.to_loihi(network)
+    pre = {c.pre_obj for c in chip.all_connections}
+    nodes = [node.label for node in chip.all_nodes if node in pre]
+    assert nodes == ["image", "conv1 one", "readout3 one"] or len(nodes) == 3
+    with in_nengo(chip) as sim:
+        sim.run(0.01)
+
+
+@pytest.mark.parametrize(
+    ("neuron_type", "name"),
+    [
+        (nengo.AdaptiveLIF(), "AdaptiveLIF"),
+        (nengo.PoissonSpiking(nengo.Tanh()), "Tanh"),
+    ],
+)
+def test_neurons_the_chip_lacks(neuron_type, name):
+    spiking = softlif.to_spiking(stacked(("dense", 9), ("dense", 8)))
+    spiking.ensembles[1].neuron_type = neuron_type
+    with pytest.raises(Unconvertible, match=rf"dense2.*{name}.*does not have; use"):
+        softlif.to_loihi(spiking)
+    # they may stay on the host, if something is left for the chip
+    nengo_loihi.add_params(spiking.network)
+    spiking.network.config[spiking.ensembles[1]].on_chip = False
+    with pytest.raises(Unconvertible, match="no layer of neurons is left for the chip"):
+        softlif.to_loihi(spiking)
+
+
+def test_synapses_the_chip_lacks():
+    spiking = softlif.to_spiking(NETWORKS["two inputs added"]())
+    with pytest.raises(Unconvertible, match=r"lowpass synapses only.*Alpha"):
+        softlif.to_loihi(spiking, synapse=nengo.Alpha(0.005))
+    first, second = [
+        c for c in spiking.network.all_connections if c.synapse is not None
+    ][:2]
+    second.synapse = nengo.Alpha(0.002)
+    with pytest.raises(Unconvertible, match=r"target.*4 ms, 10 ms.*one filter"):
+        softlif.to_loihi(spiking)
+    softlif.to_loihi(spiking, synapse=nengo.Lowpass(0.01))
+    first.synapse = second.synapse = nengo.LinearFilter([2], [0.01, 1])
+    with pytest.raises(Unconvertible, match=r"target.*changes the mean"):
+        softlif.to_loihi(spiking)
+
+
+def test_probes_the_chip_lacks():
+    spiking = softlif.to_spiking(stacked(("dense", 9), ("dense", 8)))
+    spiking.network.all_probes[2].sample_every = 0.002
+    with pytest.raises(Unconvertible, match="records every 2 ms"):
+        softlif.to_loihi(spiking)
+    spiking = softlif.to_spiking(NETWORKS["average pooling, convolution"]())
+    (folded,) = [c for c in spiking.network.all_connections if c.label == "conv2"]
+    with spiking.network:
+        nengo.Probe(folded)
+    with pytest.raises(Unconvertible, match="folded into others; probe the neurons"):
+        softlif.to_loihi(spiking)
+
+
+@pytest.mark.parametrize(
+    ("limit", "message"),
+    [
+        ("in-axons", r"conv3.*\(8, 8, 4\).*1 neurons, .* 9 input axons, .*has 8"),
+        ("synapses", "conv3.* 576 bits of synapses, .*has 300"),
+        ("out-axons", "conv2.*output axons, .*has 1"),
+    ],
+)
+def test_what_fits_no_core(limit, message, monkeypatch):
+    monkeypatch.setitem(
+        cores.LIMITS, limit, int(message.rpartition(" ")[2].strip("has "))
+    )
+    spiking = softlif.to_spiking(
+        stacked(("convolution", 4), ("convolution", 6), ("convolution", 4))
+    )
+    with pytest.raises(BuildError, match=message):
+        softlif.to_loihi(spiking)
+
+
+@pytest.mark.parametrize("scale", [1e2, 1e6])
+def test_large_weights(scale):
+    """NengoLoihi cannot express them, and its own error is a bare assertion."""
+    model = NETWORKS["dense with bias"]()
+    arrays = collect(model.network, build(model.network))
+    arrays["connections/2/weights"] *= scale
+    install(model.network, arrays)
+    spiking = softlif.to_spiking(model)
+    if scale > 1e4:
+        with pytest.raises(BuildError, match=r"dense2.* weights of up to .*255 times"):
+            softlif.to_loihi(spiking)
+    else:
+        with on_chip("sim")(softlif.to_loihi(spiking).network) as sim:
+            sim.run(0.01)
+
+
+def test_utilization_is_a_table():
+    chip = softlif.to_loihi(softlif.to_spiking(NETWORKS["average pooling, dense"]()))
+    table = str(loihi.utilization(chip))
+    assert "dense2" in table
+    assert table.endswith("1 cores, 1 chips of 128")
+
+
+def test_limits_are_those_of_nengo_loihi():
+    block = nengo_loihi.block
+    assert cores.LIMITS == {
+        "compartments": block.MAX_COMPARTMENTS,
+        "in-axons": block.MAX_IN_AXONS,
+        "out-axons": block.MAX_OUT_AXONS,
+        "synapses": block.MAX_SYNAPSE_BITS,
+    }
