@@ -7,6 +7,7 @@ from . import compat
 compat.install()  # first: from here on nengo_dl and nengo_loihi can be imported
 
 from . import datasets, networks, noise, transforms  # noqa: E402
+from .chip_training import LoihiTarget  # noqa: E402
 from .models import Model  # noqa: E402
 from .networks import load  # noqa: E402
 from .neurons import SoftLIFRate  # noqa: E402
@@ -42,6 +43,7 @@ __all__ = [
     "Evaluation",
     "GaussianNoise",
     "LocallyConnected",
+    "LoihiTarget",
     "LowpassNoise",
     "Model",
     "Preprocessing",

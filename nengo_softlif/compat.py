@@ -186,6 +186,7 @@ def _after_nengo_dl():
             vars(sys.modules[name]).update(
                 nengo_dl=sys.modules["nengo_dl"], HAS_DL=True
             )
+    _register_loihi()
 
 
 def quiet_simulator(*args, **kwargs):
@@ -241,6 +242,16 @@ def _after_nengo_loihi():
     if int(np.__version__.partition(".")[0]) >= 2:
         for name in ("nengo_loihi.block", "nengo_loihi.neurons"):
             sys.modules[name].np = _NumPy1("numpy")
+    _register_loihi()
+
+
+def _register_loihi():
+    """Register our builders for the neurons of nengo_loihi, when both have loaded."""
+    neurons = sys.modules.get("nengo_loihi.neurons")
+    # nengo_loihi imports nengo_dl before it has neurons
+    if "nengo_dl" in sys.modules and hasattr(neurons, "LoihiSpikingRectifiedLinear"):
+        if neurons.HAS_DL:
+            importlib.import_module(f"{__package__}.loihi_builders")
 
 
 class _NumPy1(types.ModuleType):

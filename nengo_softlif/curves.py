@@ -235,10 +235,12 @@ class Response:
         the ensemble, and how many ensembles before it have the same.
     gain, bias : array_like
         A number, or one for each neuron: ``J = gain * x + bias``.
+    curve : callable
+        Another function in place of `curve`, with the same arguments and results.
     """
 
-    def __init__(self, neuron_type, seeds, gain=1.0, bias=0.0):
-        self.neuron_type = neuron_type
+    def __init__(self, neuron_type, seeds, gain=1.0, bias=0.0, curve=curve):
+        self.neuron_type, self.curve = neuron_type, curve
         self.gain, self.bias = _number(gain), _number(bias)
         self.keys = np.random.SeedSequence(seeds).generate_state(4).reshape(2, 2)
 
@@ -275,7 +277,7 @@ class Response:
         if noise is not None:
             # a variable's value: custom_gradient would look for its gradient
             numbers += [tf.constant(self.keys), tf.convert_to_tensor(step)]
-        compiled = _compiled(noise, float(neurons.tau_rc), batch_last)
+        compiled = _compiled(self.curve, noise, float(neurons.tau_rc), batch_last)
         flat = (-1, x.shape[-1]) if batch_last else (x.shape[0], -1)
 
         @tf.custom_gradient
@@ -288,7 +290,7 @@ class Response:
 
 
 @lru_cache
-def _compiled(noise, tau_rc, batch_last):
+def _compiled(curve, noise, tau_rc, batch_last):
     """Rates and slope by XLA; one function serves all layers with such noise."""
 
     def rates_and_slope(

@@ -155,9 +155,12 @@ class Lowering:
                 self._neuron_biases[layer] = self._variable(bias, "bias", True)
                 self.biases.append(self._neuron_biases[layer])
                 gain, bias = 1.0, 0.0
-            self._responses[layer] = Response(
-                layer.neuron_type, (seed, *of_ensemble), gain, bias
+            self._responses[layer] = self._response(
+                layer, (seed, *of_ensemble), gain, bias
             )
+
+    def _response(self, layer, seeds, gain, bias):
+        return Response(layer.neuron_type, seeds, gain, bias)
 
     def _normalise(self, trainable):
         """Make the normalisation of all neurons that images reach."""
@@ -235,7 +238,7 @@ class Lowering:
     def __call__(self, images, training):
         """Class values of a batch of images."""
         step = self.passes.assign_add(1) if training else None
-        values, passed = {}, {}
+        values, passed, weights = {}, {}, self._applied_weights()
         for layer in self._layers:
             if layer is self._image:
                 values[layer] = Values(images)
@@ -244,31 +247,34 @@ class Lowering:
                 constant = layer.obj.output.astype(self._dtype)
                 values[layer] = Values(tf.constant(constant[np.newaxis]))
                 continue
-            total = self._total(layer, values, passed, step)
+            total = self._total(layer, values, weights, passed, step)
             if layer.neuron_type is not None:
                 total = self._rates(layer, total, step)
             values[layer] = total
         return self._full(values[self._answer]).rows
 
-    def _total(self, layer, values, passed, step):
+    def _applied_weights(self):
+        """Weights of connections, as they are applied."""
+        return self._weights
+
+    def _total(self, layer, values, weights, passed, step):
         """What comes into a layer."""
         parts = {False: [], True: []}
         for source, path in self._paths[layer]:
-            part = self._along(values[source], source, path, passed)
+            part = self._along(values[source], source, path, weights, passed)
             parts[source in self._constant].append(part)
         if layer in self._norms:
             total = self._sum(parts[False], layer.size)
             parts[False] = [self._norms[layer](total, step)]
         return self._sum(parts[False] + parts[True], layer.size)
 
-    def _along(self, values, source, path, passed):
+    def _along(self, values, source, path, weights, passed):
         """Apply operators; those that several paths begin with are applied once."""
         key = (source,)
         for op in path:
             key += (op,)
             if key not in passed:
-                weights = self._weights.get(op.connection)
-                passed[key] = self._operators[op](values, weights)
+                passed[key] = self._operators[op](values, weights.get(op.connection))
             values = passed[key]
         return values
 
@@ -290,8 +296,11 @@ class Lowering:
             gain, bias = self._gains[layer], self._neuron_biases[layer]
             gain, bias = (Values(v[np.newaxis]).like(total) for v in (gain, bias))
             x = gain * x + bias
-        rates = self._responses[layer](x, step, total.batch_last)
+        rates = self._respond(layer, x, step, total.batch_last)
         return Values(rates, total.batch_last)
+
+    def _respond(self, layer, x, step, batch_last):
+        return self._responses[layer](x, step, batch_last)
 
     def _full(self, values):
         """All examples of a batch, where one stands for them."""

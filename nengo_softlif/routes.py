@@ -1,18 +1,20 @@
 """The two ways to train a network with Keras: as layers, or through NengoDL."""
 
 import warnings
+from functools import partial
 
 import nengo
 import numpy as np
 import tensorflow as tf
 from nengo.exceptions import NengoWarning, Unconvertible, ValidationError
 
+from .chip_lowering import ChipLowering
 from .compat import nengo_dl, quiet_simulator
 from .lowering import Lowering
 from .neuron_builders import noise_counters
 
 
-def route(network, image, answer, batch_size, seed, batch_norm=False):
+def route(network, image, answer, batch_size, seed, batch_norm=False, target=None):
     """Take the fastest route that a network can go.
 
     Parameters
@@ -29,6 +31,8 @@ def route(network, image, answer, batch_size, seed, batch_norm=False):
         Seed of the noise.
     batch_norm : bool
         Normalise what comes into each layer of neurons.
+    target : LoihiTarget, optional
+        Train for the chip.
 
     Returns
     -------
@@ -38,8 +42,8 @@ def route(network, image, answer, batch_size, seed, batch_norm=False):
     Raises
     ------
     ValidationError
-        If the network has an input that changes in time, or batch normalisation is
-        wanted where it is not possible.
+        If the network has an input that changes in time, or batch normalisation or
+        training for the chip are wanted where they are not possible.
     """
     for node in network.all_nodes:
         constant = node.size_in > 0 or isinstance(node.output, np.ndarray)
@@ -50,13 +54,13 @@ def route(network, image, answer, batch_size, seed, batch_norm=False):
                 attr="network",
             )
     try:
-        return AsLayers(network, image, answer, batch_size, seed, batch_norm)
+        return AsLayers(network, image, answer, batch_size, seed, batch_norm, target)
     except Unconvertible as reason:
-        if batch_norm:
+        if batch_norm or target:
             raise ValidationError(
                 f"needs a network of feed-forward layers of SoftLIFRate: {reason}; "
                 "change that, or train without",
-                attr="batch_norm",
+                attr="batch_norm" if batch_norm else "target",
             ) from reason
         warnings.warn(
             NengoWarning(f"training through NengoDL, which is slower: {reason}"),
@@ -106,6 +110,23 @@ class _Route:
             answers.append(self.predict(np.pad(x, [(0, missing), (0, 0)]))[: len(x)])
         return np.concatenate(answers)
 
+    def variables(self):
+        """Everything that changes during training, by name."""
+        optimizer = self.keras_model.optimizer
+        optimizer.build(self.keras_model.trainable_weights)
+        rate = optimizer._learning_rate  # a variable, unless it follows a schedule
+        groups = {
+            "weights": self.keras_model.weights,
+            "optimizer": optimizer.variables,
+            "learning_rate": [rate] if isinstance(rate, tf.Variable) else [],
+            "noise": self.counters,
+        }
+        return {
+            f"{name}/{i}": variable
+            for name, group in groups.items()
+            for i, variable in enumerate(group() if callable(group) else group)
+        }
+
     def close(self):
         """Free what is held."""
 
@@ -113,9 +134,12 @@ class _Route:
 class AsLayers(_Route):
     """Training of a feed-forward network in the form TensorFlow computes fastest."""
 
-    def __init__(self, network, image, answer, batch_size, seed, batch_norm=False):
+    def __init__(
+        self, network, image, answer, batch_size, seed, batch_norm=False, target=None
+    ):
         super().__init__(batch_size)
-        self._lowering = Lowering(
+        lowering = partial(ChipLowering, target=target) if target else Lowering
+        self._lowering = lowering(
             network, image, answer, batch_size, seed, _dtype(network), batch_norm
         )
         self.keras_model = self._lowering.keras_model

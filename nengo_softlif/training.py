@@ -19,6 +19,7 @@ from .arguments import (
     check_whole,
 )
 from .checkpoints import Checkpoint
+from .chip_lowering import checked_target
 from .models import copied
 from .preprocessing import Preprocessing
 from .routes import route
@@ -71,6 +72,7 @@ def fit(
     learning_rate=1e-3,
     weight_decay=0.0,
     batch_norm=False,
+    target=None,
     validation_split=0.0,
     callbacks=(),
     seed=0,
@@ -107,6 +109,10 @@ def fit(
         Normalise what comes into each layer of neurons over the examples of a batch,
         for each filter, or each neuron of dense layers. When training has ended this
         is folded into weights and biases. For feed-forward layers of `.SoftLIFRate`.
+    target : str or LoihiTarget, optional
+        With "loihi", or a `.LoihiTarget` of other settings, train for the chip: against
+        its rates, its 8-bit weights and its synapse. Best with a model that is trained
+        already, and a lower learning rate. For feed-forward layers of `.SoftLIFRate`.
     validation_split : float
         Part of the training images, chosen by the seed, kept out of training to
         report the loss and error on.
@@ -126,8 +132,9 @@ def fit(
     Returns
     -------
     dict of str to list of float
-        The history: ``loss`` and ``error_percent`` of each epoch, while it was
-        trained, and ``validation_loss`` and ``validation_error_percent``.
+        The history: ``loss`` (with what a target adds) and ``error_percent`` of each
+        epoch, while it was trained, and ``validation_loss`` and
+        ``validation_error_percent``.
 
     Raises
     ------
@@ -146,6 +153,7 @@ def fit(
     check_number("learning_rate", learning_rate, "a positive number", 0, low_open=True)
     check_number("weight_decay", weight_decay, "0 or a positive number", 0)
     check_number("validation_split", validation_split, "a part in [0, 1)", 0, high=1)
+    target = checked_target(target, batch_norm)
     epochs, batch_size, seed = int(epochs), int(batch_size), int(seed)
     optimizer = _checked(optimizer)
     preprocessing = _preprocessing(model, data)
@@ -163,7 +171,7 @@ def fit(
     if network.seed is None:
         network.seed = seed
     image, answer = twin[model.input], twin[model.output]
-    way = route(network, image, answer, batch_size, seed, batch_norm)
+    way = route(network, image, answer, batch_size, seed, batch_norm, target)
     with closing(way):
         if optimizer is None:
             schedule = OneCycle(learning_rate, epochs * n_batches)
@@ -184,12 +192,13 @@ def fit(
                 "batch_size": batch_size,
                 "optimizer": _describe(optimizer),
                 "batch_norm": bool(batch_norm),
+                "target": target and target.describe(),
                 "validation_split": validation_split,
                 "seed": seed,
                 "data": data.sha256,
                 **_describe_network(way, network, preprocessing),
             },
-            _variables(way),
+            way.variables(),
         )
         history, stopped = checkpoint.restore()
         # also tells now, and not after an epoch, if it cannot be written
@@ -229,24 +238,6 @@ def fit(
     model.preprocessing = preprocessing
     model.history = history
     return history
-
-
-def _variables(way):
-    """Everything that changes during training, by name."""
-    optimizer = way.keras_model.optimizer
-    optimizer.build(way.keras_model.trainable_weights)
-    rate = optimizer._learning_rate  # a variable, unless it follows a schedule
-    groups = {
-        "weights": way.keras_model.weights,
-        "optimizer": optimizer.variables,
-        "learning_rate": [rate] if isinstance(rate, tf.Variable) else [],
-        "noise": way.counters,
-    }
-    return {
-        f"{name}/{i}": variable
-        for name, group in groups.items()
-        for i, variable in enumerate(group() if callable(group) else group)
-    }
 
 
 def _describe_network(way, network, preprocessing):
