@@ -6,17 +6,14 @@ is ever held: our own simulator counts spikes, and for the others a node that is
 added to a copy of the network sums the output of each layer in every step.
 """
 
-import contextlib
 import warnings
 from dataclasses import dataclass
-from functools import partial
 
 import nengo
 import numpy as np
 from nengo.exceptions import NengoWarning, SimulationError, Unconvertible
 
 from . import layers
-from .emulator import Emulator
 from .engine import Simulator
 from .models import copied
 
@@ -219,19 +216,11 @@ def run_engine(watched, batches, n_steps, dt, reset, batch_size, seed):
     sim = Simulator(
         watched.network, dt, seed, batch_size, watched.dtype, progress_bar=False
     )
-    yield from _run_batches(sim, watched, batches, n_steps, reset, batch_size)
+    yield from run_batches(sim, watched, batches, n_steps, reset, batch_size)
 
 
-def run_emulator(watched, batches, n_steps, dt, reset, batch_size, seed):
-    """Simulate images on a Loihi chip, with our own emulator, a batch at a time.
-
-    Parameters and yields are those of `run_engine`.
-    """
-    sim = Emulator(watched.network, seed, batch_size, progress_bar=False)
-    yield from _run_batches(sim, watched, batches, n_steps, reset, batch_size)
-
-
-def _run_batches(sim, watched, batches, n_steps, reset, batch_size):
+def run_batches(sim, watched, batches, n_steps, reset, batch_size):
+    """Simulate images with a `.Simulator`, and close it; see `run_engine`."""
     with sim:
         for images in batches:
             n = len(images)
@@ -289,7 +278,7 @@ def run_nengo(watched, batches, n_steps, dt, reset, batch_size, seed):
             for image in images:
                 shown[...] = image
                 sim.run_steps(n_steps, progress_bar=False)
-                outputs.append(_finite(sim.data[watched.output].copy()))
+                outputs.append(finite(sim.data[watched.output].copy()))
                 fired = fired + watched.fired(sim.data[totals], dt)
                 if reset:
                     sim.reset()
@@ -298,49 +287,8 @@ def run_nengo(watched, batches, n_steps, dt, reset, batch_size, seed):
             yield np.stack(outputs), fired
 
 
-def run_nengo_loihi(target, watched, batches, n_steps, dt, reset, batch_size, seed):
-    """Simulate images with NengoLoihi, one after the other.
-
-    Parameters
-    ----------
-    target : {"sim", "simreal", "loihi"}
-        NengoLoihi's emulator, the same without rounding, or the chip.
-    watched, batches, n_steps, dt, reset, batch_size, seed
-        As in `run_engine`, and so are the yields. Without reset each image starts
-        where the one before it ended.
-    """
-    from .compat import nengo_loihi
-
-    shown = np.zeros(watched.input.size_out)
-    watched.input.output = lambda t: shown
-    with watched.network:
-        probes = [nengo.Probe(layer.neurons) for layer in watched.layers]
-    sim = None
-    for images in batches:
-        outputs, fired = [], np.zeros((len(probes), 2))
-        for image in images:
-            shown[...] = image
-            if sim is None or reset:  # its simulator cannot go back to the start
-                sim = nengo_loihi.Simulator(
-                    watched.network, dt, seed, target=target, progress_bar=False
-                )
-            with sim if reset else contextlib.nullcontext():
-                sim.run_steps(n_steps)
-                outputs.append(_finite(sim.data[watched.output][-n_steps:].copy()))
-                for i, (layer, fan_out, probe) in enumerate(
-                    zip(watched.layers, watched.fan_out, probes, strict=True)
-                ):
-                    counts = np.count_nonzero(sim.data[probe][-n_steps:], axis=0)
-                    fired[i] += counts.sum(), counts @ fan_out
-        yield np.stack(outputs), fired
-
-
 RUN = {
     "engine": run_engine,
-    "loihi-emulator": run_emulator,
-    "loihi-reference": partial(run_nengo_loihi, "sim"),
-    "loihi-float": partial(run_nengo_loihi, "simreal"),
-    "loihi": partial(run_nengo_loihi, "loihi"),
     "nengo-dl": run_nengo_dl,
     "nengo": run_nengo,
     "rate": run_rate,
@@ -372,7 +320,7 @@ def _predict(sim, watched, totals, images, n_steps):
     """Show images for some steps; return what output and totals were."""
     shown = np.broadcast_to(images[:, None], (len(images), n_steps, images.shape[1]))
     seen = sim.predict_on_batch({watched.input: shown}, stateful=True)
-    return _finite(seen[watched.output]), seen[totals].astype(np.float64)
+    return finite(seen[watched.output]), seen[totals].astype(np.float64)
 
 
 def _padded(images, batch_size):
@@ -381,7 +329,8 @@ def _padded(images, batch_size):
     return np.concatenate([images, images[-1:].repeat(missing, axis=0)])
 
 
-def _finite(outputs):
+def finite(outputs):
+    """Return what a network put out, unless it is NaN or infinite."""
     if not np.all(np.isfinite(outputs)):
         raise SimulationError(
             "the network's output is NaN or infinite; its weights are damaged, or its "

@@ -27,6 +27,17 @@ _NOISES = {
 
 _SYNAPSES = {"alpha": nengo.Alpha, "lowpass": nengo.Lowpass}
 
+_BACKENDS = (
+    "rate",
+    "engine",
+    "nengo-dl",
+    "nengo",
+    "loihi-emulator",
+    "loihi-reference",
+    "loihi-float",
+    "loihi",
+)
+
 _PACKAGES = (
     "nengo_softlif",
     "nengo",
@@ -258,11 +269,13 @@ def train(dataset, network, noise_model, out, as_json, seed, **settings):
 @click.option("--data", required=True, help="Data set: a name or an .npz file.")
 @click.option(
     "--backend",
-    type=click.Choice(["rate", "engine", "nengo-dl", "nengo"]),
+    type=click.Choice(_BACKENDS),
     default="engine",
     show_default=True,
     help="rate: the network as it was trained. engine: in spikes, many images at a "
-    "time. nengo-dl, nengo: in spikes, for comparison.",
+    "time. nengo-dl, nengo: in spikes, for comparison. loihi-emulator: on Loihi, many "
+    "images at a time. loihi-reference, loihi-float: with NengoLoihi's emulator, with "
+    "and without rounding. loihi: on the chip.",
 )
 @click.option(
     "--synapse",
@@ -299,7 +312,7 @@ def train(dataset, network, noise_model, out, as_json, seed, **settings):
 def evaluate(model, data, backend, synapse, out, as_json, **settings):
     """Measure MODEL, a file that `train` wrote, on the test images of a data set."""
     from . import evaluate as run
-    from . import to_spiking
+    from . import to_loihi, to_spiking
 
     if out is not None:
         _check_folder(out)
@@ -307,6 +320,8 @@ def evaluate(model, data, backend, synapse, out, as_json, **settings):
     data = datasets.load(data)
     if backend != "rate":
         model = to_spiking(model, synapse=synapse)
+    if backend.startswith("loihi"):
+        model = to_loihi(model)
     if backend != "nengo":
         _start_tensorflow()
     result = run(model, data, backend=backend, **settings)

@@ -12,7 +12,7 @@ import numpy as np
 from nengo.exceptions import NengoWarning, Unconvertible, ValidationError
 from tqdm import tqdm
 
-from . import backends, synops
+from . import backends, chip_backends, synops
 from .arguments import (
     LARGEST_SEED,
     check_data,
@@ -49,12 +49,17 @@ def evaluate(
         A trained model; left as it is.
     data : Dataset
         Its test images are shown.
-    backend : {"engine", "nengo-dl", "nengo", "rate"}
+    backend : str
+        "engine", "nengo-dl", "nengo", "rate", or one of those for a model of
+        `.to_loihi`: "loihi-emulator", "loihi-reference", "loihi-float", "loihi".
         "engine" is our own `.Simulator` of feed-forward networks, for many images
         side by side; other networks are simulated with NengoDL instead, and a
         warning says why. "nengo-dl" simulates any network, for many images side
         by side. "nengo" is Nengo's own simulator: slow, but the reference. "rate"
-        computes the answer of rate neurons at once, without time.
+        computes the answer of rate neurons at once, without time. "loihi-emulator" is
+        our `.Emulator` of the chip, for many images side by side, "loihi-reference"
+        NengoLoihi's own, for one at a time, "loihi-float" the same without the chip's
+        rounding, and "loihi" the chip itself.
     presentation_time : float
         How long each image is shown, in seconds.
     dt : float
@@ -101,6 +106,8 @@ def evaluate(
         seed,
     )
     backend = backends.chosen(backend, model)
+    on_chip = backend in chip_backends.RUN
+    chip = chip_backends.describe(model, backend) if on_chip else None
     commit = _commit()
     timed = backend != "rate"
     steps, first = readout_steps(n_steps, dt, window if timed else 0)
@@ -119,7 +126,7 @@ def evaluate(
     )
     fired = np.zeros((len(layers), 2))
     done = n_wrong = 0
-    run = backends.RUN[backend](watched, batches, n_steps, dt, reset, batch_size, seed)
+    run = _RUN[backend](watched, batches, n_steps, dt, reset, batch_size, seed)
     with (
         tqdm(
             total=n_examples, unit="image", desc=backend, disable=not progress_bar
@@ -182,6 +189,7 @@ def evaluate(
         confusion=_confusion(labels, predictions[:, -1], model.output.size_in),
         labels=labels.tolist(),
         predictions=predictions[:, -1].tolist(),
+        chip=chip,
         **over_time,
     )
 
@@ -206,6 +214,8 @@ def presentation_order(n_images):
     return np.random.RandomState(0).permutation(n_images)
 
 
+_RUN = {**backends.RUN, **chip_backends.RUN}
+
 _OVER_TIME = (
     "presentation_time",
     "time_to_decide",
@@ -225,10 +235,8 @@ def _check(
     """Check the arguments of `evaluate`; fill in sizes that depend on others."""
     check_model(model)
     check_data(data, model)
-    if not isinstance(backend, str) or backend not in backends.RUN:
-        raise _error(
-            "backend", f"expected one of {', '.join(backends.RUN)}, got {backend!r}"
-        )
+    if not isinstance(backend, str) or backend not in _RUN:
+        raise _error("backend", f"expected one of {', '.join(_RUN)}, got {backend!r}")
     positive = "a positive number of seconds, such as"
     check_number("dt", dt, f"{positive} 0.001", 0, low_open=True)
     check_number(
@@ -270,6 +278,8 @@ def _check(
     if not backends.neuron_layers(model):
         raise _error("model", "its network has no neurons")
 
+    if backend in chip_backends.RUN:
+        chip_backends.check(model, backend, dt)
     if backend == "rate":
         check_timeless(
             model, "backend", "evaluate the model it was made from, or use 'engine'"
@@ -277,7 +287,8 @@ def _check(
         n_steps = 1
     else:
         _warn_of_fast_neurons(model, dt)
-    batch_size = 1 if backend == "nengo" else min(batch_size, n_examples)
+    one = backend in ("nengo", *chip_backends.ONE_BY_ONE)
+    batch_size = 1 if one else min(batch_size, n_examples)
     return int(n_examples), n_steps, int(batch_size)
 
 

@@ -86,6 +86,10 @@ class Evaluation:
         were shown (`.presentation_order`).
     predictions_over_time : (n_examples, n_times) ndarray of int
         Answers at ``times``.
+    chip : dict or None
+        Of models on Loihi: the ``target`` that simulated the chip, the number of
+        ``cores`` and ``chips``, and for each layer its ``blocks`` and what they take of
+        a core.
     """
 
     dataset: str
@@ -117,6 +121,7 @@ class Evaluation:
     labels: list
     predictions: list
     predictions_over_time: np.ndarray | None
+    chip: dict | None = None
 
     def __repr__(self):
         """Say what was measured, and the error."""
@@ -159,6 +164,10 @@ class Evaluation:
             if self.synops_per_image[name] is not None:
                 count = f"{self.synops_per_image[name]:,.0f}"
                 lines.append(_row(f"synops, {name}", count) + f"per image: {meaning}")
+        if self.chip is not None:
+            cores, chips = self.chip["cores"], self.chip["chips"]
+            where = f"on {chips} chip{'s' * (chips > 1)}, run by {self.chip['target']}"
+            lines += ["", _row("cores", str(cores)) + where]
         lines += ["", f"took {self.seconds:.1f} s"]
         return "\n".join(line.rstrip() for line in lines)
 

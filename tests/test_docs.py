@@ -21,6 +21,7 @@ INTERNAL = {
     "arguments",
     "backends",
     "checkpoints",
+    "chip_backends",
     "chip_lowering",
     "chip_rates",
     "chip_weights",

@@ -1,0 +1,129 @@
+"""Running a model of `.to_loihi` on images: emulated, or on the chip itself."""
+
+import contextlib
+from functools import partial
+
+import nengo
+import numpy as np
+from nengo.exceptions import ValidationError
+
+from .backends import finite, run_batches
+from .emulator import Emulator
+from .loihi import utilization
+
+TARGETS = {
+    "loihi-emulator": "our emulator",
+    "loihi-reference": "NengoLoihi's emulator",
+    "loihi-float": "NengoLoihi's emulator, without rounding",
+    "loihi": "Loihi",
+}
+"""What simulates the chip, by backend."""
+
+ONE_BY_ONE = ("loihi-reference", "loihi-float", "loihi")
+"""Backends that simulate one image at a time."""
+
+
+def check(model, backend, dt):
+    """Refuse what a chip cannot be given, or a chip that is not there."""
+    from .compat import nengo_loihi
+
+    if not hasattr(model.network.config[nengo.Ensemble], "on_chip"):
+        raise _error(
+            "model",
+            f"is not made for the chip, which {backend!r} is about; evaluate "
+            "to_loihi(to_spiking(model))",
+        )
+    if abs(dt - 0.001) > 1e-9:
+        raise _error(
+            "dt",
+            f"expected 0.001 s, the only step that NengoLoihi has, got {dt:g} s",
+        )
+    if backend == "loihi" and not nengo_loihi.hardware.HAS_NXSDK:
+        raise _error(
+            "backend",
+            "'loihi' needs Intel's NxSDK, which cannot be imported here; use "
+            "'loihi-emulator', which gives the chip's spikes",
+        )
+
+
+def describe(model, backend):
+    """What simulates the chip, and what of it the model takes."""
+    use = utilization(model)
+    return {
+        "target": TARGETS[backend],
+        "cores": use.n_cores,
+        "chips": use.n_chips,
+        "blocks": {
+            layer.ensemble.label or str(layer.ensemble): blocks
+            for layer, blocks in use.blocks.items()
+        },
+    }
+
+
+def run_emulator(watched, batches, n_steps, dt, reset, batch_size, seed):
+    """Simulate images on a Loihi chip, with our own emulator, a batch at a time.
+
+    Parameters and yields are those of `.run_engine`.
+    """
+    sim = Emulator(watched.network, seed, batch_size, progress_bar=False)
+    yield from run_batches(sim, watched, batches, n_steps, reset, batch_size)
+
+
+def run_nengo_loihi(target, watched, batches, n_steps, dt, reset, batch_size, seed):
+    """Simulate images with NengoLoihi, one after the other.
+
+    Parameters
+    ----------
+    target : {"sim", "simreal", "loihi"}
+        NengoLoihi's emulator, the same without rounding, or the chip.
+    watched, batches, n_steps, dt, reset, batch_size, seed
+        As in `.run_engine`, and so are the yields. Without reset each image starts
+        where the one before it ended.
+    """
+    from .compat import nengo_loihi
+
+    shown = np.zeros(watched.input.size_out)
+    watched.input.output = lambda t: shown
+    with watched.network:
+        probes = [nengo.Probe(layer.neurons) for layer in watched.layers]
+
+    def simulator():
+        return nengo_loihi.Simulator(
+            watched.network, dt, seed, target=target, progress_bar=False
+        )
+
+    def shown_to(sim, image):
+        shown[...] = image
+        sim.run_steps(n_steps)
+        return [sim.data[probe][-n_steps:] for probe in (watched.output, *probes)]
+
+    with contextlib.ExitStack() as stack:
+        going_on = None if reset else stack.enter_context(simulator())
+        for images in batches:
+            outputs, fired = [], np.zeros((len(probes), 2))
+            for image in images:
+                if reset:  # its simulator cannot go back to the start
+                    with simulator() as sim:
+                        output, *spikes = shown_to(sim, image)
+                else:
+                    output, *spikes = shown_to(going_on, image)
+                outputs.append(finite(output.copy()))
+                for i, (seen, fan_out) in enumerate(
+                    zip(spikes, watched.fan_out, strict=True)
+                ):
+                    counts = np.count_nonzero(seen, axis=0)
+                    fired[i] += counts.sum(), counts @ fan_out
+            yield np.stack(outputs), fired
+
+
+RUN = {
+    "loihi-emulator": run_emulator,
+    "loihi-reference": partial(run_nengo_loihi, "sim"),
+    "loihi-float": partial(run_nengo_loihi, "simreal"),
+    "loihi": partial(run_nengo_loihi, "loihi"),
+}
+"""The backends by name."""
+
+
+def _error(attr, message):
+    return ValidationError(message, attr=attr)
