@@ -31,6 +31,7 @@ _LATER = {
     "Evaluation": "results",
     "difference": "results",
     "Simulator": "engine",
+    "Emulator": "emulator",
 }
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "AlphaRCNoise",
     "AveragePool",
     "Dropout",
+    "Emulator",
     "Evaluation",
     "GaussianNoise",
     "LocallyConnected",

@@ -98,7 +98,7 @@ def read(network, model=None):
         Without recurrent connections. Nodes may put out constants, functions of
         time and processes, or pass values on.
     model : nengo.builder.Model, optional
-        An empty one, for Nengo to build the network into.
+        An empty one, for Nengo to build the network into, or one that holds it.
 
     Returns
     -------
@@ -115,7 +115,8 @@ def read(network, model=None):
         feed-forward layers; names the object.
     """
     model = nengo.builder.Model() if model is None else model
-    model.build(network)
+    if not model.has_built(network):
+        model.build(network)
     layers = {}
     for node in network.all_nodes:
         layers[node] = _node(node)

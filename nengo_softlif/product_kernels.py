@@ -66,7 +66,7 @@ def scaled(counts, out, scale):
 
 
 @_compiled
-def _spiking(counts, found):
+def spiking(counts, found):
     """Find the non-zero among counts; return how many there are.
 
     Within eight it does not branch, which the processor could not foresee; so one
@@ -127,7 +127,7 @@ def spikes_times_matrix(counts, out, scale, weights):
     for row in range(len(counts)):
         found = np.empty(n + 1, np.int64)
         values = np.empty(n, weights.dtype)
-        n_found = _spiking(counts[row], found)
+        n_found = spiking(counts[row], found)
         for k in range(n_found):
             i = found[k]
             values[k] = counts[row, i] * only(scale, i)
@@ -164,7 +164,7 @@ def spikes_times_kernel(counts, out, scale, kernel, strides, before):
         for y in range(n_rows):
             for x in range(n_columns):
                 pixel = counts[image, y, x]
-                n_found = _spiking(pixel, found)
+                n_found = spiking(pixel, found)
                 if n_found == 0:
                     continue
                 position = (y * n_columns + x) * n_channels
@@ -231,7 +231,7 @@ def spikes_times_local(counts, out, scale, weights, strides, before):
                 end = (y * n_columns + last) * n_channels
                 shift = ((y - top) * width + first - left) * n_channels
                 n_before = n_found
-                n_found += _spiking(pixels[begin:end], found[n_before:])
+                n_found += spiking(pixels[begin:end], found[n_before:])
                 for k in range(n_before, n_found):
                     i = begin + found[k]
                     values[k] = pixels[i] * only(scale, i)
