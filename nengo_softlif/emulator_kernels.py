@@ -22,14 +22,15 @@ CURRENT_BITS = 23
 DECAY_BITS = 12
 """Decay multiplies by a whole number, then divides by two to this power."""
 
-_INPUT_SPARE, _CURRENT_SPARE = 31 - INPUT_BITS, 31 - CURRENT_BITS
 _FRACTION = 2**DECAY_BITS - 1
 
 
 @njit(inline="always")
-def _wrapped(x, spare):
+def _wrapped(x, bits):
     """Extend the sign from the highest bit that the chip keeps."""
-    return np.int32(np.int32(x << spare) >> spare)
+    low = np.int32(1 << bits)
+    mask = np.int32((2 << bits) - 1)
+    return np.int32(np.int32(np.int32(x + low) & mask) - low)
 
 
 @njit(inline="always")
@@ -43,33 +44,74 @@ def _decayed(x, factor):
 
 
 @_compiled
-def _add(out, weights):
+def _add(out, row):
     for i in range(len(out)):
-        out[i] = np.int32(out[i] + weights[i])
+        out[i] = np.int32(out[i] + row[i])
 
 
 @_compiled
-def _filter(q, u, bias, shift, factor, overflows):
+def _add_four(out, row0, row1, row2, row3):
+    for i in range(len(out)):
+        two = np.int32(row0[i] + row1[i])
+        out[i] = np.int32(out[i] + np.int32(two + np.int32(row2[i] + row3[i])))
+
+
+@_compiled
+def _deliver(q, found, n_found, rows, edges, runs, weights):
+    """Add the rows of neurons that fired, four at a time if they have equal targets.
+
+    Then memory brings four rows at the same time.
+    """
+    k = 0
+    while k < n_found:
+        first, pattern, weight = rows[found[k]]
+        n = 4 if k + 4 <= n_found else 1
+        for other in range(k + 1, k + n):
+            same = rows[found[other], 0] == first and rows[found[other], 1] == pattern
+            if not same:
+                n = 1
+                break
+        if pattern >= 0:
+            done = 0
+            for run in range(edges[pattern], edges[pattern + 1]):
+                begin, length = first + runs[run, 0], runs[run, 1]
+                out = q[begin : begin + length]
+                if n == 1:
+                    _add(out, weights[weight + done :])
+                else:
+                    _add_four(
+                        out,
+                        weights[weight + done :],
+                        weights[rows[found[k + 1], 2] + done :],
+                        weights[rows[found[k + 2], 2] + done :],
+                        weights[rows[found[k + 3], 2] + done :],
+                    )
+                done += length
+        k += n
+
+
+@_compiled
+def _filter(q, u, bias, scale, factor, overflows):
     """Let the synaptic current decay and take in what arrived: a tile of neurons.
 
     ``q`` is replaced by the membranes' input, current and bias together.
     """
-    inputs, currents, sums = 0, 0, 0
+    lost0 = lost1 = lost2 = np.int32(0)
     for i in range(len(q)):
-        x = np.int32(q[i] << shift)
-        arrived = _wrapped(x, _INPUT_SPARE)
-        inputs += arrived != x
+        x = np.int32(q[i] * scale)
+        arrived = _wrapped(x, INPUT_BITS)
+        lost0 = np.int32(lost0 | np.int32(arrived ^ x))
         x = np.int32(_decayed(u[i], factor) + arrived)
-        current = _wrapped(x, _CURRENT_SPARE)
-        currents += current != x
+        current = _wrapped(x, CURRENT_BITS)
+        lost1 = np.int32(lost1 | np.int32(current ^ x))
         u[i] = current
         x = np.int32(current + bias[i])
-        total = _wrapped(x, _CURRENT_SPARE)
-        sums += total != x
+        total = _wrapped(x, CURRENT_BITS)
+        lost2 = np.int32(lost2 | np.int32(total ^ x))
         q[i] = total
-    overflows[0] += inputs
-    overflows[1] += currents
-    overflows[2] += sums
+    overflows[0] |= lost0 != 0
+    overflows[1] |= lost1 != 0
+    overflows[2] |= lost2 != 0
 
 
 @_compiled
@@ -77,21 +119,25 @@ def _integrate(q, v, factor, lowest, highest):
     """Move membranes, and empty ``q`` for the next step."""
     for i in range(len(q)):
         x = np.int32(_decayed(v[i], factor) + q[i])
-        x = max(x, lowest)
-        v[i] = min(x, highest)
+        x = lowest if x < lowest else x
+        v[i] = highest if x > highest else x
     q[:] = 0
 
 
 @_compiled
-def _fire(v, rest, threshold, out, pause):
+def _fire(v, rest, threshold, out, pause, fired, found):
     """Let neurons fire, or rest."""
     for i in range(len(v)):
         x = np.int32(0) if rest[i] > 0 else v[i]
-        fires = x > threshold[i]
-        out[i] = fires
-        v[i] = np.int32(0) if fires else x
-        left = pause if fires else rest[i]
-        rest[i] = max(np.int32(left - 1), np.int32(0))
+        out[i] = x > threshold[i]
+        v[i] = x
+    for i in range(len(v)):
+        rest[i] = max(np.int32(rest[i] - 1), np.int32(0))
+    for k in range(spiking(out, found)):
+        i = found[k]
+        v[i] = 0
+        rest[i] = max(pause - 1, 0)
+        fired[i] += 1
 
 
 @_compiled
@@ -128,9 +174,8 @@ def advance(
         Receives, in addition to what is there, the number of spikes.
     currents, voltages : (n_examples, n_steps, n) or (1, 0, 0) ndarray of int32
         Receive what they are after each step, unless empty.
-    overflows : (n_examples, 3) ndarray of int64
-        Receives, in addition to what is there, how often input, current, and current
-        with bias left the chip's range.
+    overflows : (n_examples, 3) ndarray of bool
+        Become true if input, current, or current with bias leave the chip's range.
     column : int
         The population's first column.
     tiles : (n_tiles, 7) ndarray of int32
@@ -157,6 +202,7 @@ def advance(
     longest = n
     for r in range(len(ranges)):
         longest = max(longest, ranges[r, 1] - ranges[r, 0])
+    scale = np.int32(1 << shift)
     for example in range(n_examples):
         q = np.zeros(n, np.int32)
         found = np.empty(longest + 1, np.int64)
@@ -164,15 +210,7 @@ def advance(
             for r in range(len(ranges)):
                 low, high, row = ranges[r]
                 n_found = spiking(spikes[example, t, low:high], found)
-                for k in range(n_found):
-                    first, pattern, weight = rows[row + found[k]]
-                    if pattern < 0:
-                        continue
-                    for run in range(edges[pattern], edges[pattern + 1]):
-                        begin, length = first + runs[run, 0], runs[run, 1]
-                        _add(q[begin : begin + length], weights[weight:])
-                        weight += length
-            out = spikes[example, t + 1, column : column + n]
+                _deliver(q, found, n_found, rows[row:], edges, runs, weights)
             for tile in range(len(tiles)):
                 low, high, decay, leak, lowest, highest, pause = tiles[tile]
                 total = q[low:high]
@@ -181,7 +219,7 @@ def advance(
                     total,
                     u[example, low:high],
                     bias[low:high],
-                    shift,
+                    scale,
                     decay,
                     overflows[example],
                 )
@@ -190,13 +228,12 @@ def advance(
                     membranes,
                     rest[example, low:high],
                     threshold[low:high],
-                    out[low:high],
+                    spikes[example, t + 1, column + low : column + high],
                     pause,
+                    fired[example, low:high],
+                    found,
                 )
             if currents.shape[1]:
                 currents[example, t] = u[example]
             if voltages.shape[1]:
                 voltages[example, t] = v[example]
-            n_found = spiking(out, found)
-            for k in range(n_found):
-                fired[example, found[k]] += 1

@@ -21,8 +21,11 @@ INTERNAL = {
     "arguments",
     "backends",
     "checkpoints",
+    "chip",
+    "chip_stages",
     "cli",  # on a page of its own
     "curves",
+    "emulator_kernels",
     "files",
     "filters",
     "lowering",
