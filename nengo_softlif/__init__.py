@@ -33,6 +33,7 @@ _LATER = {
     "Evaluation": "results",
     "difference": "results",
     "Simulator": "engine",
+    "Emulator": "emulator",
 }
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "AlphaRCNoise",
     "AveragePool",
     "Dropout",
+    "Emulator",
     "Evaluation",
     "GaussianNoise",
     "LocallyConnected",

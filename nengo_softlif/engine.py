@@ -93,11 +93,12 @@ class Simulator:
         if minibatch_size is not None:
             check_whole("minibatch_size", minibatch_size, 1)
         self._n_examples = int(minibatch_size or 1)
+        self._chunk = max(1, min(LONGEST_CHUNK, ROWS // self._n_examples))
         self.progress_bar = progress_bar
         self.seed = network.seed if seed is None else seed
         self.model = nengo.builder.Model(dt=self.dt)
         try:
-            read = layers.read(network, self.model)
+            read = self._read()
         except SignalError as error:  # Nengo's own check, which finds NaN
             raise _error("network", f"it has damaged weights: {error}") from error
         _check_weights(read)
@@ -110,10 +111,7 @@ class Simulator:
             if path.signal != "output"
         )
         settings = Settings(self.dt, self._n_examples, self.dtype, recorded)
-        made = {}
-        for layer in read.values():
-            made[layer] = neuron_stages.made(layer, made, settings)
-        self._stages = {obj: made[layer] for obj, layer in read.items()}
+        self._stages = self._make(read, settings)
         self.data = _Data(self)
         self.reset()
         self.closed = False
@@ -138,8 +136,7 @@ class Simulator:
         """Forget what probes saw, and how often neurons fired."""
         self._seen = {probe: [] for probe in self.network.all_probes}
         for stage in self._stages.values():
-            if isinstance(stage, neuron_stages.Neurons):
-                stage.clear()
+            stage.clear()
 
     @property
     def time(self):
@@ -188,7 +185,7 @@ class Simulator:
         self._check_history(n_steps)
         for obj, stage in self._stages.items():
             stage.start(data.get(obj))
-        chunk = max(1, min(LONGEST_CHUNK, ROWS // self._n_examples))
+        chunk = self._chunk
         with tqdm(
             total=n_steps,
             unit="step",
@@ -234,6 +231,17 @@ class Simulator:
     def __exit__(self, *exception):
         """Close."""
         self.close()
+
+    def _read(self):
+        """Read the network as layers."""
+        return layers.read(self.network, self.model)
+
+    def _make(self, read, settings):
+        """Make a stage for each object, in the order in which they advance."""
+        made = {}
+        for layer in read.values():
+            made[layer] = neuron_stages.made(layer, made, settings)
+        return {obj: made[layer] for obj, layer in read.items()}
 
     def _sampled(self, probe, n_steps):
         """What a probe saw in the last chunk: a copy of the steps it samples."""

@@ -98,7 +98,7 @@ def read(network, model=None, loops=False):
         Without recurrent connections. Nodes may put out constants, functions of
         time and processes, or pass values on.
     model : nengo.builder.Model, optional
-        An empty one, for Nengo to build the network into.
+        An empty one, for Nengo to build the network into, or one that holds it.
     loops : bool
         Allow recurrent connections through neurons. Then neurons may come before
         their sources.
@@ -118,7 +118,8 @@ def read(network, model=None, loops=False):
         feed-forward layers; names the object.
     """
     model = nengo.builder.Model() if model is None else model
-    model.build(network)
+    if not model.has_built(network):
+        model.build(network)
     layers = {}
     for node in network.all_nodes:
         layers[node] = _node(node)

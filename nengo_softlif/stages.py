@@ -40,7 +40,7 @@ class Settings:
 class Source:
     """A node that takes no input.
 
-    Every stage has these two attributes and four methods.
+    Every stage has these two attributes and five methods.
 
     Attributes
     ----------
@@ -69,6 +69,9 @@ class Source:
             )
         else:
             self.step = output
+
+    def clear(self):
+        """Forget what was counted."""
 
     def start(self, data):
         """Begin a run, in which data may replace what the node puts out."""
@@ -208,6 +211,9 @@ class Sum:
         inner = (path.filter for path in self.paths if path.filter is not None)
         for synapse in (*self.filters.values(), *inner):
             synapse.reset()
+
+    def clear(self):
+        """Forget what was counted."""
 
     def start(self, data):
         """Add up what does not change during the run."""

@@ -25,9 +25,12 @@ INTERNAL = {
     "chip_lowering",
     "chip_rates",
     "chip_weights",
+    "chip",
+    "chip_stages",
     "cli",  # on a page of its own
     "cores",
     "curves",
+    "emulator_kernels",
     "files",
     "filters",
     "folding",
