@@ -54,7 +54,9 @@ def describe(model, backend):
         "cores": use.n_cores,
         "chips": use.n_chips,
         "blocks": {
-            layer.ensemble.label or str(layer.ensemble): blocks
+            layer.ensemble.label or str(layer.ensemble): [
+                {name: int(n) for name, n in block.items()} for block in blocks
+            ]
             for layer, blocks in use.blocks.items()
         },
     }
