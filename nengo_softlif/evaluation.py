@@ -5,6 +5,7 @@ import platform
 import subprocess
 import time
 import warnings
+from collections import ChainMap
 from importlib import metadata
 from pathlib import Path
 
@@ -214,7 +215,7 @@ def presentation_order(n_images):
     return np.random.RandomState(0).permutation(n_images)
 
 
-_RUN = {**backends.RUN, **chip_backends.RUN}
+_RUN = ChainMap(chip_backends.RUN, backends.RUN)
 
 _OVER_TIME = (
     "presentation_time",
