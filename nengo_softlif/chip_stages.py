@@ -6,11 +6,9 @@ import numpy as np
 from nengo.exceptions import SimulationError
 
 from . import chip, emulator_kernels
+from .chip_synapses import DT
 from .products import Counts
 from .threads import spread
-
-DT = 0.001
-"""Length of a step of the chip in seconds."""
 
 KINDS = [
     ("q0, the input of a step", emulator_kernels.INPUT_BITS),
