@@ -13,6 +13,7 @@ from .loihi import utilization
 
 TARGETS = {
     "loihi-emulator": "our emulator",
+    "loihi-weights": "our emulator, without rounding but of parameters",
     "loihi-reference": "NengoLoihi's emulator",
     "loihi-float": "NengoLoihi's emulator, without rounding",
     "loihi": "Loihi",
@@ -62,12 +63,17 @@ def describe(model, backend):
     }
 
 
-def run_emulator(watched, batches, n_steps, dt, reset, batch_size, seed):
+def run_emulator(rounding, watched, batches, n_steps, dt, reset, batch_size, seed):
     """Simulate images on a Loihi chip, with our own emulator, a batch at a time.
 
-    Parameters and yields are those of `.run_engine`.
+    Parameters
+    ----------
+    rounding : bool
+        Whether currents and voltages are whole numbers, as on the chip.
+    watched, batches, n_steps, dt, reset, batch_size, seed
+        As in `.run_engine`, and so are the yields.
     """
-    sim = Emulator(watched.network, seed, batch_size, progress_bar=False)
+    sim = Emulator(watched.network, seed, batch_size, False, rounding)
     yield from run_batches(sim, watched, batches, n_steps, reset, batch_size)
 
 
@@ -119,7 +125,8 @@ def run_nengo_loihi(target, watched, batches, n_steps, dt, reset, batch_size, se
 
 
 RUN = {
-    "loihi-emulator": run_emulator,
+    "loihi-emulator": partial(run_emulator, True),
+    "loihi-weights": partial(run_emulator, False),
     "loihi-reference": partial(run_nengo_loihi, "sim"),
     "loihi-float": partial(run_nengo_loihi, "simreal"),
     "loihi": partial(run_nengo_loihi, "loihi"),

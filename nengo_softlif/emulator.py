@@ -40,6 +40,10 @@ class Emulator(Simulator):
         axis for examples, as in `nengo.Simulator`.
     progress_bar : bool
         Show a progress bar in runs that take long.
+    rounding : bool
+        Whether currents and voltages are whole numbers, as on the chip. Otherwise they
+        are real: all that is left of the chip are its weights, biases, thresholds and
+        time constants. That tells what of an error comes from which.
 
     Attributes
     ----------
@@ -62,7 +66,15 @@ class Emulator(Simulator):
         If arguments, weights or sizes cannot be simulated.
     """
 
-    def __init__(self, network, seed=None, minibatch_size=None, progress_bar=True):
+    def __init__(
+        self,
+        network,
+        seed=None,
+        minibatch_size=None,
+        progress_bar=True,
+        rounding=True,
+    ):
+        self.rounding = rounding
         super().__init__(network, DT, seed, minibatch_size, "float64", progress_bar)
 
     def _read(self):
@@ -79,7 +91,7 @@ class Emulator(Simulator):
     def _make(self, read, settings):
         """Put the chip between what leads to it and the rest of the host."""
         model = self.loihi_model
-        on_chip = chip_stages.Chip(model, settings)
+        on_chip = chip_stages.Chip(model, settings, self.rounding)
         feeding = self._feeding(read)
         made = {}
         received = set()

@@ -52,13 +52,15 @@ def evaluate(
         Its test images are shown.
     backend : str
         "engine", "nengo-dl", "nengo", "rate", or one of those for a model of
-        `.to_loihi`: "loihi-emulator", "loihi-reference", "loihi-float", "loihi".
+        `.to_loihi`: "loihi-emulator", "loihi-weights", "loihi-reference",
+        "loihi-float", "loihi".
         "engine" is our own `.Simulator` of feed-forward networks, for many images
         side by side; other networks are simulated with NengoDL instead, and a
         warning says why. "nengo-dl" simulates any network, for many images side
         by side. "nengo" is Nengo's own simulator: slow, but the reference. "rate"
         computes the answer of rate neurons at once, without time. "loihi-emulator" is
-        our `.Emulator` of the chip, for many images side by side, "loihi-reference"
+        our `.Emulator` of the chip, for many images side by side, "loihi-weights" the
+        same, where nothing is rounded but weights and other parameters, "loihi-reference"
         NengoLoihi's own, for one at a time, "loihi-float" the same without the chip's
         rounding, and "loihi" the chip itself.
     presentation_time : float
