@@ -63,17 +63,39 @@ def describe(model, backend):
     }
 
 
-def run_emulator(rounding, watched, batches, n_steps, dt, reset, batch_size, seed):
+def emulated(backend, watched, batch_size, seed):
+    """Make our emulator for a backend that has it.
+
+    Parameters
+    ----------
+    backend : str
+        "loihi-emulator" or "loihi-weights".
+    watched : Watched
+        The network.
+    batch_size : int
+        Number of images simulated side by side.
+    seed : int
+        Seed of processes in the network.
+
+    Returns
+    -------
+    Emulator
+    """
+    rounding = backend == "loihi-emulator"
+    return Emulator(watched.network, seed, batch_size, False, rounding)
+
+
+def run_emulator(backend, watched, batches, n_steps, dt, reset, batch_size, seed):
     """Simulate images on a Loihi chip, with our own emulator, a batch at a time.
 
     Parameters
     ----------
-    rounding : bool
-        Whether currents and voltages are whole numbers, as on the chip.
+    backend : str
+        "loihi-emulator" or "loihi-weights".
     watched, batches, n_steps, dt, reset, batch_size, seed
         As in `.run_engine`, and so are the yields.
     """
-    sim = Emulator(watched.network, seed, batch_size, False, rounding)
+    sim = emulated(backend, watched, batch_size, seed)
     yield from run_batches(sim, watched, batches, n_steps, reset, batch_size)
 
 
@@ -125,8 +147,8 @@ def run_nengo_loihi(target, watched, batches, n_steps, dt, reset, batch_size, se
 
 
 RUN = {
-    "loihi-emulator": partial(run_emulator, True),
-    "loihi-weights": partial(run_emulator, False),
+    "loihi-emulator": partial(run_emulator, "loihi-emulator"),
+    "loihi-weights": partial(run_emulator, "loihi-weights"),
     "loihi-reference": partial(run_nengo_loihi, "sim"),
     "loihi-float": partial(run_nengo_loihi, "simreal"),
     "loihi": partial(run_nengo_loihi, "loihi"),

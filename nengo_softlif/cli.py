@@ -276,8 +276,8 @@ def train(dataset, network, noise_model, out, as_json, seed, **settings):
     help="rate: the network as it was trained. engine: in spikes, many images at a "
     "time. nengo-dl, nengo: in spikes, for comparison. loihi-emulator: on Loihi, many "
     "images at a time; loihi-weights: with no more of its rounding than that of "
-    "weights and other parameters. loihi-reference, loihi-float: with NengoLoihi's emulator, with "
-    "and without rounding. loihi: on the chip.",
+    "weights and other parameters. loihi-reference, loihi-float: with NengoLoihi's "
+    "emulator, with and without rounding. loihi: on the chip.",
 )
 @click.option(
     "--synapse",

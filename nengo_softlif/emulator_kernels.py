@@ -2,8 +2,9 @@
 
 All arithmetic is in 32 bits and wraps around as the chip's does. Numba computes in 64
 bits where it is not told otherwise, hence the many casts; LLVM then vectorises them
-away. Where currents and voltages are real numbers, nothing is rounded or wraps. As in `nengo_softlif.neuron_kernels`, short loops over few arrays are faster than
-one over many.
+away. Where currents and voltages are real numbers, nothing is rounded or wraps. As in
+`nengo_softlif.neuron_kernels`, short loops over few arrays are faster than one over
+many.
 """
 
 import numpy as np

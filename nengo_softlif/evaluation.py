@@ -59,10 +59,10 @@ def evaluate(
         warning says why. "nengo-dl" simulates any network, for many images side
         by side. "nengo" is Nengo's own simulator: slow, but the reference. "rate"
         computes the answer of rate neurons at once, without time. "loihi-emulator" is
-        our `.Emulator` of the chip, for many images side by side, "loihi-weights" the
-        same, where nothing is rounded but weights and other parameters, "loihi-reference"
-        NengoLoihi's own, for one at a time, "loihi-float" the same without the chip's
-        rounding, and "loihi" the chip itself.
+        our `.Emulator` of the chip, for many images side by side, and "loihi-weights"
+        the same, where nothing is rounded but weights and other parameters.
+        "loihi-reference" is NengoLoihi's own, for one at a time, "loihi-float" the
+        same without the chip's rounding, and "loihi" the chip itself.
     presentation_time : float
         How long each image is shown, in seconds.
     dt : float
@@ -148,7 +148,7 @@ def evaluate(
     fired /= n_examples
     n_neurons = np.array([layer.n_neurons for layer in layers])
     rates = fired[:, 0] / n_neurons / (n_steps * dt if timed else 1)
-    names = _names(layers)
+    names = layer_names(layers)
     over_time = dict.fromkeys(_OVER_TIME)
     counts = {"paper": None, "direct": None}
     if timed:
@@ -325,8 +325,19 @@ def _if_understood(count, network):
         return None
 
 
-def _names(layers):
-    """Name layers by their labels, where these tell them apart."""
+def layer_names(layers):
+    """Name layers by their labels, where these tell them apart.
+
+    Parameters
+    ----------
+    layers : list of nengo.Ensemble
+        The layers.
+
+    Returns
+    -------
+    list of str
+        A different name for each.
+    """
     labels = [layer.label for layer in layers]
     return [
         label if label and labels.count(label) == 1 else f"{label or 'layer'} {i + 1}"

@@ -158,6 +158,57 @@ def error_over_time(evaluations, ax=None, labels=None):
     return ax
 
 
+def ladder(ladder, ax=None):
+    """Draw the error on each rung of a ladder, with its 95 % interval.
+
+    On the right stands by how many points it exceeds the rung above, with the interval
+    of that, which is the narrower as the images are the same.
+
+    Parameters
+    ----------
+    ladder : Ladder
+        What `.explain` returned.
+    ax : matplotlib.axes.Axes, optional
+        Drawn upon; a new figure's if there is none.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes.
+    """
+    ax = _axes(ax)
+    rungs = ladder.rungs
+    errors = np.array([rung.evaluation.error_percent for rung in rungs])
+    intervals = np.array([rung.evaluation.error_interval_percent for rung in rungs])
+    places = np.arange(len(rungs))
+    ax.plot(errors, places, color="0.8", zorder=1)
+    ax.errorbar(
+        errors,
+        places,
+        xerr=np.abs(intervals.T - errors),
+        fmt="o",
+        color=BLUE,
+        capsize=3,
+        zorder=2,
+    )
+    right = ax.secondary_yaxis("right")
+    right.set_yticks(places, [_points(rung.difference) for rung in rungs])
+    right.set_ylabel("points against the rung above (95 % interval)")
+    right.tick_params(length=0)
+    ax.set_yticks(places, [rung.name for rung in rungs])
+    ax.set_ylim(len(rungs) - 0.5, -0.5)  # downwards, as the ladder goes
+    ax.set_xlim(left=0)
+    ax.set_xlabel("test error (%)")
+    return ax
+
+
+def _points(difference):
+    if difference is None:
+        return ""
+    low, high = difference.interval_points
+    return f"{difference.points:+.2f} ({low:+.2f} to {high:+.2f})"
+
+
 def firing_rates(evaluation, ax=None):
     """Draw the mean firing rate of each layer as bars.
 

@@ -229,15 +229,20 @@ class Evaluation:
             If it cannot be read.
         """
         try:
-            record = json.loads(Path(path).read_text(encoding="utf-8"))
-            record["predictions_over_time"] = _unpacked(record["predictions_over_time"])
-            return cls(**record)
+            return cls.from_json(Path(path).read_text(encoding="utf-8"))
         except (ValueError, TypeError, KeyError, zlib.error) as error:
             raise _error(
                 "path",
                 f"{str(path)!r} is not the record of an evaluation, or a damaged one "
                 f"({error}); give a file that Evaluation.save wrote",
             ) from error
+
+    @classmethod
+    def from_json(cls, text):
+        """Read what `to_json` returned."""
+        record = json.loads(text)
+        record["predictions_over_time"] = _unpacked(record["predictions_over_time"])
+        return cls(**record)
 
 
 def wilson(n_wrong, n):
