@@ -44,6 +44,7 @@ INTERNAL = {
     "operators",
     "options",
     "parameters",
+    "patterns",
     "product_kernels",
     "products",
     "routes",
