@@ -6,7 +6,7 @@ import numpy as np
 from nengo.exceptions import SimulationError
 
 from . import chip, emulator_kernels
-from .chip_synapses import DT
+from .chip_numbers import DT
 from .products import Counts
 from .threads import spread
 

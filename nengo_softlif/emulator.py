@@ -11,7 +11,7 @@ from nengo.exceptions import Unconvertible, ValidationError
 from scipy import sparse
 
 from . import chip_stages, layers, neuron_stages
-from .chip_synapses import DT
+from .chip_numbers import DT
 from .engine import Simulator
 
 

@@ -5,7 +5,8 @@ import numpy as np
 from nengo.exceptions import BuildError, Unconvertible
 
 from . import cores, folding, layers, operators, parameters
-from .chip_synapses import DT, chip_synapse
+from .chip_numbers import DT
+from .chip_synapses import chip_synapse
 from .models import Model, copied
 from .wires import wires
 

@@ -1,5 +1,5 @@
 import nengo_softlif as softlif
-from nengo_softlif import chip_backends, cli, datasets, evaluation
+from nengo_softlif import chip_backends, datasets, evaluation, options
 
 import numpy as np
 import pytest
@@ -72,5 +72,5 @@ def test_what_the_chip_cannot_run_is_refused(chip, spiking, data):
 
 
 def test_the_command_line_knows_all_backends():
-    assert set(cli._BACKENDS) == set(evaluation._RUN)
+    assert set(options.BACKENDS) == set(evaluation._RUN)
     assert set(chip_backends.RUN) == set(chip_backends.TARGETS)
