@@ -1,4 +1,4 @@
-"""The command line: ``nengo-softlif demo | train | evaluate | info``."""
+"""The command line: ``nengo-softlif demo | train | evaluate | explain | info``."""
 
 import json
 import platform
@@ -49,15 +49,16 @@ def main():
 @options.seed
 @options.as_json
 def demo(out, seed, as_json):
-    """Train on handwritten digits, rebuild in spikes, and compare.
+    """Train on handwritten digits, rebuild in spikes, and go onto Loihi, emulated.
 
     Uses the 8 x 8 digits inside scikit-learn: nothing is downloaded. Trains a small
-    network of soft LIF neurons, rebuilds it with spiking LIF neurons and alpha
-    synapses, and evaluates the held-out fifth of the digits as rates, in spikes
-    with many images at a time, and (the first hundred) through Nengo's own simulator.
+    network of soft LIF neurons, and walks it down from rates, over spiking LIF neurons
+    and alpha synapses, to the chip's arithmetic: on each rung the held-out fifth of the
+    digits is classified. The first hundred of them are also shown to Nengo's own
+    simulator, one at a time.
     """
     terminal.start_tensorflow()
-    from . import evaluate, figures, fit, to_spiking
+    from . import evaluate, explain, figures, fit, to_spiking
 
     out.mkdir(parents=True, exist_ok=True)
     data = datasets.load("digits")
@@ -66,26 +67,30 @@ def demo(out, seed, as_json):
     fit(model, data, epochs=30, batch_size=32, learning_rate=3e-3, seed=seed)
     model.save(out / "digits.safetensors")
 
+    click.echo("Evaluating, rung by rung, from rates down to the chip", err=True)
+    ladder = explain(model, data, seed=seed)
     spiking = to_spiking(model)
-    results = []
-    for backend, network, n_examples in (
-        ("rate", model, None),
-        ("engine", spiking, None),
-        ("nengo", spiking, 100),  # the reference, one image at a time
-    ):
-        click.echo(f"Evaluating: {backend}", err=True)
-        result = evaluate(
-            network, data, backend=backend, n_examples=n_examples, seed=seed
-        )
+    click.echo("Evaluating with Nengo's own simulator, for comparison", err=True)
+    reference = evaluate(spiking, data, backend="nengo", n_examples=100, seed=seed)
+    of_rung = {rung.name: rung.evaluation for rung in ladder.rungs}
+    results = [
+        of_rung["soft LIF rates"],
+        of_rung["spikes"],
+        reference,
+        of_rung["chip, emulated"],
+    ]
+    for result in results:
         result.command = terminal.command_line()
-        result.save(out / f"{backend}.json")
-        results.append(result)
+        result.save(out / f"{result.backend}.json")
+    ladder.save(out / "ladder.json")
 
     written = figures.save_demo(results, model, spiking, data, out)
+    figures.save_ladder(ladder, out / "ladder.png")
+    written.append("ladder.png")
     if as_json:
         click.echo(json.dumps({"rows": [json.loads(r.to_json()) for r in results]}))
         return
-    click.echo(terminal.table(results))
+    click.echo(f"{terminal.table(results)}\n\n{ladder}")
     click.echo(f"\nModel, results and figures are in {out}/: {', '.join(written)}")
 
 
@@ -188,30 +193,19 @@ def train(
 @click.option("--data", required=True, help="Data set: a name or an .npz file.")
 @options.backend
 @options.synapse
-@click.option(
-    "--presentation-time", default=0.2, show_default=True, help="Seconds per image."
-)
+@options.presentation_time
 @click.option("--dt", default=0.001, show_default=True, help="Time step, in seconds.")
-@click.option(
-    "--window",
-    default=0.0,
-    show_default=True,
-    help="Start of the readout window, in seconds.",
-)
+@options.window
 @click.option(
     "--reset/--no-reset",
     default=True,
     show_default=True,
     help="Start each image from rest, or show images back to back.",
 )
-@click.option("--batch-size", default=50, show_default=True, help="Images at a time.")
-@click.option(
-    "--n-examples", type=int, help="Test images to use, a sample of all. Default: all."
-)
+@options.batch_size
+@options.n_examples
 @options.seed
-@click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="File for the JSON."
-)
+@options.out
 @options.as_json
 def evaluate(model, data, backend, synapse, out, as_json, **settings):
     """Measure MODEL, a file that `train` wrote, on the test images of a data set."""
@@ -233,6 +227,50 @@ def evaluate(model, data, backend, synapse, out, as_json, **settings):
     click.echo(result.to_json() if as_json else str(result))
     if out is not None:
         result.save(out)
+
+
+@main.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--data", required=True, help="Data set: a name or an .npz file.")
+@options.synapse
+@options.presentation_time
+@options.window
+@options.batch_size
+@options.n_examples
+@options.seed
+@options.out
+@click.option(
+    "--figure",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File for a figure, whose ending says its kind: .png, .pdf or .svg.",
+)
+@options.as_json
+def explain(model, data, out, figure, as_json, **settings):
+    """Tell where accuracy goes on the way from MODEL to Loihi.
+
+    MODEL is a file that `train` wrote. It is measured as it was trained, and then with
+    one change after the other: hard rates, spikes, the chip's synapse, neurons, weights
+    and arithmetic. For each there is the error, how much it changed on the same images,
+    and the layer whose rates changed most.
+    """
+    from . import explain as run
+    from . import figures
+
+    for path in filter(None, (out, figure)):
+        options.check_folder(path)
+    if figure is not None:
+        figures.check_ending(figure)
+    model = networks.load(model)
+    data = datasets.load(data)
+    terminal.start_tensorflow()
+    ladder = run(model, data, **settings)
+    for rung in ladder.rungs:
+        rung.evaluation.command = terminal.command_line()
+    click.echo(ladder.to_json() if as_json else str(ladder))
+    if out is not None:
+        ladder.save(out)
+    if figure is not None:
+        figures.save_ladder(ladder, figure)
 
 
 @main.command()

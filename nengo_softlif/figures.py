@@ -15,6 +15,7 @@ import matplotlib.pyplot as plt
 import nengo
 import numpy as np
 from matplotlib.figure import Figure
+from nengo.exceptions import ValidationError
 
 # Okabe and Ito, "Color universal design", 2008: told apart by colour-blind readers
 BLUE, ORANGE, GREEN, PURPLE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9"
@@ -200,6 +201,32 @@ def ladder(ladder, ax=None):
     ax.set_xlim(left=0)
     ax.set_xlabel("test error (%)")
     return ax
+
+
+def save_ladder(ladder_, path):
+    """Write the figure of a ladder to a file.
+
+    Parameters
+    ----------
+    ladder_ : Ladder
+        What `.explain` returned.
+    path : str or Path
+        Its ending says the kind.
+    """
+    figure = Figure(figsize=(8, 4), layout="constrained")  # needs no display
+    ladder(ladder_, figure.subplots())
+    figure.savefig(path, dpi=150)
+
+
+def check_ending(path):
+    """Refuse a file name whose ending is of no kind that Matplotlib writes."""
+    known = Figure().canvas.get_supported_filetypes()
+    if Path(path).suffix.lstrip(".").lower() not in known:
+        raise ValidationError(
+            f"expected a file ending in {', '.join(f'.{kind}' for kind in known)}, "
+            f"got {str(path)!r}",
+            attr="figure",
+        )
 
 
 def _points(difference):

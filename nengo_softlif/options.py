@@ -1,5 +1,7 @@
 """Options of the command line: those that take names, and those of all commands."""
 
+from pathlib import Path
+
 import click
 import nengo
 from click.core import ParameterSource
@@ -90,6 +92,24 @@ synapse = click.option(
     default="alpha:0.005",
     show_default=True,
     help="Synapse behind each layer of spiking neurons: alpha:S, lowpass:S or none.",
+)
+out = click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="File for the JSON."
+)
+presentation_time = click.option(
+    "--presentation-time", default=0.2, show_default=True, help="Seconds per image."
+)
+window = click.option(
+    "--window",
+    default=0.0,
+    show_default=True,
+    help="Start of the readout window, in seconds.",
+)
+batch_size = click.option(
+    "--batch-size", default=50, show_default=True, help="Images at a time."
+)
+n_examples = click.option(
+    "--n-examples", type=int, help="Test images to use, a sample of all. Default: all."
 )
 
 

@@ -66,7 +66,7 @@ def assert_fails(result, message, code=2):
 def test_help_names_every_command(run):
     result = run("--help")
     assert result.exit_code == 0
-    for command in ("demo", "train", "evaluate", "info"):
+    for command in ("demo", "train", "evaluate", "explain", "info"):
         assert command in result.output
         assert run(command, "--help").exit_code == 0
         assert run(command, "-h").output.startswith(f"Usage: main {command}")
@@ -279,7 +279,29 @@ def test_demo(run, tmp_path):
     result = run("demo", "--out", "here")
     assert result.exit_code == 0, result.output
     assert "95 % interval" in result.output
-    for name in ("rate", "engine", "nengo"):
+    assert "chip, emulated" in result.output
+    for name in ("rate", "engine", "nengo", "loihi-emulator"):
         record = json.loads((tmp_path / "here" / f"{name}.json").read_text())
         assert record["error_percent"] <= 3
-    assert len(list((tmp_path / "here").glob("*.png"))) == 4
+    assert (
+        len(json.loads((tmp_path / "here" / "ladder.json").read_text())["rungs"]) == 7
+    )
+    assert len(list((tmp_path / "here").glob("*.png"))) == 5
+
+
+def test_explain(run, model_file, tmp_path):
+    args = ("--data", "digits", "--n-examples", 5, "--presentation-time", 0.02)
+    result = run(
+        "explain", model_file, *args, "--out", "ladder.json", "--figure", "ladder.svg"
+    )
+    assert result.exit_code == 0, result.output
+    rungs = json.loads((tmp_path / "ladder.json").read_text())["rungs"]
+    assert all(rung["name"] in result.output for rung in rungs)
+    assert rungs[-1]["evaluation"]["command"].startswith("nengo-softlif")
+    assert (tmp_path / "ladder.svg").stat().st_size > 0
+
+
+def test_explain_refuses_a_figure_of_no_known_kind(run, model_file):
+    result = run("explain", model_file, "--data", "digits", "--figure", "ladder.doc")
+    assert result.exit_code == 2
+    assert ".png" in result.output
