@@ -7,7 +7,7 @@ added to a copy of the network sums the output of each layer in every step.
 """
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import nengo
 import numpy as np
@@ -16,6 +16,9 @@ from nengo.exceptions import NengoWarning, SimulationError, Unconvertible
 from . import layers
 from .engine import Simulator
 from .models import copied
+
+HIGHEST = 0.999
+"""Share of neurons and images whose rates are not above the highest ones told."""
 
 LONGEST_CHUNK = 50
 """Steps NengoDL simulates in one call; between calls it carries its state over."""
@@ -68,6 +71,9 @@ class Watched:
         Fan-out of their neurons.
     dtype : str
         Precision that was set with nengo_dl.configure_settings, or float32.
+    histograms : list of ndarray
+        For each layer, how many neurons fired how often while an image was shown, of
+        all that `count` saw.
     """
 
     network: nengo.Network
@@ -76,6 +82,7 @@ class Watched:
     layers: list
     fan_out: list
     dtype: str
+    histograms: list = field(default_factory=list)
 
     @classmethod
     def from_model(cls, model, fan_out, seed):
@@ -113,6 +120,46 @@ class Watched:
             [fan_out.get(layer, np.zeros(layer.n_neurons)) for layer in layers],
             getattr(settings, "dtype", None) or "float32",
         )
+
+    def count(self, counts):
+        """Sum spikes, and remember how often neurons fired.
+
+        Parameters
+        ----------
+        counts : list of (n, n_neurons) ndarray
+            For each layer, how often its neurons fired while each of n images was
+            shown.
+
+        Returns
+        -------
+        (n_layers, 2) ndarray
+            Spikes, and spikes times fan-out.
+        """
+        if not self.histograms:
+            self.histograms = [np.zeros(1, np.int64) for _ in self.layers]
+        fired = np.zeros((len(self.layers), 2))
+        for i, (count, fan_out) in enumerate(zip(counts, self.fan_out, strict=True)):
+            total = count.sum(axis=0)
+            fired[i] = total.sum(), total @ fan_out
+            whole = np.rint(np.abs(count)).astype(np.intp).ravel()
+            seen = np.bincount(whole, minlength=len(self.histograms[i]))
+            seen[: len(self.histograms[i])] += self.histograms[i]
+            self.histograms[i] = seen
+        return fired
+
+    def highest_counts(self):
+        """How often neurons fired while an image was shown, but for a thousandth.
+
+        Returns
+        -------
+        list of int or None
+            For each layer the 99.9th percentile over neurons and images; None if the
+            simulator does not tell neurons apart.
+        """
+        if not self.histograms:
+            return None
+        below = [np.cumsum(histogram) for histogram in self.histograms]
+        return [int(np.searchsorted(b, HIGHEST * b[-1])) for b in below]
 
     def with_totals(self):
         """Add a node that sums what the neurons of each layer put out.
@@ -227,14 +274,8 @@ def run_batches(sim, watched, batches, n_steps, reset, batch_size):
             sim.run_steps(
                 n_steps, {watched.input: _padded(images, batch_size)[:, None]}
             )
-            counts = [
-                sim.spike_counts(layer)[:n].sum(axis=0) for layer in watched.layers
-            ]
-            fired = [
-                (count.sum(), count @ fan_out)
-                for count, fan_out in zip(counts, watched.fan_out, strict=True)
-            ]
-            yield sim.data[watched.output][:n], np.array(fired, dtype=float)
+            fired = watched.count([sim.spike_counts(e)[:n] for e in watched.layers])
+            yield sim.data[watched.output][:n], fired
             if reset:
                 sim.reset()
             else:

@@ -138,11 +138,9 @@ def run_nengo_loihi(target, watched, batches, n_steps, dt, reset, batch_size, se
                 else:
                     output, *spikes = shown_to(going_on, image)
                 outputs.append(finite(output.copy()))
-                for i, (seen, fan_out) in enumerate(
-                    zip(spikes, watched.fan_out, strict=True)
-                ):
-                    counts = np.count_nonzero(seen, axis=0)
-                    fired[i] += counts.sum(), counts @ fan_out
+                fired += watched.count(
+                    [np.count_nonzero(seen, axis=0)[None] for seen in spikes]
+                )
             yield np.stack(outputs), fired
 
 

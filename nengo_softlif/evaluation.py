@@ -22,6 +22,7 @@ from .arguments import (
     check_timeless,
     check_whole,
 )
+from .chip_neurons import warn_of_high_rates
 from .readout import decide, readout_steps, time_to_decide
 from .results import Evaluation, wilson
 
@@ -149,6 +150,12 @@ def evaluate(
     n_neurons = np.array([layer.n_neurons for layer in layers])
     rates = fired[:, 0] / n_neurons / (n_steps * dt if timed else 1)
     names = layer_names(layers)
+    highest = watched.highest_counts()
+    if highest is not None:
+        highest = [count / (n_steps * dt) for count in highest]
+        if on_chip:
+            warn_of_high_rates(model.network, dict(zip(layers, highest, strict=True)))
+        highest = dict(zip(names, highest, strict=True))
     over_time = dict.fromkeys(_OVER_TIME)
     counts = {"paper": None, "direct": None}
     if timed:
@@ -193,6 +200,7 @@ def evaluate(
         labels=labels.tolist(),
         predictions=predictions[:, -1].tolist(),
         chip=chip,
+        highest_rates_hz=highest,
         **over_time,
     )
 

@@ -7,6 +7,7 @@ import numpy as np
 from nengo.neurons import RatesToSpikesNeuronType
 
 from . import neuron_kernels
+from .chip_numbers import chip_tau_rc, chip_tau_ref
 from .products import Counts, numbers
 from .stages import Source, Sum
 from .threads import spread
@@ -209,12 +210,8 @@ class LoihiLIF(LIF):
     within_steps = False
 
     def _time_constants(self):
-        theirs = sys.modules["nengo_loihi"].neurons
-        dt, neurons = self.settings.dt, self.neuron_type
-        return (
-            theirs.discretize_tau_rc(neurons.tau_rc, dt),
-            theirs.discretize_tau_ref(neurons.tau_ref, dt),
-        )
+        neurons, dt = self.neuron_type, self.settings.dt
+        return chip_tau_rc(neurons.tau_rc, dt), chip_tau_ref(neurons.tau_ref, dt)
 
 
 def made(layer, stages, settings):

@@ -1,9 +1,11 @@
+import warnings
+
 import nengo_softlif as softlif
 from nengo_softlif import chip_backends, datasets, evaluation, options
 
 import numpy as np
 import pytest
-from nengo.exceptions import ValidationError
+from nengo.exceptions import NengoWarning, ValidationError
 
 SHORT = {"presentation_time": 0.05, "progress_bar": False}
 
@@ -34,6 +36,7 @@ def test_our_emulator_answers_as_that_of_nengo_loihi(chip, data, reset):
     )
     assert ours.spikes_per_image == theirs.spikes_per_image > 0
     assert ours.rates_hz == theirs.rates_hz
+    assert ours.highest_rates_hz == theirs.highest_rates_hz
     np.testing.assert_array_equal(
         ours.predictions_over_time, theirs.predictions_over_time
     )
@@ -59,6 +62,47 @@ def test_rounding_moves_rates_little(chip, data):
     )
     for layer, rate in real.items():
         assert rounded[layer] == pytest.approx(rate, rel=0.2, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("rate", "warned"), [(100, []), (250, ["conv2", "dense3"])], ids=["slow", "fast"]
+)
+def test_rates_too_high_for_whole_milliseconds(spiking, data, rate, warned):
+    """A mean of 12 Hz hides neurons at 250 Hz; layers on the host may have them."""
+    model = spiking.copy()
+    for ensemble in model.ensembles:
+        ensemble.gain = np.full(ensemble.n_neurons, 0.05)
+        bias = np.full(ensemble.n_neurons, -5.0)
+        few = slice(None, -(-ensemble.n_neurons // 30))
+        bias[few] = 1 + 1 / np.expm1((1 / rate - 0.002) / 0.022)
+        ensemble.bias = bias
+    chip = softlif.to_loihi(model)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", NengoWarning)
+        result = softlif.evaluate(
+            chip, data, backend="loihi-emulator", n_examples=2, **SHORT
+        )
+    messages = [str(w.message) for w in caught if w.category is NengoWarning]
+    assert [message.split()[0] for message in messages] == warned
+    for message in messages:
+        assert "Hz (99.9th percentile), of 333 Hz that are possible" in message
+    assert max(result.rates_hz.values()) < 12
+    for highest in result.highest_rates_hz.values():
+        assert highest == pytest.approx(rate, rel=0.2)
+        assert f"99.9 % at most {highest:.0f} Hz" in str(result)
+
+
+def test_images_in_spikes(spiking, data):
+    chip = softlif.to_loihi(spiking, pixel_rate=100)
+    result = softlif.evaluate(
+        chip, data, backend="loihi-emulator", n_examples=4, **SHORT
+    )
+    assert list(result.rates_hz)[:2] == ["image on", "image off"]
+    images = chip.preprocessing.test(
+        data.x_test[evaluation.presentation_order(len(data.x_test))[:4]]
+    )
+    sent = result.rates_hz["image on"] + result.rates_hz["image off"]
+    assert sent == pytest.approx(100 * np.abs(images).mean(), rel=0.1)
 
 
 def test_what_the_chip_cannot_run_is_refused(chip, spiking, data):

@@ -119,6 +119,28 @@ def test_nengo_agrees_with_a_simulation_by_hand(spiking, data, reference):
     assert reference.spikes_per_image == pytest.approx(n_spikes.sum() / 7)
 
 
+def test_highest_rates_are_a_percentile_of_all(spiking, data, result, reference):
+    model = spiking.copy()
+    with model.network:
+        probes = [nengo.Probe(e.neurons) for e in model.ensembles]
+    counts = [[] for _ in probes]
+    for image in spiking.preprocessing.test(shown(data, 7)):
+        model.input.output = image
+        with nengo.Simulator(model.network, progress_bar=False) as sim:
+            sim.run_steps(60, progress_bar=False)
+            for probe, count in zip(probes, counts, strict=True):
+                count.append(np.count_nonzero(sim.data[probe], axis=0))
+    expected = [
+        np.percentile(count, 99.9, method="inverted_cdf") / 0.06 for count in counts
+    ]
+    assert list(result.highest_rates_hz.values()) == pytest.approx(expected)
+    assert result.highest_rates_hz.keys() == result.rates_hz.keys()
+    assert all(f"at most {rate:.0f} Hz" in str(result) for rate in expected)
+    # the other simulators sum over neurons as they go
+    assert reference.highest_rates_hz is None
+    assert "at most" not in str(reference)
+
+
 def test_back_to_back_agrees_with_a_simulation_by_hand(spiking, data, reference):
     images = spiking.preprocessing.test(shown(data, 7))
     outputs, counts = by_hand(spiking, images, 60)

@@ -1,0 +1,136 @@
+"""What becomes of a network on its way to Loihi, noted where it happens.
+
+Notes are kept in the network's config, at the objects they are about, so that they go
+along with copies of it, and tell of the network that is at hand.
+"""
+
+from dataclasses import dataclass, field
+
+import nengo
+import numpy as np
+from nengo.params import Parameter
+
+from . import operators, transforms
+
+_KEY = "loihi_changes"
+
+
+@dataclass(eq=False)
+class Changes:
+    """What `.to_loihi` changed. Print it: a line for each change.
+
+    Attributes
+    ----------
+    layers : dict
+        From ensembles, and from nodes that the chip leads to, to a list of pairs of
+        str: what was changed, such as ``"synapse"``, and how.
+    """
+
+    layers: dict = field(default_factory=dict)
+
+    def __str__(self):
+        """Show them layer by layer."""
+        lines = []
+        for obj, notes in self.layers.items():
+            lines.append(named(obj))
+            lines += [f"  {what:<8}  {how}" for what, how in notes]
+        return "\n".join(lines)
+
+    def note(self, obj, what, how):
+        """Note a change.
+
+        Parameters
+        ----------
+        obj : nengo.Ensemble or nengo.Node
+            Of what.
+        what : str
+            One word.
+        how : str
+            What it was and what it is now, with numbers.
+        """
+        self.layers.setdefault(obj, []).append((what, how))
+
+    def keep(self, network):
+        """Write the notes into a network's config."""
+        for kind in (nengo.Ensemble, nengo.Node):
+            config = network.config[kind]
+            if not hasattr(config, _KEY):
+                config.set_param(_KEY, Parameter(_KEY, default=()))
+        for obj in [*network.all_ensembles, *network.all_nodes]:
+            setattr(network.config[obj], _KEY, tuple(self.layers.get(obj, ())))
+
+    @classmethod
+    def of(cls, network):
+        """Read what `keep` wrote; nothing of other networks."""
+        found = {}
+        for obj in [*network.all_ensembles, *network.all_nodes]:
+            notes = getattr(network.config[obj], _KEY, ())
+            if notes:
+                found[obj] = list(notes)
+        return cls(found)
+
+
+def named(obj):
+    """Name an object by its label, if it has one."""
+    return obj.label or str(obj)
+
+
+def range_of(values):
+    """Write the range of numbers."""
+    low, high = np.min(values), np.max(values)
+    return f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
+
+
+def operator_named(op):
+    """Say what an operator does.
+
+    Parameters
+    ----------
+    op : Operator
+        Of a connection.
+
+    Returns
+    -------
+    str
+        In a few words.
+    """
+    if isinstance(op, operators.Slice):
+        if op.size_out == op.size_in:
+            return "reordering"
+        return f"slice of {op.size_out:,} out of {op.size_in:,}"
+    if isinstance(op, operators.Place):
+        return f"placing among {op.size_out:,}"
+    if isinstance(op, operators.Scale):
+        return f"scale {range_of(op.weights)}"
+    if isinstance(op, operators.Pool):
+        return f"average pooling {_windows(op)}"
+    if isinstance(op, operators.Local):
+        return f"locally connected {_windows(op)}"
+    if isinstance(op, operators.Convolution):
+        groups = f" in {op.groups} groups" if op.groups > 1 else ""
+        return f"convolution {_windows(op)}{groups}"
+    kind = "matrix" if isinstance(op.weights, np.ndarray) else "sparse matrix"
+    return f"{kind} {op.size_out:,} x {op.size_in:,}"
+
+
+def transform_named(transform):
+    """Say what a transform of a connection does, as `operator_named`."""
+    if isinstance(transform, transforms.AveragePool):
+        return f"average pooling {_windows(transform, transform.pool_size)}"
+    if isinstance(transform, transforms.LocallyConnected):
+        return f"locally connected {_windows(transform)}"
+    if isinstance(transform, nengo.Convolution):
+        return f"convolution {_windows(transform)}"
+    if isinstance(transform, nengo.Sparse):
+        return f"sparse matrix of {transform.init.data.size:,} weights"
+    if isinstance(transform, nengo.Dense):
+        return f"matrix {transform.size_out:,} x {transform.size_in:,}"
+    return str(transform)
+
+
+def _windows(op, size=None):
+    size, strides = size or op.kernel_size, tuple(op.strides)
+    text = f"{' x '.join(map(str, size))} {op.padding}"
+    if len(set(strides)) > 1:
+        return f"{text} strides {' x '.join(map(str, strides))}"
+    return text if strides[0] == 1 else f"{text} stride {strides[0]}"
