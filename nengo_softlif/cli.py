@@ -84,9 +84,7 @@ def demo(out, seed, as_json):
         result.save(out / f"{result.backend}.json")
     ladder.save(out / "ladder.json")
 
-    written = figures.save_demo(results, model, spiking, data, out)
-    figures.save_ladder(ladder, out / "ladder.png")
-    written.append("ladder.png")
+    written = figures.save_demo(results, ladder, model, spiking, data, out)
     if as_json:
         click.echo(json.dumps({"rows": [json.loads(r.to_json()) for r in results]}))
         return

@@ -159,7 +159,7 @@ def error_over_time(evaluations, ax=None, labels=None):
     return ax
 
 
-def ladder(ladder, ax=None):
+def ladder(found, ax=None):
     """Draw the error on each rung of a ladder, with its 95 % interval.
 
     On the right stands by how many points it exceeds the rung above, with the interval
@@ -167,7 +167,7 @@ def ladder(ladder, ax=None):
 
     Parameters
     ----------
-    ladder : Ladder
+    found : Ladder
         What `.explain` returned.
     ax : matplotlib.axes.Axes, optional
         Drawn upon; a new figure's if there is none.
@@ -178,7 +178,7 @@ def ladder(ladder, ax=None):
         The axes.
     """
     ax = _axes(ax)
-    rungs = ladder.rungs
+    rungs = found.rungs
     errors = np.array([rung.evaluation.error_percent for rung in rungs])
     intervals = np.array([rung.evaluation.error_interval_percent for rung in rungs])
     places = np.arange(len(rungs))
@@ -203,18 +203,18 @@ def ladder(ladder, ax=None):
     return ax
 
 
-def save_ladder(ladder_, path):
+def save_ladder(found, path):
     """Write the figure of a ladder to a file.
 
     Parameters
     ----------
-    ladder_ : Ladder
+    found : Ladder
         What `.explain` returned.
     path : str or Path
         Its ending says the kind.
     """
     figure = Figure(figsize=(8, 4), layout="constrained")  # needs no display
-    ladder(ladder_, figure.subplots())
+    ladder(found, figure.subplots())
     figure.savefig(path, dpi=150)
 
 
@@ -291,13 +291,15 @@ def answer(times, outputs, ax=None, label=None):
     return ax
 
 
-def save_demo(results, model, spiking, data, folder):
+def save_demo(results, found, model, spiking, data, folder):
     """Write the figures of ``nengo-softlif demo``.
 
     Parameters
     ----------
     results : list of Evaluation
         What the demo measured; the last in spikes.
+    found : Ladder
+        What it found on the way to the chip.
     model : Model
         The network of soft LIF neurons.
     spiking : Model
@@ -333,7 +335,8 @@ def save_demo(results, model, spiking, data, folder):
         draw(figure.subplots())
         figure.savefig(Path(folder) / f"{name}.png", dpi=150)
         written.append(f"{name}.png")
-    return written
+    save_ladder(found, Path(folder) / "ladder.png")
+    return [*written, "ladder.png"]
 
 
 def _currents(J):

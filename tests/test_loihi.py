@@ -740,7 +740,7 @@ def test_utilization_is_a_table():
     chip = softlif.to_loihi(softlif.to_spiking(NETWORKS["average pooling, dense"]()))
     table = str(loihi.utilization(chip))
     assert "dense2" in table
-    assert table.endswith("1 cores, 1 chips of 128")
+    assert table.endswith("1 core, 1 chip of 128 cores")
 
 
 def test_limits_are_those_of_nengo_loihi():

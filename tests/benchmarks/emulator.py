@@ -35,7 +35,7 @@ def main():
     shown = networks.images(spiking, n_images, args.data)
     model = softlif.to_loihi(spiking)
     use = softlif.loihi.utilization(model)
-    print(f"{model}, {use.n_cores} cores, {use.n_chips} chips")
+    print(f"{model}, on {use.n_cores} cores")
 
     model.input.output = lambda t: shown[round(t / DT - 1) // args.steps % n_images]
     watch(model)
