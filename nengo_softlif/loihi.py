@@ -119,7 +119,9 @@ def utilization(network):
         if target in chip:
             source = connection.pre_obj.ensemble
             indices = np.arange(source.n_neurons)[connection.pre_slice]
-            chip[target].inputs.append(wires(source, connection.transform, indices))
+            chip[target].inputs.append(
+                wires(source, target, connection.transform, indices)
+            )
     found = list(chip.values())
     return cores.Utilization({layer: layer.use(found) for layer in found})
 
@@ -203,7 +205,7 @@ def _convert(network, synapse, pixel_rate, images):
                     synapse=synapses[layer],
                     label=f"{source.label} to {ensemble.label}",
                 )
-            made.inputs.append(wires(source, part.transform, part.indices))
+            made.inputs.append(wires(source, ensemble, part.transform, part.indices))
         check_weights(made, synapses[layer])
         placed.append(made)
     cores.lay_out(placed)

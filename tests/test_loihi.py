@@ -243,6 +243,23 @@ def test_utilization_is_that_of_nengo_loihi(spiking, limit, monkeypatch):
                 assert built == use
 
 
+def test_weights_at_the_border_of_pools_are_equal_as_nengo_loihi_rounds_them():
+    """What it multiplies them by decides it: here 0.063 * 0.825 / 0.001."""
+    with nengo.Network(seed=0) as net:
+        stack = Stack((12, 12, 3), NEURONS, gain=0.825)
+        stack.convolution(16, kernel_size=5)
+        stack.average_pool(3, strides=2, padding="ceil")
+        stack.convolution(16, kernel_size=5)
+        model = Model(net, stack.input, stack.readout(10))
+    chip = softlif.to_loihi(softlif.to_spiking(model))
+    (uses,) = loihi.utilization(chip).blocks.values()
+    with on_chip("sim")(chip.network) as sim:
+        blocks = sim.model.objs[chip.ensembles[1].neurons]["out"]
+    assert len(blocks) == len(uses) > 1
+    built = [block.utilization()["synapses"][0] for block in blocks]
+    assert built == [use["synapses"] for use in uses]
+
+
 def test_argument_stays(spiking):
     before = collect(spiking.network, build(spiking.network))
     reprs = [repr(obj) for obj in spiking.network.all_objects]
