@@ -19,6 +19,7 @@ import nengo
 import numpy as np
 import pytest
 from nengo.exceptions import BuildError, NengoWarning, Unconvertible, ValidationError
+from scipy import sparse
 
 NEURONS = SoftLIFRate(0.02, 0.022, 0.002, 0.063)
 
@@ -243,19 +244,23 @@ def test_utilization_is_that_of_nengo_loihi(spiking, limit, monkeypatch):
                 assert built == use
 
 
-def test_weights_at_the_border_of_pools_are_equal_as_nengo_loihi_rounds_them():
-    """What it multiplies them by decides it: here 0.063 * 0.825 / 0.001."""
+def test_weights_are_equal_where_nengo_loihi_rounds_them_alike(monkeypatch):
+    """It multiplies by gain and amplitude first; then some are equal, some no more."""
+    monkeypatch.setitem(cores.LIMITS, "compartments", 10)
+    rng = np.random.RandomState(0)
+    one = rng.randn(20, 200) * (rng.uniform(size=(20, 200)) < 0.3)
+    other = one * (1 + 4e-8 * rng.uniform(-1, 1, size=200))
+    weights = nengo.Sparse((20, 400), init=sparse.coo_matrix(np.hstack([one, other])))
     with nengo.Network(seed=0) as net:
-        stack = Stack((12, 12, 3), NEURONS, gain=0.825)
-        stack.convolution(16, kernel_size=5)
-        stack.average_pool(3, strides=2, padding="ceil")
-        stack.convolution(16, kernel_size=5)
-        model = Model(net, stack.input, stack.readout(10))
-    chip = softlif.to_loihi(softlif.to_spiking(model))
+        image = nengo.Node(np.zeros(400))
+        source, target = layer(400, "source"), layer(20, "target")
+        target.gain = np.full(20, 0.825)
+        nengo.Connection(image, source.neurons, synapse=None)
+        nengo.Connection(source.neurons, target.neurons, transform=weights)
+    chip = softlif.to_loihi(softlif.to_spiking(net))
     (uses,) = loihi.utilization(chip).blocks.values()
-    with on_chip("sim")(chip.network) as sim:
+    with on_chip("sim")(chip) as sim:
         blocks = sim.model.objs[chip.ensembles[1].neurons]["out"]
-    assert len(blocks) == len(uses) > 1
     built = [block.utilization()["synapses"][0] for block in blocks]
     assert built == [use["synapses"] for use in uses]
 
