@@ -63,28 +63,6 @@ def describe(model, backend):
     }
 
 
-def emulated(backend, watched, batch_size, seed):
-    """Make our emulator for a backend that has it.
-
-    Parameters
-    ----------
-    backend : str
-        "loihi-emulator" or "loihi-weights".
-    watched : Watched
-        The network.
-    batch_size : int
-        Number of images simulated side by side.
-    seed : int
-        Seed of processes in the network.
-
-    Returns
-    -------
-    Emulator
-    """
-    rounding = backend == "loihi-emulator"
-    return Emulator(watched.network, seed, batch_size, False, rounding)
-
-
 def run_emulator(backend, watched, batches, n_steps, dt, reset, batch_size, seed):
     """Simulate images on a Loihi chip, with our own emulator, a batch at a time.
 
@@ -95,7 +73,8 @@ def run_emulator(backend, watched, batches, n_steps, dt, reset, batch_size, seed
     watched, batches, n_steps, dt, reset, batch_size, seed
         As in `.run_engine`, and so are the yields.
     """
-    sim = emulated(backend, watched, batch_size, seed)
+    rounding = backend == "loihi-emulator"
+    sim = Emulator(watched.network, seed, batch_size, False, rounding)
     yield from run_batches(sim, watched, batches, n_steps, reset, batch_size)
 
 

@@ -33,7 +33,7 @@ _PACKAGES = (
 def main():
     """Deep spiking networks: train with soft LIF neurons, rebuild in spikes, measure.
 
-    Start with `nengo-softlif demo`, which does all of it in a minute.
+    Start with `nengo-softlif demo`, which does all of it in a minute or two.
     """
     install()
 

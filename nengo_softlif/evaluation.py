@@ -1,19 +1,15 @@
 """Measuring a model on test images."""
 
 import contextlib
-import platform
-import subprocess
 import time
 import warnings
 from collections import ChainMap
-from importlib import metadata
-from pathlib import Path
 
 import numpy as np
 from nengo.exceptions import NengoWarning, Unconvertible, ValidationError
 from tqdm import tqdm
 
-from . import backends, chip_backends, synops
+from . import backends, chip_backends, provenance, synops
 from .arguments import (
     LARGEST_SEED,
     check_data,
@@ -25,6 +21,7 @@ from .arguments import (
 from .chip_neurons import warn_of_high_rates
 from .readout import decide, readout_steps, time_to_decide
 from .results import Evaluation, wilson
+from .watched import Watched, layer_names, neuron_layers
 
 
 def evaluate(
@@ -97,6 +94,55 @@ def evaluate(
     SimulationError
         If the network's output is NaN or infinite.
     """
+    evaluation, _ = measure(
+        model,
+        data,
+        backend,
+        presentation_time,
+        dt,
+        window,
+        reset,
+        batch_size,
+        n_examples,
+        seed,
+        title=backend if progress_bar else None,
+    )
+    return evaluation
+
+
+def measure(
+    model,
+    data,
+    backend,
+    presentation_time,
+    dt,
+    window,
+    reset,
+    batch_size,
+    n_examples,
+    seed,
+    title=None,
+    n_kept=0,
+):
+    """Evaluate a model, and keep how often single neurons fired.
+
+    Parameters
+    ----------
+    model, data, backend, presentation_time, dt, window, reset, batch_size, n_examples
+        As for `evaluate`, and so is ``seed``.
+    title : str, optional
+        Of the progress bar; without it there is none.
+    n_kept : int
+        Number of images for which spikes are kept, the first that are shown.
+
+    Returns
+    -------
+    Evaluation
+        The record.
+    list of (n_kept, n_neurons) ndarray
+        How often the neurons of each layer fired; empty for backends that do not tell
+        neurons apart.
+    """
     start = time.perf_counter()
     n_examples, n_steps, batch_size = _check(
         model,
@@ -112,7 +158,7 @@ def evaluate(
     backend = backends.chosen(backend, model)
     on_chip = backend in chip_backends.RUN
     chip = chip_backends.describe(model, backend) if on_chip else None
-    commit = _commit()
+    commit = provenance.commit()
     timed = backend != "rate"
     steps, first = readout_steps(n_steps, dt, window if timed else 0)
 
@@ -121,9 +167,10 @@ def evaluate(
     predictions = np.empty(
         (n_examples, len(steps)), np.min_scalar_type(model.output.size_in - 1)
     )
-    layers = backends.neuron_layers(model)
+    layers = neuron_layers(model)
     fan_out = _if_understood(synops.fan_out, model.network)
-    watched = backends.Watched.from_model(model, fan_out or {}, seed)
+    watched = Watched.from_model(model, fan_out or {}, seed)
+    watched.n_kept = min(n_kept, n_examples)
     batches = (
         model.preprocessing.test(data.x_test[examples[i : i + batch_size]])
         for i in range(0, n_examples, batch_size)
@@ -133,7 +180,7 @@ def evaluate(
     run = _RUN[backend](watched, batches, n_steps, dt, reset, batch_size, seed)
     with (
         tqdm(
-            total=n_examples, unit="image", desc=backend, disable=not progress_bar
+            total=n_examples, unit="image", desc=title, disable=title is None
         ) as progress,
         contextlib.closing(run),
     ):
@@ -178,11 +225,11 @@ def evaluate(
         if fan_out is not None:
             counts["direct"] = float(fired[:, 1].sum())
 
-    return Evaluation(
+    evaluation = Evaluation(
         dataset=data.name,
-        network=_network_name(model),
+        network=provenance.network_name(model),
         backend=backend,
-        synapse=_synapse_names(model),
+        synapse=provenance.synapse_names(model),
         n_examples=n_examples,
         error_percent=100 * n_wrong / n_examples,
         error_interval_percent=[100 * p for p in wilson(n_wrong, n_examples)],
@@ -191,7 +238,7 @@ def evaluate(
         synops_per_image=counts,
         seconds=time.perf_counter() - start,
         seed=int(seed),
-        versions=_versions(),
+        versions=provenance.versions(),
         commit=commit,
         data_sha256=data.sha256,
         command=None,
@@ -203,6 +250,7 @@ def evaluate(
         highest_rates_hz=highest,
         **over_time,
     )
+    return evaluation, watched.kept
 
 
 def presentation_order(n_images):
@@ -286,7 +334,7 @@ def _check(
             f"its preprocessing makes images of {size} numbers, but its input node "
             f"takes {model.input.size_out}; use the preprocessing it was trained with",
         )
-    if not backends.neuron_layers(model):
+    if not neuron_layers(model):
         raise _error("model", "its network has no neurons")
 
     if backend in chip_backends.RUN:
@@ -333,63 +381,7 @@ def _if_understood(count, network):
         return None
 
 
-def layer_names(layers):
-    """Name layers by their labels, where these tell them apart.
-
-    Parameters
-    ----------
-    layers : list of nengo.Ensemble
-        The layers.
-
-    Returns
-    -------
-    list of str
-        A different name for each.
-    """
-    labels = [layer.label for layer in layers]
-    return [
-        label if label and labels.count(label) == 1 else f"{label or 'layer'} {i + 1}"
-        for i, label in enumerate(labels)
-    ]
-
-
-def _network_name(model):
-    return (
-        model.source["function"] if model.source else model.network.label or "network"
-    )
-
-
-def _synapse_names(model):
-    synapses = [c.synapse for c in model.network.all_connections]
-    names = dict.fromkeys(str(synapse) for synapse in synapses if synapse is not None)
-    return ", ".join(names) or "none"
-
-
 def _confusion(labels, predictions, n_classes):
     confusion = np.zeros((n_classes, n_classes), dtype=int)
     np.add.at(confusion, (labels, predictions), 1)
     return confusion.tolist()
-
-
-def _versions():
-    versions = {"python": platform.python_version()}
-    packages = ("nengo_softlif", "nengo", "nengo-dl", "tensorflow", "numpy", "numba")
-    for name in packages:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
-    return versions
-
-
-def _commit():
-    """Git commit of this package, or None if it does not run from a checkout."""
-    git = ["git", "--no-optional-locks", "-C", str(Path(__file__).parent)]
-    options = {"capture_output": True, "text": True, "check": True, "timeout": 10}
-    try:
-        # fails for an installation that merely lies inside some repository
-        subprocess.run(
-            [*git, "ls-files", "--error-unmatch", Path(__file__).name], **options
-        )
-        describe = ["describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
-        return subprocess.run([*git, *describe], **options).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None

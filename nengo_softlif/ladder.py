@@ -1,6 +1,7 @@
 """Where accuracy goes: a model walked down to the chip, one change at a time."""
 
 import json
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,14 +9,16 @@ import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from . import backends, files, parameters
-from .chip_backends import emulated
+from . import files, layers, parameters
+from .arguments import check_data, check_model, check_timeless
+from .chip_numbers import DT
 from .engine import Simulator
-from .evaluation import evaluate, layer_names, presentation_order
+from .evaluation import measure, presentation_order
 from .loihi import to_loihi
 from .neurons import SoftLIFRate
 from .results import Difference, Evaluation, difference
 from .spiking import to_spiking
+from .watched import layer_names, neuron_layers
 
 COMPARED = 100
 """Images on which rates of single neurons are compared."""
@@ -38,9 +41,10 @@ class Rung:
     deviations : dict of str to float or None
         How far the neurons of each layer are from the rung above: root mean square of
         the difference of their rates, each over the whole presentation of an image, in
-        percent of the root mean square of the rates above. The mean is over neurons and
-        over `COMPARED` images. Spikes are counted: rates are multiples of one by
-        the presentation time, which alone makes a difference where rates are low.
+        percent of the root mean square of the rates above (100 if there are none). The
+        mean is over neurons and over `COMPARED` images. Spikes are counted: rates are
+        multiples of one by the presentation time, which alone makes a difference where
+        rates are low.
     """
 
     name: str
@@ -52,7 +56,7 @@ class Rung:
     @property
     def largest_deviation(self):
         """Name of the layer that deviates most, and its deviation; or None."""
-        if not self.deviations:
+        if not self.deviations or not any(self.deviations.values()):
             return None
         return max(self.deviations.items(), key=lambda item: item[1])
 
@@ -154,8 +158,9 @@ class Ladder:
         """
         try:
             rungs = json.loads(Path(path).read_text(encoding="utf-8"))["rungs"]
-            return cls([_rung(record) for record in rungs])
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            first, *others = map(_rung, rungs)
+            return cls([first, *others])
+        except (ValueError, TypeError, KeyError, AttributeError, zlib.error) as error:
             raise ValidationError(
                 f"{str(path)!r} is not the record of a ladder, or a damaged one "
                 f"({error}); give a file that Ladder.save wrote",
@@ -179,12 +184,13 @@ def explain(
     The rungs are: the model as it was trained; hard LIF rates; spiking neurons with
     synapses, as `.to_spiking` makes them; the chip's synapse and folded pooling, as
     `.to_loihi` has them; the chip's neurons (both simulated in real numbers); the
-    chip's weights; and the chip's arithmetic. Each is evaluated on the same images.
+    chip's weights; and the chip's arithmetic. Each is evaluated on the same images,
+    the last one first: what the emulator refuses is told before long work starts.
 
     Parameters
     ----------
     model : Model
-        Trained rate network, with layers of neurons one after the other; left as it is.
+        Trained rate network without loops; left as it is.
     data : Dataset
         Its test images are shown.
     synapse : nengo.synapses.Synapse
@@ -200,30 +206,49 @@ def explain(
     Raises
     ------
     Unconvertible, BuildError
-        If the model cannot be made for the chip, before anything is measured.
+        If the model cannot be made for the chip, or has loops.
     ValidationError
         If arguments, model and data do not fit together.
     """
-    settings = {
-        "presentation_time": presentation_time,
-        "window": window,
-        "batch_size": batch_size,
-        "n_examples": n_examples,
-        "seed": seed,
-        "progress_bar": progress_bar,
-    }
+    check_model(model)
+    check_data(data, model)
+    model = model.copy()
+    if model.network.seed is None:
+        model.network.seed = seed  # for all rungs the same draws
+    layers.read(model.network)  # else its rates cannot be compared
+    check_timeless(model, "model", "give explain the rate model that was trained")
+
+    def measured(name, network, backend):
+        evaluation, counts = measure(
+            network,
+            data,
+            backend,
+            presentation_time,
+            DT,
+            window,
+            True,
+            batch_size,
+            n_examples,
+            seed,
+            title=name if progress_bar else None,
+            n_kept=COMPARED,
+        )
+        if backend == "rate":
+            n = min(COMPARED, evaluation.n_examples)
+            return evaluation, _rates(network, data, n, evaluation.batch_size)
+        return evaluation, [count / presentation_time for count in counts]
+
+    steps = list(_networks(model, synapse))
+    results = [measured(name, *what) for name, _, *what in reversed(steps)][::-1]
+    names = layer_names(neuron_layers(model))
     rungs, above = [], None
-    for name, change, network, backend in _networks(model, synapse):
-        evaluation = evaluate(network, data, backend, **settings)
-        rates = _rates(network, data, backend, evaluation)
-        if not rungs:
-            rungs.append(Rung(name, change, evaluation, None, None))
-        else:
+    for (name, change, *_), (evaluation, rates) in zip(steps, results, strict=True):
+        worse = deviations = None
+        if rungs:
             worse = difference(rungs[-1].evaluation, evaluation)
-            deviations = {
-                layer: _deviation(above[layer], seen) for layer, seen in rates.items()
-            }
-            rungs.append(Rung(name, change, evaluation, worse, deviations))
+            found = map(_deviation, above, rates)
+            deviations = dict(zip(names, found, strict=True))
+        rungs.append(Rung(name, change, evaluation, worse, deviations))
         above = rates
     return Ladder(rungs)
 
@@ -235,49 +260,33 @@ def _networks(model, synapse):
     filtered = chip.copy()
     for ensemble, twin in zip(filtered.ensembles, spiking.ensembles, strict=True):
         ensemble.neuron_type = twin.neuron_type
-    soft = any(isinstance(e.neuron_type, SoftLIFRate) for e in model.ensembles)
-    rungs = [("soft LIF rates", "as trained, without noise", model, "rate")]
-    if soft:
+    if any(isinstance(e.neuron_type, SoftLIFRate) for e in model.ensembles):
+        yield "soft LIF rates", "as trained, without noise", model, "rate"
         change = "rates of LIF neurons, not smoothed around threshold"
-        rungs.append(("LIF rates", change, _hard(model), "rate"))
+        yield "LIF rates", change, _hard(model), "rate"
     else:
-        rungs = [("rates", *rungs[0][1:])]
-    return [
-        *rungs,
-        (
-            "spikes",
-            f"spiking neurons, with {synapse} between layers",
-            spiking,
-            "engine",
-        ),
-        (
-            "chip's synapse",
-            f"{_chip_synapses(chip)} to neurons of the chip; pooling folded into "
-            "weights, which changes nothing",
-            filtered,
-            "engine",
-        ),
-        (
-            "chip's neurons",
-            "LoihiLIF: whole milliseconds between spikes, rounded time constants, "
-            "start at voltage 0",
-            chip,
-            "engine",
-        ),
-        (
-            "chip's weights",
-            "weights in 8 bits, biases in 12, thresholds in 17; a step from host to "
-            "chip, and back",
-            chip,
-            "loihi-weights",
-        ),
-        (
-            "chip, emulated",
-            "currents and voltages are whole numbers, every spike is that of the chip",
-            chip,
-            "loihi-emulator",
-        ),
-    ]
+        yield "rates", "as trained, without noise", model, "rate"
+    behind = (
+        "no synapse" if synapse is None else f"{synapse} where there was no synapse"
+    )
+    yield "spikes", f"spiking neurons, and {behind}", spiking, "engine"
+    neurons, synapses = _of_chip(chip)
+    change = (
+        f"{synapses} to neurons of the chip; pooling is folded, which changes nothing"
+    )
+    yield "chip's synapse", change, filtered, "engine"
+    change = (
+        f"{neurons}: whole milliseconds between spikes, "
+        f"{'rounded time constants, ' if 'LIF' in neurons else ''}start at voltage 0"
+    )
+    yield "chip's neurons", change, chip, "engine"
+    change = (
+        "weights in 8 bits, biases in 12, thresholds in 17; a step from host to chip, "
+        "and back"
+    )
+    yield "chip's weights", change, chip, "loihi-weights"
+    change = "currents and voltages are whole numbers, every spike is that of the chip"
+    yield "chip, emulated", change, chip, "loihi-emulator"
 
 
 def _hard(model):
@@ -294,47 +303,41 @@ def _hard(model):
     return hard
 
 
-def _chip_synapses(chip):
-    """Synapses that lead to neurons of the chip."""
-    neurons = nengo.ensemble.Neurons
-    found = {
-        str(connection.synapse)
-        for connection in chip.network.all_connections
-        if isinstance(connection.post_obj, neurons)
-        and isinstance(connection.pre_obj, neurons)
+def _of_chip(chip):
+    """Types of the neurons on the chip, and synapses that lead to them, in words."""
+    network = chip.network
+    on_chip = {e.neurons for e in chip.ensembles if network.config[e].on_chip}
+    types = {type(neurons.ensemble.neuron_type).__name__ for neurons in on_chip}
+    synapses = {
+        str(c.synapse or "no synapse")
+        for c in network.all_connections
+        if c.post_obj in on_chip
     }
-    return ", ".join(sorted(found))
+    return " and ".join(sorted(types)), ", ".join(sorted(synapses))
 
 
-def _rates(model, data, backend, evaluation):
-    """Rates of all neurons, for some images: (n_images, n_neurons) for each layer."""
-    n = min(COMPARED, evaluation.n_examples)
-    examples = presentation_order(len(data.x_test))[:n]
-    images = model.preprocessing.test(data.x_test[examples])[:, None]
-    watched = backends.Watched.from_model(model, {}, evaluation.seed)
-    if backend in ("rate", "engine"):
-        sim = Simulator(
-            watched.network, 0.001, evaluation.seed, n, watched.dtype, False
-        )
-    else:
-        sim = emulated(backend, watched, n, evaluation.seed)
-    n_steps = 1
-    if backend != "rate":
-        n_steps = round(evaluation.presentation_time / evaluation.dt)
-    with sim:
-        sim.run_steps(n_steps, {watched.input: images})
-        counts = [sim.spike_counts(layer) for layer in watched.layers]
-    names = layer_names(backends.neuron_layers(model))
-    return {
-        name: count / (n_steps * sim.dt)
-        for name, count in zip(names, counts, strict=True)
-    }
+def _rates(model, data, n_examples, batch_size):
+    """Rates of the first images, (n_examples, n_neurons) for each layer."""
+    examples = presentation_order(len(data.x_test))[:n_examples]
+    images = model.preprocessing.test(data.x_test[examples])
+    rates = []
+    for low in range(0, n_examples, batch_size):
+        part = images[low : low + batch_size, None]
+        with Simulator(
+            model.network, DT, minibatch_size=len(part), progress_bar=False
+        ) as sim:
+            sim.run_steps(1, {model.input: part})
+            counts = [sim.spike_counts(layer) for layer in neuron_layers(model)]
+        rates.append([count / DT for count in counts])
+    return [np.concatenate(layer) for layer in zip(*rates, strict=True)]
 
 
 def _deviation(above, below):
     size = np.sqrt(np.mean(above**2))
     deviation = np.sqrt(np.mean((below - above) ** 2))
-    return float(100 * deviation / size) if size > 0 else 0.0
+    if size == 0:
+        return 100.0 if deviation > 0 else 0.0
+    return float(100 * deviation / size)
 
 
 def _row(number, rung):

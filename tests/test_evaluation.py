@@ -9,6 +9,7 @@ from nengo_softlif.compat import nengo_dl
 from nengo_softlif.evaluation import evaluate, presentation_order
 from nengo_softlif.readout import decide, readout_steps, time_to_decide
 from nengo_softlif.results import Difference, Evaluation, difference, wilson
+from nengo_softlif.watched import Watched
 
 import nengo
 import numpy as np
@@ -226,7 +227,7 @@ def test_a_network_of_ones_own(data):
     assert a.synops_per_image == pytest.approx(
         {"paper": a.spikes_per_image * 10, "direct": a.spikes_per_image}
     )
-    watched = backends.Watched.from_model(model, {}, seed=4)
+    watched = Watched.from_model(model, {}, seed=4)
     images = [model.preprocessing.test(shown(data, 3))]
     for run in (backends.run_engine, backends.run_nengo_dl):
         outputs, _ = next(run(watched, images, 2, 0.001, True, 3, 4))

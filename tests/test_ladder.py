@@ -74,7 +74,7 @@ def test_a_layer_deviates_where_it_is_changed(found):
         assert deviations[name]["conv1"] == 0
     for name in ("spikes", "chip's synapse", "chip's neurons"):
         assert deviations[name]["dense3"] > 0
-    for rung in found.rungs[1:]:
+    for rung in found.rungs[1:4]:
         layer, deviation = rung.largest_deviation
         assert deviation == max(rung.deviations.values()) == rung.deviations[layer]
 
@@ -123,7 +123,9 @@ def test_it_can_be_saved_and_loaded(found, tmp_path):
     assert again.to_json() == found.to_json()
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"rungs": [{"name": "x"}]}', "[1]"])
+@pytest.mark.parametrize(
+    "text", ["", "{}", '{"rungs": []}', '{"rungs": [{"name": "x"}]}', "[1]"]
+)
 def test_other_files_are_refused(text, tmp_path):
     path = tmp_path / "ladder.json"
     path.write_text(text)
@@ -150,6 +152,90 @@ def test_what_cannot_be_made_for_the_chip_is_refused_at_once(data, monkeypatch):
         stack.dense(30)
         model = softlif.Model(net, input=stack.input, output=stack.readout(10))
     model.preprocessing = softlif.Preprocessing.from_images(data.x_train)
-    monkeypatch.setattr(ladder, "evaluate", None)  # nothing is measured
+    monkeypatch.setattr(ladder, "measure", None)  # nothing is measured
     with pytest.raises(Unconvertible, match="no layer of neurons is left"):
         softlif.explain(model, data, **SHORT)
+
+
+def skipping(neuron_type=None, between="image"):
+    """A network whose image, or first layer, also leads to the third layer."""
+    with nengo.Network(seed=0) as net:
+        image = nengo.Node(np.zeros(64))
+        layers = [
+            nengo.Ensemble(
+                20, 1, neuron_type=neuron_type or softlif.SoftLIFRate(), label=name
+            )
+            for name in "abcd"
+        ]
+        rng = np.random.RandomState(0)
+        for pre, post in zip([image, *layers], layers, strict=False):
+            pre = getattr(pre, "neurons", pre)
+            weights = 0.02 * rng.randn(20, pre.size_out)
+            nengo.Connection(pre, post.neurons, transform=weights, synapse=None)
+        if between:
+            weights = 0.02 * rng.randn(20, 64)
+            nengo.Connection(image, layers[2].neurons, transform=weights, synapse=None)
+        output = nengo.Node(size_in=10)
+        weights = rng.randn(10, 20)
+        nengo.Connection(layers[-1].neurons, output, transform=weights, synapse=None)
+        return softlif.Model(net, image, nengo.Probe(output))
+
+
+def prepared(model, data):
+    model.preprocessing = softlif.Preprocessing.from_images(data.x_train)
+    return model
+
+
+def test_what_cannot_be_emulated_is_refused_first(data, monkeypatch):
+    """A layer on the host between two on the chip."""
+    model = prepared(skipping(), data)
+    backends = []
+    real = ladder.measure
+
+    def noted(model, data, backend, *args, **kwargs):
+        backends.append(backend)
+        return real(model, data, backend, *args, **kwargs)
+
+    monkeypatch.setattr(ladder, "measure", noted)
+    with pytest.raises(Unconvertible, match="brings to the host"):
+        softlif.explain(model, data, **SHORT)
+    assert backends == ["loihi-emulator"]
+
+
+def test_arguments_are_checked(data, model):
+    with pytest.raises(ValidationError, match="Model"):
+        softlif.explain(model.network, data, **SHORT)
+    with pytest.raises(ValidationError, match="rate model that was trained"):
+        softlif.explain(softlif.to_spiking(model), data, **SHORT)
+    looped = model.copy()
+    with looped.network:
+        neurons = looped.ensembles[-1].neurons
+        nengo.Connection(neurons, neurons, synapse=0.1)
+    with pytest.raises(Unconvertible):
+        softlif.explain(looped, data, **SHORT)
+
+
+def test_other_neurons_are_named(data):
+    model = prepared(skipping(nengo.RectifiedLinear(), between=None), data)
+    found = softlif.explain(model, data, synapse=None, **SHORT)
+    change = {rung.name: rung.change for rung in found.rungs}
+    assert "no synapse" in change["spikes"]
+    assert "no synapse to neurons" in change["chip's synapse"]
+    assert "LoihiSpikingRectifiedLinear" in change["chip's neurons"]
+    assert "time constants" not in change["chip's neurons"]
+
+
+def test_networks_without_a_seed_are_the_same_on_all_rungs(data):
+    model = prepared(skipping(between=None), data)
+    model.network.seed = None
+    found = softlif.explain(model, data, batch_size=7, **SHORT)
+    assert max(found.rungs[1].deviations.values()) < 50
+    assert model.network.seed is None
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "percent"), [(0, 0, 0), (0, 5, 100), (5, 0, 100), (4, 5, 25)]
+)
+def test_deviation(above, below, percent):
+    found = ladder._deviation(np.full((3, 2), above), np.full((3, 2), below))
+    assert found == pytest.approx(percent)
