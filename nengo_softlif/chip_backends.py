@@ -13,7 +13,7 @@ from .loihi import utilization
 
 TARGETS = {
     "loihi-emulator": "our emulator",
-    "loihi-weights": "our emulator, without rounding but of parameters",
+    "loihi-weights": "our emulator, only parameters rounded",
     "loihi-reference": "NengoLoihi's emulator",
     "loihi-float": "NengoLoihi's emulator, without rounding",
     "loihi": "Loihi",
