@@ -216,6 +216,26 @@ def neuron_layers(model):
     return [e for e in model.ensembles if not isinstance(e.neuron_type, nengo.Direct)]
 
 
+def layer_names(layers):
+    """Name layers by their labels, where these tell them apart.
+
+    Parameters
+    ----------
+    layers : list of nengo.Ensemble
+        The layers.
+
+    Returns
+    -------
+    list of str
+        A different name for each.
+    """
+    labels = [layer.label for layer in layers]
+    return [
+        label if label and labels.count(label) == 1 else f"{label or 'layer'} {i + 1}"
+        for i, label in enumerate(labels)
+    ]
+
+
 def run_rate(watched, batches, n_steps, dt, reset, batch_size, seed):
     """Compute the answer of rate neurons at once, with NengoDL.
 

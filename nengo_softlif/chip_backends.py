@@ -7,7 +7,7 @@ import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from .backends import finite, run_batches
+from .backends import finite, layer_names, neuron_layers, run_batches
 from .emulator import Emulator
 from .loihi import utilization
 
@@ -50,12 +50,14 @@ def check(model, backend, dt):
 def describe(model, backend):
     """What simulates the chip, and what of it the model takes."""
     use = utilization(model)
+    layers = neuron_layers(model)
+    names = dict(zip(layers, layer_names(layers), strict=True))
     return {
         "target": TARGETS[backend],
         "cores": use.n_cores,
         "chips": use.n_chips,
         "blocks": {
-            layer.ensemble.label or str(layer.ensemble): [
+            names[layer.ensemble]: [
                 {name: int(n) for name, n in block.items()} for block in blocks
             ]
             for layer, blocks in use.blocks.items()

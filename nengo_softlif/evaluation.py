@@ -149,7 +149,7 @@ def evaluate(
     fired /= n_examples
     n_neurons = np.array([layer.n_neurons for layer in layers])
     rates = fired[:, 0] / n_neurons / (n_steps * dt if timed else 1)
-    names = layer_names(layers)
+    names = backends.layer_names(layers)
     highest = watched.highest_counts()
     if highest is not None:
         highest = [count / (n_steps * dt) for count in highest]
@@ -331,26 +331,6 @@ def _if_understood(count, network):
             f"synaptic operations are not counted: {error}", NengoWarning, stacklevel=3
         )
         return None
-
-
-def layer_names(layers):
-    """Name layers by their labels, where these tell them apart.
-
-    Parameters
-    ----------
-    layers : list of nengo.Ensemble
-        The layers.
-
-    Returns
-    -------
-    list of str
-        A different name for each.
-    """
-    labels = [layer.label for layer in layers]
-    return [
-        label if label and labels.count(label) == 1 else f"{label or 'layer'} {i + 1}"
-        for i, label in enumerate(labels)
-    ]
 
 
 def _network_name(model):

@@ -11,7 +11,7 @@ from nengo.exceptions import ValidationError
 from . import backends, files, parameters
 from .chip_backends import emulated
 from .engine import Simulator
-from .evaluation import evaluate, layer_names, presentation_order
+from .evaluation import evaluate, presentation_order
 from .loihi import to_loihi
 from .neurons import SoftLIFRate
 from .results import Difference, Evaluation, difference
@@ -324,7 +324,7 @@ def _rates(model, data, backend, evaluation):
     with sim:
         sim.run_steps(n_steps, {watched.input: images})
         counts = [sim.spike_counts(layer) for layer in watched.layers]
-    names = layer_names(backends.neuron_layers(model))
+    names = backends.layer_names(backends.neuron_layers(model))
     return {
         name: count / (n_steps * sim.dt)
         for name, count in zip(names, counts, strict=True)

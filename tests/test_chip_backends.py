@@ -3,6 +3,7 @@ import warnings
 import nengo_softlif as softlif
 from nengo_softlif import chip_backends, datasets, evaluation, options
 
+import nengo
 import numpy as np
 import pytest
 from nengo.exceptions import NengoWarning, ValidationError
@@ -53,6 +54,25 @@ def test_the_record_tells_what_of_the_chip_is_taken(chip, data, tmp_path):
     assert "cores" in str(result)
     result.save(tmp_path / "chip.json")
     assert softlif.Evaluation.load(tmp_path / "chip.json").chip == result.chip
+
+
+def test_blocks_have_the_names_of_rates(data):
+    """Also where labels do not tell layers apart."""
+    neurons = softlif.SoftLIFRate()
+    with nengo.Network(seed=1) as net:
+        stack = softlif.Stack((8, 8, 1), neurons)
+        for n_neurons in (20, 20, 20):
+            stack.dense(n_neurons)
+        model = softlif.Model(net, stack.input, stack.readout(10))
+    for ensemble in model.ensembles:
+        ensemble.label = "dense"
+    model.preprocessing = softlif.Preprocessing.from_images(data.x_train)
+    chip = softlif.to_loihi(softlif.to_spiking(model))
+    result = softlif.evaluate(
+        chip, data, backend="loihi-emulator", n_examples=1, **SHORT
+    )
+    assert list(result.chip["blocks"]) == ["dense 2", "dense 3"]
+    assert list(result.rates_hz) == ["dense 1", "dense 2", "dense 3"]
 
 
 def test_rounding_moves_rates_little(chip, data):
