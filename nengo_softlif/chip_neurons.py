@@ -219,7 +219,8 @@ def check_weights(layer, synapse):
     for path in layer.inputs:
         weights = path.transform.init
         weights = weights.data if isinstance(path.transform, nengo.Sparse) else weights
-        height = path.source.neuron_type.amplitude * np.abs(layer.ensemble.gain).max()
+        height = getattr(path.source.neuron_type, "amplitude", 1)
+        height *= np.abs(layer.ensemble.gain).max()
         largest = max(largest, height * np.abs(weights).max(initial=0.0))
     tau = 0.0 if synapse is None else synapse.tau
     steps = (1 + tau / DT) * (1 + getattr(neurons, "tau_rc", 1.0) / DT)

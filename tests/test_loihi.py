@@ -424,6 +424,30 @@ def test_neurons_the_chip_lacks(neuron_type, name):
         softlif.to_loihi(spiking)
 
 
+@pytest.mark.parametrize("sparse_weights", [False, True])
+def test_neurons_of_any_type_on_the_host(sparse_weights):
+    """Some have no amplitude: their spikes are as high as those with one of 1."""
+    model = NETWORKS["dense with bias"]()
+    (second,) = [c for c in model.network.all_connections if c.label == "dense2"]
+    if sparse_weights:
+        matrix = sparse.random(40, second.size_in, 0.2, "csr", random_state=1)
+        second.transform = nengo.Sparse(matrix.shape, init=matrix)
+    spiking = softlif.to_spiking(model)
+    first = spiking.ensembles[0]
+    first.neuron_type = nengo.Izhikevich()
+    first.bias = np.full(first.n_neurons, 10.0)
+    chip = softlif.to_loihi(spiking)
+    assert isinstance(chip.ensembles[0].neuron_type, nengo.Izhikevich)
+    found = []
+    for simulator in (on_chip("sim"), softlif.Emulator):
+        with simulator(chip.network) as sim:
+            sim.run(0.1)
+            found.append([sim.data[p] for p in chip.network.all_probes[1:]])
+    for theirs, ours in zip(*found, strict=True):
+        assert np.any(theirs)
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_synapses_the_chip_lacks():
     spiking = softlif.to_spiking(NETWORKS["two inputs added"]())
     with pytest.raises(Unconvertible, match=r"lowpass synapses only.*Alpha"):
