@@ -118,6 +118,8 @@ def run_nengo_loihi(target, watched, batches, n_steps, dt, reset, batch_size, se
     watched.input.output = lambda t: shown
     with watched.network:
         probes = [nengo.Probe(layer.neurons) for layer in watched.layers]
+    types = [layer.neuron_type for layer in watched.layers]
+    heights = [getattr(t, "amplitude", 1) / dt for t in types]
 
     def simulator():
         return nengo_loihi.Simulator(
@@ -140,8 +142,12 @@ def run_nengo_loihi(target, watched, batches, n_steps, dt, reset, batch_size, se
                 else:
                     output, *spikes = shown_to(going_on, image)
                 outputs.append(finite(output.copy()))
+                # on the host, neurons may fire several times in a step
                 fired += watched.count(
-                    [np.count_nonzero(seen, axis=0)[None] for seen in spikes]
+                    [
+                        np.rint(seen.sum(axis=0, keepdims=True) / height)
+                        for seen, height in zip(spikes, heights, strict=True)
+                    ]
                 )
             yield np.stack(outputs), fired
 

@@ -1,3 +1,4 @@
+import re
 import warnings
 
 import nengo_softlif as softlif
@@ -123,6 +124,36 @@ def test_images_in_spikes(spiking, data):
     )
     sent = result.rates_hz["image on"] + result.rates_hz["image off"]
     assert sent == pytest.approx(100 * np.abs(images).mean(), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("pixel_rate", "warned"), [(250, []), (400, ["image on"])], ids=["slow", "fast"]
+)
+def test_spikes_that_do_not_reach_the_chip(spiking, data, pixel_rate, warned):
+    """On the host neurons may fire several times in a step, and both see that."""
+    chip = softlif.to_loihi(spiking, pixel_rate=pixel_rate)
+    images = chip.preprocessing.test(
+        data.x_test[evaluation.presentation_order(len(data.x_test))[:2]]
+    )
+    assert (np.quantile(images, 0.999) * pixel_rate > 1000) == bool(warned)
+    results = []
+    for backend in ("loihi-emulator", "loihi-reference"):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", NengoWarning)
+            result = softlif.evaluate(
+                chip, data, backend=backend, n_examples=2, batch_size=1, **SHORT
+            )
+        messages = [str(w.message) for w in caught if "on the host" in str(w.message)]
+        assert [message.split(" fires")[0] for message in messages] == warned
+        for message in messages:
+            assert "NengoLoihi sends one spike per step to the chip, 1000 Hz" in message
+            highest = result.highest_rates_hz["image on"]
+            share = float(re.search(r"to at most (\d+) %", message)[1])
+            assert 0 <= 1000 - share / 100 * highest < highest / 100
+        results.append(result)
+    ours, theirs = results
+    assert ours.rates_hz == theirs.rates_hz
+    assert ours.highest_rates_hz == theirs.highest_rates_hz
 
 
 def test_what_the_chip_cannot_run_is_refused(chip, spiking, data):
