@@ -196,7 +196,8 @@ def one_synapse(layer, paths, synapse, changes):
             )
         chosen = found.pop()
     for synapses in replaced:
-        changes.note(ensemble, "synapse", _replacement(synapses, chosen))
+        if synapses or chosen is not None:
+            changes.note(ensemble, "synapse", _replacement(synapses, chosen))
     return chosen
 
 
@@ -207,7 +208,7 @@ def _replacement(synapses, chosen):
             return str(substitution(synapses[0], chosen))
         except Unconvertible:  # chosen by hand, for what it does not match
             pass
-    return f"{chosen} for {' and '.join(map(str, synapses)) or 'none'}"
+    return f"{chosen or 'none'} for {' and '.join(map(str, synapses)) or 'none'}"
 
 
 def check_weights(layer, synapse):

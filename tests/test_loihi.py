@@ -634,6 +634,15 @@ def test_changes_of_gains_constants_and_decoders(rng):
     assert out == [("weights", "decoders of square -> matrix 1 x 100")]
 
 
+@pytest.mark.parametrize(
+    ("synapse", "told"), [(None, None), (nengo.Lowpass(0), "none for Lowpass(tau=0)")]
+)
+def test_changes_where_no_synapse_is_left(synapse, told):
+    spiking = softlif.to_spiking(NETWORKS["dense with bias"](), synapse)
+    chip = softlif.to_loihi(spiking)
+    assert dict(loihi.changes(chip).layers[chip.ensembles[1]]).get("synapse") == told
+
+
 def test_changes_of_what_users_choose():
     spiking = softlif.to_spiking(NETWORKS["dense with bias"]())
     chosen = nengo.Lowpass(0.02)
