@@ -6,7 +6,7 @@ from nengo.exceptions import Unconvertible
 
 from . import cores, layers, parameters
 from .arguments import check_number
-from .chip_changes import Changes, named, transform_named
+from .chip_changes import Changes, in_words, named
 from .chip_connections import connections, expanded, shape_of
 from .chip_inputs import in_spikes
 from .chip_neurons import check_weights, chip_neurons, one_synapse, warn_of_rounding
@@ -343,7 +343,7 @@ def _send_to_host(network, chip, built, noted):
             if decoded:
                 weights = built.params[connection].weights
                 pre, transform = pre.neurons, nengo.Dense(weights.shape, init=weights)
-                how = f"decoders of {sender} -> {transform_named(transform)}"
+                how = f"decoders of {sender} -> {in_words(transform)}"
                 noted.note(post, "weights", how)
             elif isinstance(transform, (nengo.Dense, nengo.transforms.NoTransform)):
                 continue
@@ -354,7 +354,7 @@ def _send_to_host(network, chip, built, noted):
                     )
                     nengo.Connection(connection.pre, relay, synapse=None)
                 pre = relay
-                what = transform_named(transform)
+                what = in_words(transform)
                 how = f"{what} of {sender} is done by the host, behind a node"
                 noted.note(post, "weights", how)
             owner.connections.remove(connection)
