@@ -369,11 +369,7 @@ def _nengo_dl_simulator(watched, dt, batch_size, seed):
     with watched.network:
         nengo_dl.configure_settings(**settings)
     return quiet_simulator(
-        watched.network,
-        dt=dt,
-        seed=seed,
-        minibatch_size=batch_size,
-        progress_bar=False,
+        watched.network, dt=dt, seed=seed, minibatch_size=batch_size, progress_bar=False
     )
 
 
