@@ -10,10 +10,11 @@ from nengo.exceptions import ValidationError
 from .backends import finite, run_batches
 from .emulator import Emulator
 from .loihi import utilization
+from .watched import layer_names, neuron_layers
 
 TARGETS = {
     "loihi-emulator": "our emulator",
-    "loihi-weights": "our emulator, without rounding but of parameters",
+    "loihi-weights": "our emulator, only parameters rounded",
     "loihi-reference": "NengoLoihi's emulator",
     "loihi-float": "NengoLoihi's emulator, without rounding",
     "loihi": "Loihi",
@@ -50,12 +51,14 @@ def check(model, backend, dt):
 def describe(model, backend):
     """What simulates the chip, and what of it the model takes."""
     use = utilization(model)
+    layers = neuron_layers(model)
+    names = dict(zip(layers, layer_names(layers), strict=True))
     return {
         "target": TARGETS[backend],
         "cores": use.n_cores,
         "chips": use.n_chips,
         "blocks": {
-            layer.ensemble.label or str(layer.ensemble): [
+            names[layer.ensemble]: [
                 {name: int(n) for name, n in block.items()} for block in blocks
             ]
             for layer, blocks in use.blocks.items()
@@ -95,6 +98,8 @@ def run_nengo_loihi(target, watched, batches, n_steps, dt, reset, batch_size, se
     watched.input.output = lambda t: shown
     with watched.network:
         probes = [nengo.Probe(layer.neurons) for layer in watched.layers]
+    types = [layer.neuron_type for layer in watched.layers]
+    heights = [getattr(t, "amplitude", 1) / dt for t in types]
 
     def simulator():
         return nengo_loihi.Simulator(
@@ -117,8 +122,12 @@ def run_nengo_loihi(target, watched, batches, n_steps, dt, reset, batch_size, se
                 else:
                     output, *spikes = shown_to(going_on, image)
                 outputs.append(finite(output.copy()))
+                # on the host, neurons may fire several times in a step
                 fired += watched.count(
-                    [np.count_nonzero(seen, axis=0)[None] for seen in spikes]
+                    [
+                        np.rint(seen.sum(axis=0, keepdims=True) / height)
+                        for seen, height in zip(spikes, heights, strict=True)
+                    ]
                 )
             yield np.stack(outputs), fired
 

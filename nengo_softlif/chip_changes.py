@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import nengo
 import numpy as np
 from nengo.params import Parameter
+from scipy import sparse
 
 from . import operators, transforms
 
@@ -81,19 +82,32 @@ def range_of(values):
     return f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
 
 
-def operator_named(op):
-    """Say what an operator does.
+_WINDOWS = {
+    "average pooling": (operators.Pool, transforms.AveragePool),
+    "locally connected": (operators.Local, transforms.LocallyConnected),
+    "convolution": (operators.Convolution, nengo.Convolution),
+}
+_MATRICES = (operators.Matrix, nengo.Dense, nengo.Sparse)
+
+
+def in_words(op):
+    """Say what an operator, or the transform of a connection, does.
 
     Parameters
     ----------
-    op : Operator
-        Of a connection.
+    op : Operator or nengo.transforms.Transform
+        One or the other: they are called alike.
 
     Returns
     -------
     str
-        In a few words.
+        A few words.
     """
+    for name, kinds in _WINDOWS.items():
+        if isinstance(op, kinds):
+            n_groups = getattr(op, "groups", 1)
+            groups = f" in {n_groups} groups" if n_groups > 1 else ""
+            return f"{name} {_windows(op)}{groups}"
     if isinstance(op, operators.Slice):
         if op.size_out == op.size_in:
             return "reordering"
@@ -102,35 +116,18 @@ def operator_named(op):
         return f"placing among {op.size_out:,}"
     if isinstance(op, operators.Scale):
         return f"scale {range_of(op.weights)}"
-    if isinstance(op, operators.Pool):
-        return f"average pooling {_windows(op)}"
-    if isinstance(op, operators.Local):
-        return f"locally connected {_windows(op)}"
-    if isinstance(op, operators.Convolution):
-        groups = f" in {op.groups} groups" if op.groups > 1 else ""
-        return f"convolution {_windows(op)}{groups}"
-    kind = "matrix" if isinstance(op.weights, np.ndarray) else "sparse matrix"
-    return f"{kind} {op.size_out:,} x {op.size_in:,}"
+    if isinstance(op, _MATRICES):
+        weights = op.weights if isinstance(op, operators.Matrix) else op.init
+        if isinstance(op, nengo.Sparse) or sparse.issparse(weights):
+            return f"sparse matrix of {weights.data.size:,} weights"
+        return f"matrix {op.size_out:,} x {op.size_in:,}"
+    return str(op)
 
 
-def transform_named(transform):
-    """Say what a transform of a connection does, as `operator_named`."""
-    if isinstance(transform, transforms.AveragePool):
-        return f"average pooling {_windows(transform, transform.pool_size)}"
-    if isinstance(transform, transforms.LocallyConnected):
-        return f"locally connected {_windows(transform)}"
-    if isinstance(transform, nengo.Convolution):
-        return f"convolution {_windows(transform)}"
-    if isinstance(transform, nengo.Sparse):
-        return f"sparse matrix of {transform.init.data.size:,} weights"
-    if isinstance(transform, nengo.Dense):
-        return f"matrix {transform.size_out:,} x {transform.size_in:,}"
-    return str(transform)
-
-
-def _windows(op, size=None):
-    size, strides = size or op.kernel_size, tuple(op.strides)
+def _windows(op):
+    size = op.pool_size if isinstance(op, transforms.AveragePool) else op.kernel_size
     text = f"{' x '.join(map(str, size))} {op.padding}"
+    strides = tuple(op.strides)
     if len(set(strides)) > 1:
         return f"{text} strides {' x '.join(map(str, strides))}"
     return text if strides[0] == 1 else f"{text} stride {strides[0]}"

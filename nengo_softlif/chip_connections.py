@@ -8,7 +8,7 @@ import nengo
 import numpy as np
 
 from . import cores, folding, layers, operators
-from .chip_changes import named, operator_named, range_of, transform_named
+from .chip_changes import in_words, named, range_of
 
 
 def expanded(layer):
@@ -151,7 +151,7 @@ def _how(steps, parts, limit):
     (indices, transform), *more = ((part.indices, part.transform) for part in parts)
     if len(steps) == len(parts) == 1 and _same_kind(steps[0], transform):
         return None
-    into = transform_named(transform)
+    into = in_words(transform)
     if indices is not None:
         into += f" of {len(indices):,} of its neurons"
     dense = any(isinstance(op, operators.Matrix) for op in steps)
@@ -160,8 +160,8 @@ def _how(steps, parts, limit):
         into += f" ({n_axons:,} axons, as {limit:,} are the most)"
     for _, other in more:
         place = "border" if isinstance(other, nengo.Sparse) else "rest"
-        into += f"; for the {place} {transform_named(other)}"
-    what = ", then ".join(map(operator_named, steps)) or "one to one"
+        into += f"; for the {place} {in_words(other)}"
+    what = ", then ".join(map(in_words, steps)) or "one to one"
     return f"{what} -> {into}"
 
 

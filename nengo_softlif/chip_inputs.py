@@ -23,7 +23,7 @@ def in_spikes(network, paths, images, pixel_rate, synapse, changes):
     network : nengo.Network
         Receives the neurons.
     paths : dict of Layer to list of Input
-        What leads to each layer of neurons.
+        What leads to each layer of neurons on the chip.
     images : list of nengo.Node
         Where images come from.
     pixel_rate : float
@@ -36,24 +36,22 @@ def in_spikes(network, paths, images, pixel_rate, synapse, changes):
     Returns
     -------
     dict of Layer to list of Input
-        What leads to each layer now. The layers of ``network.config`` with ``on_chip``
-        set to False are left as they are.
+        What leads to each layer now.
     """
-    shortest = synapse or _shortest_synapse(paths)
+    shortest = synapse or _shortest(_synapses(paths) - {None}, SYNAPSE)
     senders, new = {}, {}
     for layer, leading in paths.items():
-        stays = network.config[layer.obj.ensemble].on_chip is False
-        own = synapse or _shortest_synapse({layer: leading}, shortest)
+        own = synapse or _shortest(_synapses({layer: leading}), shortest)
         new[layer] = []
         for path in leading:
             node = path.source.obj
-            if stays or node not in images:
+            if node not in images:
                 new[layer].append(path)
                 continue
             if node not in senders:
                 senders[node] = _senders(network, node, pixel_rate, changes)
             synapses = path.synapses
-            if not synapses:
+            if not synapses and own is not None:
                 synapses = (own,)
                 changes.note(
                     layer.obj.ensemble,
@@ -112,13 +110,18 @@ def _senders(network, node, pixel_rate, changes):
     return made
 
 
-def _shortest_synapse(paths, otherwise=SYNAPSE):
-    """The shortest lowpass filter that connections between neurons will have."""
-    found = {
+def _synapses(paths):
+    """Lowpass filters that connections between neurons will have; None for none."""
+    return {
         chip_synapse(path.synapses, layer.obj.ensemble)
         for layer, leading in paths.items()
         for path in leading
         if path.source.neuron_type is not None
     }
-    found.discard(None)
-    return min(found, key=lambda lowpass: lowpass.tau, default=otherwise)
+
+
+def _shortest(synapses, otherwise):
+    def tau(lowpass):
+        return 0.0 if lowpass is None else lowpass.tau
+
+    return min(synapses, key=tau, default=otherwise)

@@ -18,13 +18,13 @@ from .engine import Simulator
 class Emulator(Simulator):
     """Simulates a network on Loihi, for many examples side by side.
 
-    It gives every spike and every membrane voltage that
+    With ``rounding``, it gives every spike and every membrane voltage that
     ``nengo_loihi.Simulator(network, target="sim")`` gives for each example, many times
     faster. What that puts on the host stays there, in float64. Like the chip, it has
     steps of 1 ms.
 
-    Where values leave the range of the chip's registers they wrap around; a warning
-    says so, or an error if nengo-loihi's emulator is strict
+    With ``rounding``, values that leave the range of the chip's registers wrap around;
+    a warning says so, or an error if nengo-loihi's emulator is strict
     (``nengo_loihi.emulator.EmulatorInterface.strict``).
 
     Parameters
@@ -42,15 +42,17 @@ class Emulator(Simulator):
         Show a progress bar in runs that take long.
     rounding : bool
         Whether currents and voltages are whole numbers, as on the chip. Otherwise they
-        are real: all that is left of the chip are its weights, biases, thresholds and
-        time constants. That tells what of an error comes from which.
+        are real and have no range to leave: all that is left of the chip are its
+        weights, biases, thresholds and time constants, and spikes are not those of
+        nengo-loihi. That tells what of an error comes from which.
 
     Attributes
     ----------
     data : Mapping
         From probes to what they saw, (minibatch_size, n_steps, size), and from other
         objects to what was built of them. Voltages and currents of neurons on the chip
-        are whole numbers on the scale of their block, as nengo-loihi's.
+        are on the scale of their block; with ``rounding``, whole numbers, as
+        nengo-loihi's.
     n_steps : int
         Steps simulated so far.
     loihi_model : nengo_loihi.builder.Model

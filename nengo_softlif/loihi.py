@@ -6,7 +6,7 @@ from nengo.exceptions import Unconvertible
 
 from . import cores, layers, parameters
 from .arguments import check_number
-from .chip_changes import Changes, named, transform_named
+from .chip_changes import Changes, in_words, named
 from .chip_connections import connections, expanded, shape_of
 from .chip_inputs import in_spikes
 from .chip_neurons import check_weights, chip_neurons, one_synapse, warn_of_rounding
@@ -50,9 +50,10 @@ def to_loihi(model, synapse=None, pixel_rate=None):
         there in spikes: for each value of the image, two neurons are added on the
         host, which fire ``pixel_rate`` times the value, one if it is positive, the
         other if it is negative. Spikes are counted once per step, so values should
-        stay below ``1000 / pixel_rate``. Where images had no synapse they now have the
-        shortest on the chip, or `.chip_inputs.SYNAPSE`, with its delay and noise. In a
-        plain network, images are what nodes put out that is no constant.
+        stay below ``1000 / pixel_rate``. Where images had no synapse they now have that
+        of the neurons that lead to the same layer; if there are none, the shortest on
+        the chip, or `.chip_inputs.SYNAPSE`, with its delay and noise. In a plain
+        network, images are what nodes put out that is no constant.
 
     Returns
     -------
@@ -71,7 +72,8 @@ def to_loihi(model, synapse=None, pixel_rate=None):
         If ``pixel_rate`` is no rate.
     Unconvertible
         If neurons, synapses or connections have no counterpart on the chip, or no
-        layer is left for it; names them.
+        layer is left for it; names them. If ``pixel_rate`` is given and there is no
+        image.
     BuildError
         If a layer does not fit on cores; names the limit and the numbers.
     """
@@ -165,21 +167,28 @@ def _convert(network, synapse, pixel_rate, images):
         for layer in read.values()
         if layer.neuron_type is not None
     }
+    sending = []
     if pixel_rate is not None:
-        sources = images or [layer.obj for layer in nodes - constants]
-        paths = in_spikes(network, paths, sources, pixel_rate, synapse, noted)
-    chip = []
+        sending = images or [layer.obj for layer in nodes - constants]
+        if not sending:
+            raise Unconvertible(
+                "pixel_rate is given, but no node is an image: nodes that put out "
+                "arrays count as constants; give a Model, or a node with a function"
+            )
+    chip, on_host = [], {}
     for layer, leading in paths.items():
-        reason = _why_on_host(network, layer, leading, constants)
+        reason = _why_on_host(network, layer, leading, constants, sending)
         if reason is None:
             chip.append(layer)
         else:
-            noted.note(layer.obj.ensemble, "place", f"stays on the host: {reason}")
+            ensemble = layer.obj.ensemble
+            on_host[ensemble] = reason
+            noted.note(ensemble, "place", f"stays on the host: {reason}")
     if not chip:
-        raise Unconvertible(
-            "no layer of neurons is left for the chip: the first layer, which nodes "
-            "lead to, runs on the host; add a layer that neurons lead to"
-        )
+        raise _none_left(network, on_host, pixel_rate)
+    if pixel_rate is not None:
+        leading = {layer: paths[layer] for layer in chip}
+        paths |= in_spikes(network, leading, sending, pixel_rate, synapse, noted)
     neuron_types = {layer: chip_neurons(layer, noted) for layer in chip}
     synapses = {
         layer: one_synapse(layer, paths[layer], synapse, noted) for layer in chip
@@ -224,20 +233,40 @@ def _convert(network, synapse, pixel_rate, images):
     noted.keep(network)
 
 
-def _why_on_host(network, layer, paths, constants):
+def _why_on_host(network, layer, paths, constants, sending):
     """Say why a layer stays on the host; None if it goes to the chip."""
     if network.config[layer.obj.ensemble].on_chip is False:
         return "its on_chip is set to False"
     nodes = [
         named(path.source.obj)
         for path in paths
-        if path.source.neuron_type is None and path.source not in constants
+        if path.source.neuron_type is None
+        and path.source not in constants
+        and path.source.obj not in sending
     ]
     if nodes:
         return f"{', '.join(nodes)} leads to it; sends its spikes"
     if all(path.source in constants for path in paths):
         return "no neurons lead to it; sends its spikes"
     return None
+
+
+def _none_left(network, on_host, pixel_rate):
+    """Make an error that says why all layers stay on the host."""
+    why = "; ".join(
+        f"{named(ensemble)}: {reason.removesuffix('; sends its spikes')}"
+        for ensemble, reason in on_host.items()
+    )
+    forced = [network.config[ensemble].on_chip is False for ensemble in on_host]
+    advice = ["add a layer that neurons lead to"]
+    if any(forced):
+        advice.insert(0, "leave on_chip as it is")
+    if pixel_rate is None and not all(forced):
+        advice.insert(0, "let to_loihi send images in spikes (pixel_rate=100)")
+    return Unconvertible(
+        f"no layer of neurons is left for the chip ({why or 'there are none'}); "
+        f"{', or '.join(advice)}"
+    )
 
 
 def _check_probes(network, chip):
@@ -314,7 +343,7 @@ def _send_to_host(network, chip, built, noted):
             if decoded:
                 weights = built.params[connection].weights
                 pre, transform = pre.neurons, nengo.Dense(weights.shape, init=weights)
-                how = f"decoders of {sender} -> {transform_named(transform)}"
+                how = f"decoders of {sender} -> {in_words(transform)}"
                 noted.note(post, "weights", how)
             elif isinstance(transform, (nengo.Dense, nengo.transforms.NoTransform)):
                 continue
@@ -325,7 +354,7 @@ def _send_to_host(network, chip, built, noted):
                     )
                     nengo.Connection(connection.pre, relay, synapse=None)
                 pre = relay
-                what = transform_named(transform)
+                what = in_words(transform)
                 how = f"{what} of {sender} is done by the host, behind a node"
                 noted.note(post, "weights", how)
             owner.connections.remove(connection)

@@ -102,7 +102,8 @@ class SparseWires(Wires):
             coo = sparse.coo_array(entries, shape=coo.shape)
         # scaled in NengoLoihi's order, before they are rounded: that decides which of
         # the sums at the border of overlapping pools are equal
-        rows = sparse.csr_array(coo) * (1 / DT) * self.source.neuron_type.amplitude
+        amplitude = getattr(self.source.neuron_type, "amplitude", 1)
+        rows = sparse.csr_array(coo) * (1 / DT) * amplitude
         gain = np.broadcast_to(self.target.gain, len(self.target.neurons))
         self.rows = sparse.csr_array(sparse.diags_array(gain) @ rows)
         self.random = np.random.RandomState(0).uniform(size=self.rows.shape[0])

@@ -1,8 +1,10 @@
+import re
 import warnings
 
 import nengo_softlif as softlif
 from nengo_softlif import chip_backends, datasets, evaluation, options
 
+import nengo
 import numpy as np
 import pytest
 from nengo.exceptions import NengoWarning, ValidationError
@@ -55,6 +57,25 @@ def test_the_record_tells_what_of_the_chip_is_taken(chip, data, tmp_path):
     assert softlif.Evaluation.load(tmp_path / "chip.json").chip == result.chip
 
 
+def test_blocks_have_the_names_of_rates(data):
+    """Also where labels do not tell layers apart."""
+    neurons = softlif.SoftLIFRate()
+    with nengo.Network(seed=1) as net:
+        stack = softlif.Stack((8, 8, 1), neurons)
+        for n_neurons in (20, 20, 20):
+            stack.dense(n_neurons)
+        model = softlif.Model(net, stack.input, stack.readout(10))
+    for ensemble in model.ensembles:
+        ensemble.label = "dense"
+    model.preprocessing = softlif.Preprocessing.from_images(data.x_train)
+    chip = softlif.to_loihi(softlif.to_spiking(model))
+    result = softlif.evaluate(
+        chip, data, backend="loihi-emulator", n_examples=1, **SHORT
+    )
+    assert list(result.chip["blocks"]) == ["dense 2", "dense 3"]
+    assert list(result.rates_hz) == ["dense 1", "dense 2", "dense 3"]
+
+
 def test_rounding_moves_rates_little(chip, data):
     rounded, real = (
         softlif.evaluate(chip, data, backend=backend, n_examples=2, **SHORT).rates_hz
@@ -103,6 +124,36 @@ def test_images_in_spikes(spiking, data):
     )
     sent = result.rates_hz["image on"] + result.rates_hz["image off"]
     assert sent == pytest.approx(100 * np.abs(images).mean(), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("pixel_rate", "warned"), [(250, []), (400, ["image on"])], ids=["slow", "fast"]
+)
+def test_spikes_that_do_not_reach_the_chip(spiking, data, pixel_rate, warned):
+    """On the host neurons may fire several times in a step, and both see that."""
+    chip = softlif.to_loihi(spiking, pixel_rate=pixel_rate)
+    images = chip.preprocessing.test(
+        data.x_test[evaluation.presentation_order(len(data.x_test))[:2]]
+    )
+    assert (np.quantile(images, 0.999) * pixel_rate > 1000) == bool(warned)
+    results = []
+    for backend in ("loihi-emulator", "loihi-reference"):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", NengoWarning)
+            result = softlif.evaluate(
+                chip, data, backend=backend, n_examples=2, batch_size=1, **SHORT
+            )
+        messages = [str(w.message) for w in caught if "on the host" in str(w.message)]
+        assert [message.split(" fires")[0] for message in messages] == warned
+        for message in messages:
+            assert "NengoLoihi sends one spike per step to the chip, 1000 Hz" in message
+            highest = result.highest_rates_hz["image on"]
+            share = float(re.search(r"to at most (\d+) %", message)[1])
+            assert 0 <= 1000 - share / 100 * highest < highest / 100
+        results.append(result)
+    ours, theirs = results
+    assert ours.rates_hz == theirs.rates_hz
+    assert ours.highest_rates_hz == theirs.highest_rates_hz
 
 
 def test_what_the_chip_cannot_run_is_refused(chip, spiking, data):

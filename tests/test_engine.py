@@ -196,6 +196,8 @@ NEURONS = [
     softlif.SoftLIFRate(),
     nengo_loihi.LoihiLIF(tau_rc=0.013, min_voltage=-0.5, amplitude=0.3),
     nengo_loihi.LoihiLIF(tau_ref=0.0014),
+    nengo_loihi.LoihiLIF(tau_ref=0.0004),
+    nengo_loihi.LoihiLIF(tau_ref=0),
     nengo_loihi.neurons.LoihiSpikingRectifiedLinear(),
 ]
 

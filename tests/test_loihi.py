@@ -420,8 +420,48 @@ def test_neurons_the_chip_lacks(neuron_type, name):
     # they may stay on the host, if something is left for the chip
     nengo_loihi.add_params(spiking.network)
     spiking.network.config[spiking.ensembles[1]].on_chip = False
-    with pytest.raises(Unconvertible, match="no layer of neurons is left for the chip"):
+    why = (
+        r"no layer of neurons is left for the chip \(dense1: image leads to it; "
+        r"dense2: its on_chip is set to False\); .*pixel_rate=100.*, or leave on_chip"
+    )
+    with pytest.raises(Unconvertible, match=why):
         softlif.to_loihi(spiking)
+
+
+def test_what_one_layer_can_do():
+    spiking = softlif.to_spiking(stacked(("dense", 9)))
+    with pytest.raises(Unconvertible, match=r"\(dense1: image .*\); .*pixel_rate=100"):
+        softlif.to_loihi(spiking)
+    softlif.to_loihi(spiking, pixel_rate=100)
+    nengo_loihi.add_params(spiking.network)
+    spiking.network.config[spiking.ensembles[0]].on_chip = False
+    for pixel_rate in (None, 100):
+        with pytest.raises(Unconvertible, match=r"set to False\); leave on_chip"):
+            softlif.to_loihi(spiking, pixel_rate=pixel_rate)
+
+
+@pytest.mark.parametrize("sparse_weights", [False, True])
+def test_neurons_of_any_type_on_the_host(sparse_weights):
+    """Some have no amplitude: their spikes are as high as those with one of 1."""
+    model = NETWORKS["dense with bias"]()
+    (second,) = [c for c in model.network.all_connections if c.label == "dense2"]
+    if sparse_weights:
+        matrix = sparse.random(40, second.size_in, 0.2, "csr", random_state=1)
+        second.transform = nengo.Sparse(matrix.shape, init=matrix)
+    spiking = softlif.to_spiking(model)
+    first = spiking.ensembles[0]
+    first.neuron_type = nengo.Izhikevich()
+    first.bias = np.full(first.n_neurons, 10.0)
+    chip = softlif.to_loihi(spiking)
+    assert isinstance(chip.ensembles[0].neuron_type, nengo.Izhikevich)
+    found = []
+    for simulator in (on_chip("sim"), softlif.Emulator):
+        with simulator(chip.network) as sim:
+            sim.run(0.1)
+            found.append([sim.data[p] for p in chip.network.all_probes[1:]])
+    for theirs, ours in zip(*found, strict=True):
+        assert np.any(theirs)
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_synapses_the_chip_lacks():
@@ -610,6 +650,15 @@ def test_changes_of_gains_constants_and_decoders(rng):
     assert out == [("weights", "decoders of square -> matrix 1 x 100")]
 
 
+@pytest.mark.parametrize(
+    ("synapse", "told"), [(None, None), (nengo.Lowpass(0), "none for Lowpass(tau=0)")]
+)
+def test_changes_where_no_synapse_is_left(synapse, told):
+    spiking = softlif.to_spiking(NETWORKS["dense with bias"](), synapse)
+    chip = softlif.to_loihi(spiking)
+    assert dict(loihi.changes(chip).layers[chip.ensembles[1]]).get("synapse") == told
+
+
 def test_changes_of_what_users_choose():
     spiking = softlif.to_spiking(NETWORKS["dense with bias"]())
     chosen = nengo.Lowpass(0.02)
@@ -710,8 +759,9 @@ def test_our_emulator_takes_images_in_spikes():
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("synapse", [None, nengo.Alpha(0.005)], ids=str)
 @pytest.mark.parametrize("pixel_rate", [None, 100])
-def test_images_that_lead_to_a_deeper_layer_too(pixel_rate):
+def test_images_that_lead_to_a_deeper_layer_too(pixel_rate, synapse):
     """What they put out when the network is made is no constant."""
     model = NETWORKS["dense with bias"]()
     with model.network:
@@ -724,9 +774,11 @@ def test_images_that_lead_to_a_deeper_layer_too(pixel_rate):
         )
         third = layer(40, "third")
         weights = nengo.Dense((40, 40), init=2.0)
-        nengo.Connection(model.ensembles[1].neurons, third.neurons, transform=weights)
+        nengo.Connection(
+            model.ensembles[1].neurons, third.neurons, transform=weights, synapse=None
+        )
         nengo.Probe(third.neurons)
-    spiking = softlif.to_spiking(model)
+    spiking = softlif.to_spiking(model, synapse)
     chip = softlif.to_loihi(spiking, pixel_rate=pixel_rate)
     places = [chip.network.config[e].on_chip for e in chip.ensembles[-3:]]
     assert places == ([True] * 3 if pixel_rate else [False, False, True])
@@ -746,6 +798,48 @@ def test_images_of_a_plain_network():
             into[c.post_obj.ensemble.label] = c.synapse
     assert into["sender"] == nengo.Lowpass(0.01)
     assert into["memory"] == nengo.Lowpass(0.1)
+
+
+def test_images_that_are_no_nodes_with_functions():
+    net = softlif.to_spiking(NETWORKS["dense with bias"]().network)
+    softlif.to_loihi(net)
+    with pytest.raises(Unconvertible, match=r"no node is an image: .* give a Model"):
+        softlif.to_loihi(net, pixel_rate=100)
+
+
+def test_layers_that_stay_have_no_say_in_the_synapse_of_images():
+    spiking = softlif.to_spiking(
+        stacked(("dense", 9), ("dense", 8), ("dense", 7), image=(2, 2, 1))
+    )
+    nengo_loihi.add_params(spiking.network)
+    spiking.network.config[spiking.ensembles[1]].on_chip = False
+    (into,) = [c for c in spiking.network.all_connections if c.label == "dense2"]
+    into.synapse = nengo.LinearFilter([2], [0.01, 1])  # no lowpass stands for it
+    chip = softlif.to_loihi(spiking, pixel_rate=100)
+    synapses = {
+        (c.pre_obj.ensemble.label, c.post_obj.ensemble.label): c.synapse
+        for c in chip.network.all_connections
+        if isinstance(c.pre_obj, nengo.ensemble.Neurons)
+        and isinstance(c.post_obj, nengo.ensemble.Neurons)
+    }
+    assert synapses == {
+        ("image on", "dense1"): nengo.Lowpass(0.01),
+        ("image off", "dense1"): nengo.Lowpass(0.01),
+        ("dense1", "dense2"): into.synapse,
+        ("dense2", "dense3"): nengo.Lowpass(0.01),
+    }
+
+
+def test_no_neurons_are_added_for_layers_that_stay():
+    """A second node leads to the first layer, so that it is on the host anyhow."""
+    model = NETWORKS["dense with bias"]()
+    with model.network:
+        time = nengo.Node(np.sin, label="time")
+        first = model.ensembles[0].neurons
+        weights = np.ones((first.size_in, 1))
+        nengo.Connection(time, first, transform=weights, synapse=None)
+    chip = softlif.to_loihi(softlif.to_spiking(model), pixel_rate=100)
+    assert [e.label for e in chip.ensembles] == ["dense1", "dense2"]
 
 
 @pytest.mark.parametrize("pixel_rate", [0, -5, np.nan, "fast"])
