@@ -51,6 +51,7 @@ INTERNAL = {
     "patterns",
     "product_kernels",
     "products",
+    "provenance",
     "routes",
     "row_sums",
     "stages",
@@ -58,6 +59,7 @@ INTERNAL = {
     "terminal",
     "threads",
     "transform_builders",
+    "watched",
     "wires",
 }
 
