@@ -25,11 +25,16 @@ ONE_BY_ONE = ("loihi-reference", "loihi-float", "loihi")
 """Backends that simulate one image at a time."""
 
 
+def is_for_chip(model):
+    """Whether a model has NengoLoihi's settings, as those of `.to_loihi` have."""
+    return hasattr(model.network.config[nengo.Ensemble], "on_chip")
+
+
 def check(model, backend, dt):
     """Refuse what a chip cannot be given, or a chip that is not there."""
     from .compat import nengo_loihi
 
-    if not hasattr(model.network.config[nengo.Ensemble], "on_chip"):
+    if not is_for_chip(model):
         raise _error(
             "model",
             f"is not made for the chip, which {backend!r} is about; evaluate "

@@ -179,10 +179,12 @@ def train(
     if as_json:
         click.echo(json.dumps({"model": str(out), "history": history}))
     else:
+        chip = ", the chip's rounding and noise included" if on_loihi else ""
+        backend = " --backend loihi-emulator" if on_loihi else ""
         click.echo(
             f"Saved {out}: training error {history['error_percent'][-1]:.2f} % in the "
-            f"last epoch. Next: nengo-softlif evaluate {out} --data {dataset}"
-            + (" --backend loihi-emulator" if on_loihi else "")
+            f"last epoch{chip}. Next: nengo-softlif evaluate {out} --data {dataset}"
+            + backend
         )
 
 

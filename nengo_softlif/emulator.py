@@ -167,11 +167,10 @@ def _built(network):
             try:
                 built = super().build(obj, *args, **kwargs)
             except (NotImplementedError, AssertionError) as error:
-                if isinstance(obj, nengo.Network):
-                    raise
                 reason = str(error) or "it is not made for such"
                 raise Unconvertible(
-                    f"nengo-loihi cannot build {obj}: {reason}"
+                    f"nengo-loihi cannot build {obj}: {reason}; to_loihi rebuilds "
+                    "networks so that it can"
                 ) from error
             # also what nengo-loihi put in place of a connection
             for new in list(self.params)[len(self.finite) :]:

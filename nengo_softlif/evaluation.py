@@ -27,7 +27,7 @@ from .watched import Watched, layer_names, neuron_layers
 def evaluate(
     model,
     data,
-    backend="engine",
+    backend=None,
     presentation_time=0.2,
     dt=0.001,
     window=0.0,
@@ -48,7 +48,8 @@ def evaluate(
         A trained model; left as it is.
     data : Dataset
         Its test images are shown.
-    backend : str
+    backend : str, optional
+        By default "loihi-emulator" for models of `.to_loihi`, and "engine" for others.
         "engine", "nengo-dl", "nengo", "rate", or one of those for a model of
         `.to_loihi`: "loihi-emulator", "loihi-weights", "loihi-reference",
         "loihi-float", "loihi".
@@ -94,6 +95,10 @@ def evaluate(
     SimulationError
         If the network's output is NaN or infinite.
     """
+    if backend is None:
+        check_model(model)
+        on_chip = chip_backends.is_for_chip(model)
+        backend = "loihi-emulator" if on_chip else "engine"
     evaluation, _ = measure(
         model,
         data,
@@ -301,6 +306,8 @@ def _check(
     check_number(
         "presentation_time", presentation_time, f"{positive} 0.2", 0, low_open=True
     )
+    if backend in chip_backends.RUN:
+        chip_backends.check(model, backend, dt)
     n_steps = round(presentation_time / dt)
     if n_steps < 1 or abs(presentation_time / dt - n_steps) > 1e-6 * n_steps:
         raise _error(
@@ -337,8 +344,6 @@ def _check(
     if not neuron_layers(model):
         raise _error("model", "its network has no neurons")
 
-    if backend in chip_backends.RUN:
-        chip_backends.check(model, backend, dt)
     if backend == "rate":
         check_timeless(
             model, "backend", "evaluate the model it was made from, or use 'engine'"

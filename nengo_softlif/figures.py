@@ -194,12 +194,13 @@ def ladder(found, ax=None):
     )
     right = ax.secondary_yaxis("right")
     right.set_yticks(places, [_points(rung.difference) for rung in rungs])
-    right.set_ylabel("points against the rung above (95 % interval)")
+    right.set_ylabel("change in points, paired (95 % interval)")
     right.tick_params(length=0)
     ax.set_yticks(places, [rung.name for rung in rungs])
     ax.set_ylim(len(rungs) - 0.5, -0.5)  # downwards, as the ladder goes
-    ax.set_xlim(left=0)
-    ax.set_xlabel("test error (%)")
+    first = rungs[0].evaluation
+    ax.set_title(f"{first.network}, {first.n_examples:,} images of {first.dataset}")
+    ax.set_xlabel("test error (%), with its 95 % interval")
     return ax
 
 

@@ -1,13 +1,14 @@
 """Where accuracy goes: a model walked down to the chip, one change at a time."""
 
 import json
+import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import nengo
 import numpy as np
-from nengo.exceptions import ValidationError
+from nengo.exceptions import NengoWarning, ValidationError
 
 from . import files, layers, parameters
 from .arguments import check_data, check_model, check_timeless
@@ -239,7 +240,12 @@ def explain(
         return evaluation, [count / presentation_time for count in counts]
 
     steps = list(_networks(model, synapse))
-    results = [measured(name, *what) for name, _, *what in reversed(steps)][::-1]
+    results = []
+    for name, _, *what in reversed(steps):
+        with warnings.catch_warnings():
+            if results:  # what is to be said of the chip's rates, the last rung says
+                warnings.filterwarnings("ignore", ".* Hz", NengoWarning)
+            results.insert(0, measured(name, *what))
     names = layer_names(neuron_layers(model))
     rungs, above = [], None
     for (name, change, *_), (evaluation, rates) in zip(steps, results, strict=True):

@@ -1,8 +1,10 @@
 """From spiking networks to Loihi: the same network, as NengoLoihi takes it."""
 
+import numbers
+
 import nengo
 import numpy as np
-from nengo.exceptions import Unconvertible
+from nengo.exceptions import Unconvertible, ValidationError
 
 from . import cores, layers, parameters
 from .arguments import check_number
@@ -42,7 +44,7 @@ def to_loihi(model, synapse=None, pixel_rate=None):
     ----------
     model : Model or nengo.Network
         Spiking network, such as `.to_spiking` returns; left as it is.
-    synapse : nengo.Lowpass, optional
+    synapse : nengo.Lowpass or float, optional
         For all connections that lead to neurons of the chip, instead of what matches
         the network's own synapses.
     pixel_rate : float, optional
@@ -77,6 +79,8 @@ def to_loihi(model, synapse=None, pixel_rate=None):
     BuildError
         If a layer does not fit on cores; names the limit and the numbers.
     """
+    if isinstance(synapse, numbers.Real):  # as everywhere in Nengo
+        synapse = nengo.Lowpass(synapse)
     if synapse is not None and not isinstance(synapse, nengo.Lowpass):
         raise Unconvertible(
             f"the chip has lowpass synapses only, got {synapse}; use nengo.Lowpass, or "
@@ -107,11 +111,16 @@ def utilization(network):
     -------
     Utilization
         Printed, a table.
+
+    Raises
+    ------
+    ValidationError
+        If it is another network.
     """
-    network = network.network if isinstance(network, Model) else network
+    network = _for_chip(network)
     chip = {}
     for ensemble in network.all_ensembles:
-        if network.config[ensemble].on_chip is not False:
+        if network.config[ensemble].on_chip:
             cut = network.config[ensemble].block_shape
             shape = cut.ensemble_shape
             layout = cores.Layout(cut.shape, shape)
@@ -139,9 +148,28 @@ def changes(network):
     Returns
     -------
     Changes
-        Printed, a line for each change. Empty for other networks.
+        Printed, a line for each change.
+
+    Raises
+    ------
+    ValidationError
+        If it is another network.
     """
-    return Changes.of(network.network if isinstance(network, Model) else network)
+    return Changes.of(_for_chip(network))
+
+
+def _for_chip(network):
+    """Refuse networks that `to_loihi` did not return."""
+    network = network.network if isinstance(network, Model) else network
+    of_ensembles = network.config[nengo.Ensemble]
+    if not hasattr(of_ensembles, "on_chip") or not any(
+        network.config[ensemble].on_chip for ensemble in network.all_ensembles
+    ):
+        raise ValidationError(
+            "expected what to_loihi returned; call to_loihi(to_spiking(model)) first",
+            attr="network",
+        )
+    return network
 
 
 # -- conversion ------------------------------------------------------------------------

@@ -156,6 +156,11 @@ def test_spikes_that_do_not_reach_the_chip(spiking, data, pixel_rate, warned):
     assert ours.highest_rates_hz == theirs.highest_rates_hz
 
 
+def test_models_for_the_chip_are_emulated_by_default(chip, spiking, data):
+    for model, backend in ((chip, "loihi-emulator"), (spiking, "engine")):
+        assert softlif.evaluate(model, data, n_examples=1, **SHORT).backend == backend
+
+
 def test_what_the_chip_cannot_run_is_refused(chip, spiking, data):
     for model, backend, settings, message in (
         (chip, "loihi", {}, "NxSDK"),

@@ -619,7 +619,6 @@ def test_changes_are_printed_and_copied(spiking):
     assert len(text.splitlines()) == sum(n_notes) + len(n_notes)
     assert str(loihi.changes(chip.copy())) == text
     assert loihi.changes(chip.network.copy()).layers
-    assert str(loihi.changes(spiking)) == ""
     again = softlif.to_loihi(spiking.network)
     assert str(loihi.changes(again)).count("-> LoihiLIF") == text.count("-> LoihiLIF")
 
@@ -850,6 +849,17 @@ def test_pixel_rates_that_are_none(pixel_rate):
 
 
 # -- cores -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [loihi.utilization, loihi.changes])
+def test_other_networks_are_refused(count):
+    spiking = softlif.to_spiking(NETWORKS["dense with bias"]())
+    for other in (spiking, spiking.network):
+        with pytest.raises(ValidationError, match="to_loihi"):
+            count(other)
+    nengo_loihi.add_params(spiking.network)
+    with pytest.raises(ValidationError, match="to_loihi"):
+        count(spiking)
 
 
 def test_utilization_is_a_table():
