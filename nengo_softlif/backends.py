@@ -7,7 +7,6 @@ added to a copy of the network sums the output of each layer in every step.
 """
 
 import warnings
-from dataclasses import dataclass
 
 import nengo
 import numpy as np
@@ -15,7 +14,6 @@ from nengo.exceptions import NengoWarning, SimulationError, Unconvertible
 
 from . import layers
 from .engine import Simulator
-from .models import copied
 
 LONGEST_CHUNK = 50
 """Steps NengoDL simulates in one call; between calls it carries its state over."""
@@ -47,126 +45,6 @@ def chosen(backend, model):
             )
             return "nengo-dl"
     return backend
-
-
-@dataclass
-class Watched:
-    """A copy of a model whose neurons are counted when they fire.
-
-    Attributes
-    ----------
-    network : nengo.Network
-        The copy, or a network that contains it. It has no other probe than the
-        output.
-    input : nengo.Node
-        Takes the image.
-    output : nengo.Probe
-        Gives one number per class.
-    layers : list of nengo.Ensemble
-        The ensembles with neurons.
-    fan_out : list of (n_neurons,) ndarray
-        Fan-out of their neurons.
-    dtype : str
-        Precision that was set with nengo_dl.configure_settings, or float32.
-    """
-
-    network: nengo.Network
-    input: nengo.Node
-    output: nengo.Probe
-    layers: list
-    fan_out: list
-    dtype: str
-
-    @classmethod
-    def from_model(cls, model, fan_out, seed):
-        """Copy a model.
-
-        Parameters
-        ----------
-        model : Model
-            Left as it is.
-        fan_out : dict of nengo.Ensemble to (n_neurons,) ndarray
-            Fan-out of every neuron; ensembles without entry count zero.
-        seed : int
-            Seed of the network if it has none.
-
-        Returns
-        -------
-        Watched
-            The copy.
-        """
-        copy, twin = copied(model.network)
-        if copy.seed is None:
-            copy.seed = seed
-        for network in [copy, *copy.all_networks]:
-            network.probes.clear()
-        output = twin[model.output]
-        output.sample_every = None
-        copy.probes.append(output)
-        layers = neuron_layers(model)
-        settings = copy.config.params.get(nengo.Network)
-        return cls(
-            copy,
-            twin[model.input],
-            output,
-            [twin[layer] for layer in layers],
-            [fan_out.get(layer, np.zeros(layer.n_neurons)) for layer in layers],
-            getattr(settings, "dtype", None) or "float32",
-        )
-
-    def with_totals(self):
-        """Add a node that sums what the neurons of each layer put out.
-
-        Returns
-        -------
-        nengo.Probe
-            Gives, for one layer after the other, the sum of the neurons' outputs
-            and their sum weighted by fan-out.
-        """
-        # around the copy, so that adding leaves the seeds of its objects, and with them
-        # its initial voltages, as they are
-        with nengo.Network(seed=self.network.seed) as outer:
-            outer.add(self.network)
-            self.network = outer
-            node = nengo.Node(size_in=2 * len(self.layers))
-            for i, (layer, fan_out) in enumerate(
-                zip(self.layers, self.fan_out, strict=True)
-            ):
-                nengo.Connection(
-                    layer.neurons,
-                    node[2 * i : 2 * i + 2],
-                    transform=np.stack([np.ones(layer.n_neurons), fan_out]),
-                    synapse=None,
-                )
-            return nengo.Probe(node)
-
-    def fired(self, totals, dt):
-        """Turn what the probe of totals saw into spikes.
-
-        Parameters
-        ----------
-        totals : (..., 2 n_layers) ndarray
-            From the probe.
-        dt : float
-            Length of a step in seconds. With 1, rates give spikes per second.
-
-        Returns
-        -------
-        (n_layers, 2) ndarray
-            Spikes, and spikes times fan-out, in all steps together.
-        """
-        types = [layer.neuron_type for layer in self.layers]
-        amplitudes = np.array([getattr(t, "amplitude", 1) for t in types])
-        fired = totals.reshape(-1, len(types), 2) * (dt / amplitudes[:, None])
-        # A neuron fires whole spikes; float32 knows them to seven digits only
-        spiking = np.array([t.spiking for t in types], dtype=bool)
-        fired[:, spiking] = np.rint(fired[:, spiking])
-        return fired.sum(axis=0)
-
-
-def neuron_layers(model):
-    """Return the ensembles of a model that have neurons (not `nengo.Direct`)."""
-    return [e for e in model.ensembles if not isinstance(e.neuron_type, nengo.Direct)]
 
 
 def run_rate(watched, batches, n_steps, dt, reset, batch_size, seed):
@@ -227,14 +105,8 @@ def run_batches(sim, watched, batches, n_steps, reset, batch_size):
             sim.run_steps(
                 n_steps, {watched.input: _padded(images, batch_size)[:, None]}
             )
-            counts = [
-                sim.spike_counts(layer)[:n].sum(axis=0) for layer in watched.layers
-            ]
-            fired = [
-                (count.sum(), count @ fan_out)
-                for count, fan_out in zip(counts, watched.fan_out, strict=True)
-            ]
-            yield sim.data[watched.output][:n], np.array(fired, dtype=float)
+            fired = watched.count([sim.spike_counts(e)[:n] for e in watched.layers])
+            yield sim.data[watched.output][:n], fired
             if reset:
                 sim.reset()
             else:

@@ -14,6 +14,8 @@ from nengo.exceptions import Unconvertible
 TILE = 1024
 """Compartments whose state is kept in the first cache during a step."""
 
+_PORTION = 2048  # neurons whose synapses are read at a time: memory is small, and fast
+
 
 @dataclass(eq=False)
 class Population:
@@ -209,13 +211,16 @@ def _synapses(population, everybody):
         row = table.extend(source.size)
         ranges.append([source.column, source.column + source.size, row])
         for columns, axons in parts:
-            found = [
-                entries
-                for axon in axons
-                for entries in _entries(axon, columns, stacked, places)
-            ]
-            if found:
-                table.add(*map(np.concatenate, zip(*found, strict=True)))
+            for low in range(0, len(columns), _PORTION):
+                neurons = np.arange(low, min(low + _PORTION, len(columns)))
+                found = [
+                    entries
+                    for axon in axons
+                    for entries in _entries(axon, neurons, stacked, places)
+                ]
+                if found:
+                    pre, *rest = map(np.concatenate, zip(*found, strict=True))
+                    table.add(columns[pre], *rest)
     weights, shift = table.packed()
     return Synapses(
         sources,
@@ -246,10 +251,9 @@ def _stacked(synapse):
     return stacks
 
 
-def _entries(axon, columns, stacked, places):
+def _entries(axon, neurons, stacked, places):
     """What an axon's spikes do: neurons, targets and weights, for each synapse."""
     synapse = axon.target
-    neurons = np.arange(len(columns))
     axons = np.asarray(axon.map_axon(neurons))
     atoms = np.asarray(axon.map_atoms(neurons))
     bases, which = np.zeros(synapse.n_axons, np.int64), np.arange(synapse.n_axons)
@@ -267,7 +271,7 @@ def _entries(axon, columns, stacked, places):
         here = index >= 0
         picked = index[here], atoms[here]
         targets = places[synapse][bases[axons[here], None] + indices[picked]]
-        pre = np.broadcast_to(columns[neurons[here], None], targets.shape)
+        pre = np.broadcast_to(neurons[here, None], targets.shape)
         yield pre.reshape(-1), targets.reshape(-1), weights[picked].reshape(-1)
 
 

@@ -10,9 +10,11 @@ from nengo.exceptions import ValidationError
 from .backends import finite, run_batches
 from .emulator import Emulator
 from .loihi import utilization
+from .watched import layer_names, neuron_layers
 
 TARGETS = {
     "loihi-emulator": "our emulator",
+    "loihi-weights": "our emulator, only parameters rounded",
     "loihi-reference": "NengoLoihi's emulator",
     "loihi-float": "NengoLoihi's emulator, without rounding",
     "loihi": "Loihi",
@@ -23,11 +25,16 @@ ONE_BY_ONE = ("loihi-reference", "loihi-float", "loihi")
 """Backends that simulate one image at a time."""
 
 
+def is_for_chip(model):
+    """Whether a model has NengoLoihi's settings, as those of `.to_loihi` have."""
+    return hasattr(model.network.config[nengo.Ensemble], "on_chip")
+
+
 def check(model, backend, dt):
     """Refuse what a chip cannot be given, or a chip that is not there."""
     from .compat import nengo_loihi
 
-    if not hasattr(model.network.config[nengo.Ensemble], "on_chip"):
+    if not is_for_chip(model):
         raise _error(
             "model",
             f"is not made for the chip, which {backend!r} is about; evaluate "
@@ -49,12 +56,14 @@ def check(model, backend, dt):
 def describe(model, backend):
     """What simulates the chip, and what of it the model takes."""
     use = utilization(model)
+    layers = neuron_layers(model)
+    names = dict(zip(layers, layer_names(layers), strict=True))
     return {
         "target": TARGETS[backend],
         "cores": use.n_cores,
         "chips": use.n_chips,
         "blocks": {
-            layer.ensemble.label or str(layer.ensemble): [
+            names[layer.ensemble]: [
                 {name: int(n) for name, n in block.items()} for block in blocks
             ]
             for layer, blocks in use.blocks.items()
@@ -62,12 +71,18 @@ def describe(model, backend):
     }
 
 
-def run_emulator(watched, batches, n_steps, dt, reset, batch_size, seed):
+def run_emulator(backend, watched, batches, n_steps, dt, reset, batch_size, seed):
     """Simulate images on a Loihi chip, with our own emulator, a batch at a time.
 
-    Parameters and yields are those of `.run_engine`.
+    Parameters
+    ----------
+    backend : str
+        "loihi-emulator" or "loihi-weights".
+    watched, batches, n_steps, dt, reset, batch_size, seed
+        As in `.run_engine`, and so are the yields.
     """
-    sim = Emulator(watched.network, seed, batch_size, progress_bar=False)
+    rounding = backend == "loihi-emulator"
+    sim = Emulator(watched.network, seed, batch_size, False, rounding)
     yield from run_batches(sim, watched, batches, n_steps, reset, batch_size)
 
 
@@ -88,6 +103,8 @@ def run_nengo_loihi(target, watched, batches, n_steps, dt, reset, batch_size, se
     watched.input.output = lambda t: shown
     with watched.network:
         probes = [nengo.Probe(layer.neurons) for layer in watched.layers]
+    types = [layer.neuron_type for layer in watched.layers]
+    heights = [getattr(t, "amplitude", 1) / dt for t in types]
 
     def simulator():
         return nengo_loihi.Simulator(
@@ -110,16 +127,19 @@ def run_nengo_loihi(target, watched, batches, n_steps, dt, reset, batch_size, se
                 else:
                     output, *spikes = shown_to(going_on, image)
                 outputs.append(finite(output.copy()))
-                for i, (seen, fan_out) in enumerate(
-                    zip(spikes, watched.fan_out, strict=True)
-                ):
-                    counts = np.count_nonzero(seen, axis=0)
-                    fired[i] += counts.sum(), counts @ fan_out
+                # on the host, neurons may fire several times in a step
+                fired += watched.count(
+                    [
+                        np.rint(seen.sum(axis=0, keepdims=True) / height)
+                        for seen, height in zip(spikes, heights, strict=True)
+                    ]
+                )
             yield np.stack(outputs), fired
 
 
 RUN = {
-    "loihi-emulator": run_emulator,
+    "loihi-emulator": partial(run_emulator, "loihi-emulator"),
+    "loihi-weights": partial(run_emulator, "loihi-weights"),
     "loihi-reference": partial(run_nengo_loihi, "sim"),
     "loihi-float": partial(run_nengo_loihi, "simreal"),
     "loihi": partial(run_nengo_loihi, "loihi"),

@@ -9,61 +9,10 @@ staircase, and backward by the soft LIF curve that runs along it.
 
 from functools import lru_cache
 
-import numpy as np
 import tensorflow as tf
 
+from .chip_numbers import DT, chip_tau_rc, chip_tau_ref
 from .curves import curve
-
-DT = 0.001
-"""Length of a step on the chip in seconds; NengoLoihi has no other."""
-
-_DECAY_MAX = 2**12 - 1  # largest decay of voltage or current on the chip
-
-
-def chip_tau_ref(tau_ref, dt=DT):
-    """Refractory period in whole steps, as NengoLoihi sets it.
-
-    Parameters
-    ----------
-    tau_ref : float
-        In seconds.
-    dt : float
-        Length of a step in seconds.
-
-    Returns
-    -------
-    float
-        In seconds.
-    """
-    return dt * np.round(tau_ref / dt)
-
-
-def chip_decay(tau, dt=DT):
-    """Part of a voltage or current that decays in one step, in 12 bits.
-
-    Parameters
-    ----------
-    tau : float
-        Time constant in seconds.
-    dt : float
-        Length of a step in seconds.
-
-    Returns
-    -------
-    float
-        A multiple of 1 / 4095.
-    """
-    return np.round(-np.expm1(-dt / tau) * _DECAY_MAX) / _DECAY_MAX
-
-
-def chip_tau_rc(tau_rc, dt=DT):
-    """Membrane time constant that the chip's 12 bits of decay give.
-
-    Parameters and result are in seconds, as for `chip_tau_ref`.
-    """
-    with np.errstate(divide="ignore"):
-        return -dt / np.log1p(-chip_decay(tau_rc, dt))
-
 
 # Functions like `.curves.curve`: of the current above threshold, they give rates in Hz
 # and the slope by which gradients go.

@@ -6,7 +6,7 @@ import numpy as np
 from nengo.exceptions import SimulationError
 
 from . import chip, emulator_kernels
-from .chip_synapses import DT
+from .chip_numbers import DT
 from .products import Counts
 from .threads import spread
 
@@ -21,6 +21,15 @@ KINDS = [
 class Chip:
     """The chip in motion: what arrives in a step are the spikes of the step before.
 
+    Parameters
+    ----------
+    model : nengo_loihi.builder.Model
+        What nengo-loihi built.
+    settings : Settings
+        What all stages share.
+    rounding : bool
+        Whether currents and voltages are whole numbers, as on the chip.
+
     Attributes
     ----------
     chip : nengo_softlif.chip.Chip
@@ -33,9 +42,10 @@ class Chip:
 
     constant = output = None
 
-    def __init__(self, model, settings):
+    def __init__(self, model, settings, rounding=True):
         self.chip = chip.read(model)
         self.settings = settings
+        self.kind = np.int32 if rounding else np.float64
         self.senders = {}
         self.recorded = set()  # (population, "current" or "voltage")
         self.state, self.fired, self.signals = {}, {}, {}
@@ -56,7 +66,10 @@ class Chip:
         self.last = np.zeros((n, self.chip.n_columns), np.uint8)
         self.spikes = self.last[:, None]
         self.state = {
-            population: np.zeros((3, n, population.size), np.int32)
+            population: [
+                np.zeros((n, population.size), kind)
+                for kind in (self.kind, self.kind, np.int32)
+            ]
             for population in self.chip.populations
         }
         self.clear()
@@ -103,7 +116,7 @@ class Chip:
         signals = []
         for name in ("current", "voltage"):
             wanted = (population, name) in self.recorded
-            signal = np.empty(shape if wanted else (1, 0, 0), np.int32)
+            signal = np.empty(shape if wanted else (1, 0, 0), self.kind)
             self.signals[population, name] = signal
             signals.append(signal)
         synapses = population.synapses

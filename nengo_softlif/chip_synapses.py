@@ -26,11 +26,8 @@ import numpy as np
 from nengo.exceptions import Unconvertible
 
 from . import filters
+from .chip_numbers import DECAY_MAX, DT, current_decay
 
-DT = 0.001
-"""Length of a step on the chip in seconds; NengoLoihi has no other."""
-
-_DECAY_MAX = 2**12 - 1
 _UNIT = 2**21  # size of the current whose decay NengoLoihi scales by
 
 
@@ -126,8 +123,8 @@ def substitution(synapse, replacement=None):
     """
     matched = chip_synapse([synapse])
     replacement = replacement or matched
-    decay = chip_decay(replacement)
-    ratio = (_DECAY_MAX - decay) / 2**12
+    decay = current_decay(0.0 if replacement is None else replacement.tau)
+    ratio = (DECAY_MAX - decay) / 2**12
     longest = max(replacement.tau, 0.0 if matched is None else matched.tau)
     n_steps = int(40 * longest / DT) + 100
     true, chip = _response(synapse, n_steps), _chip_response(decay, n_steps)
@@ -143,23 +140,6 @@ def substitution(synapse, replacement=None):
         power[1] / power[0],
         ripple[1] / ripple[0],
     )
-
-
-def chip_decay(lowpass):
-    """Decay of the current in 12 bits, as NengoLoihi sets it for a lowpass filter.
-
-    Parameters
-    ----------
-    lowpass : nengo.Lowpass or None
-        The synapse.
-
-    Returns
-    -------
-    int
-        In each step the current is multiplied by ``(4095 - decay) / 4096``.
-    """
-    decay = 1.0 if lowpass is None else np.float32(-np.expm1(-DT / lowpass.tau))
-    return int(np.round(np.clip(decay * _DECAY_MAX - 1, 0, _DECAY_MAX)))
 
 
 def _response(synapse, n_steps):
@@ -179,7 +159,7 @@ def _chip_response(decay, n_steps):
     response, current = np.zeros(n_steps), _UNIT
     for i in range(n_steps):
         response[i] = current
-        current = (current * (_DECAY_MAX - decay)) >> 12
+        current = (current * (DECAY_MAX - decay)) >> 12
     scale = decay_magnitude(np.array(decay), x0=_UNIT, offset=1)
     return response / (_UNIT * float(scale))
 

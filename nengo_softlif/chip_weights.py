@@ -13,7 +13,7 @@ import tensorflow as tf
 from nengo.exceptions import ValidationError
 
 from . import operators
-from .chip_rates import DT, chip_decay
+from .chip_numbers import DT, current_decay, voltage_decay
 
 # Of NengoLoihi's nengo_loihi.builder.discretize: largest threshold, of 17 bits and
 # exponent 6, and largest bias, of 12 bits and exponents up to 7
@@ -72,8 +72,9 @@ class Rounding:
                 continue
             factor = spike * np.abs(_gain(layer, path, weighted[0]))
             self.factors[weighted[0].connection] = factor
-        self._current = 4096 / 4095 / chip_decay(tau_s)
-        self._voltage = 4096 / 4095 / chip_decay(layer.neuron_type.tau_rc)
+        # what one adds up to while it decays
+        self._current = 2**12 / (1 + current_decay(tau_s))
+        self._voltage = np.divide(2**12, voltage_decay(layer.neuron_type.tau_rc))
         self._largest_bias = np.abs(bias).max()
 
     def __call__(self, weights):

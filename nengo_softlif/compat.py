@@ -238,10 +238,15 @@ def _around_nengo_loihi(module):
 
 
 def _after_nengo_loihi():
-    """Give the modules that say ``array(copy=False)`` a NumPy that understands it."""
+    """Make NengoLoihi work with NumPy 2, and without warnings that mean nothing."""
     if int(np.__version__.partition(".")[0]) >= 2:
         for name in ("nengo_loihi.block", "nengo_loihi.neurons"):
             sys.modules[name].np = _NumPy1("numpy")
+    emulator = sys.modules["nengo_loihi.emulator.interface"]
+    for state in (emulator.CompartmentState, emulator.NoiseState):
+        if not hasattr(state.__init__, "__wrapped__"):
+            # they fill arrays of integers with NaN first, of which NumPy warns
+            state.__init__ = np.errstate(invalid="ignore")(state.__init__)
     _register_loihi()
 
 

@@ -283,6 +283,6 @@ class Utilization:
             )
             for row in rows
         ]
-        return "\n".join(
-            [*lines, f"{self.n_cores} cores, {self.n_chips} chips of {CORES_PER_CHIP}"]
-        )
+        counts = {"core": self.n_cores, "chip": self.n_chips}
+        taken = ", ".join(f"{n} {name}{'s' * (n > 1)}" for name, n in counts.items())
+        return "\n".join([*lines, f"{taken} of {CORES_PER_CHIP} cores"])

@@ -11,20 +11,20 @@ from nengo.exceptions import Unconvertible, ValidationError
 from scipy import sparse
 
 from . import chip_stages, layers, neuron_stages
-from .chip_synapses import DT
+from .chip_numbers import DT
 from .engine import Simulator
 
 
 class Emulator(Simulator):
     """Simulates a network on Loihi, for many examples side by side.
 
-    It gives every spike and every membrane voltage that
+    With ``rounding``, it gives every spike and every membrane voltage that
     ``nengo_loihi.Simulator(network, target="sim")`` gives for each example, many times
     faster. What that puts on the host stays there, in float64. Like the chip, it has
     steps of 1 ms.
 
-    Where values leave the range of the chip's registers they wrap around; a warning
-    says so, or an error if nengo-loihi's emulator is strict
+    With ``rounding``, values that leave the range of the chip's registers wrap around;
+    a warning says so, or an error if nengo-loihi's emulator is strict
     (``nengo_loihi.emulator.EmulatorInterface.strict``).
 
     Parameters
@@ -40,13 +40,19 @@ class Emulator(Simulator):
         axis for examples, as in `nengo.Simulator`.
     progress_bar : bool
         Show a progress bar in runs that take long.
+    rounding : bool
+        Whether currents and voltages are whole numbers, as on the chip. Otherwise they
+        are real and have no range to leave: all that is left of the chip are its
+        weights, biases, thresholds and time constants, and spikes are not those of
+        nengo-loihi. That tells what of an error comes from which.
 
     Attributes
     ----------
     data : Mapping
         From probes to what they saw, (minibatch_size, n_steps, size), and from other
         objects to what was built of them. Voltages and currents of neurons on the chip
-        are whole numbers on the scale of their block, as nengo-loihi's.
+        are on the scale of their block; with ``rounding``, whole numbers, as
+        nengo-loihi's.
     n_steps : int
         Steps simulated so far.
     loihi_model : nengo_loihi.builder.Model
@@ -62,7 +68,15 @@ class Emulator(Simulator):
         If arguments, weights or sizes cannot be simulated.
     """
 
-    def __init__(self, network, seed=None, minibatch_size=None, progress_bar=True):
+    def __init__(
+        self,
+        network,
+        seed=None,
+        minibatch_size=None,
+        progress_bar=True,
+        rounding=True,
+    ):
+        self.rounding = rounding
         super().__init__(network, DT, seed, minibatch_size, "float64", progress_bar)
 
     def _read(self):
@@ -79,7 +93,7 @@ class Emulator(Simulator):
     def _make(self, read, settings):
         """Put the chip between what leads to it and the rest of the host."""
         model = self.loihi_model
-        on_chip = chip_stages.Chip(model, settings)
+        on_chip = chip_stages.Chip(model, settings, self.rounding)
         feeding = self._feeding(read)
         made = {}
         received = set()
@@ -153,11 +167,10 @@ def _built(network):
             try:
                 built = super().build(obj, *args, **kwargs)
             except (NotImplementedError, AssertionError) as error:
-                if isinstance(obj, nengo.Network):
-                    raise
                 reason = str(error) or "it is not made for such"
                 raise Unconvertible(
-                    f"nengo-loihi cannot build {obj}: {reason}"
+                    f"nengo-loihi cannot build {obj}: {reason}; to_loihi rebuilds "
+                    "networks so that it can"
                 ) from error
             # also what nengo-loihi put in place of a connection
             for new in list(self.params)[len(self.finite) :]:

@@ -2,12 +2,14 @@
 
 All arithmetic is in 32 bits and wraps around as the chip's does. Numba computes in 64
 bits where it is not told otherwise, hence the many casts; LLVM then vectorises them
-away. As in `nengo_softlif.neuron_kernels`, short loops over few arrays are faster than
-one over many.
+away. Where currents and voltages are real numbers, nothing is rounded or wraps. As in
+`nengo_softlif.neuron_kernels`, short loops over few arrays are faster than one over
+many.
 """
 
 import numpy as np
-from numba import njit
+from numba import njit, types
+from numba.extending import overload
 
 from .product_kernels import spiking
 
@@ -124,11 +126,36 @@ def _integrate(q, v, factor, lowest, highest):
     q[:] = 0
 
 
+def _move(q, u, v, bias, scale, tile, overflows):
+    """Move a tile of neurons by one step, up to their firing."""
+    raise NotImplementedError("compiled only")
+
+
+@overload(_move)
+def _move_in_their_kind(q, u, v, bias, scale, tile, overflows):
+    """Choose the arithmetic by what currents are."""
+
+    def integers(q, u, v, bias, scale, tile, overflows):
+        _, _, decay, leak, lowest, highest, _ = tile
+        _filter(q, u, bias, scale, decay, overflows)
+        _integrate(q, v, leak, lowest, highest)
+
+    def reals(q, u, v, bias, scale, tile, overflows):
+        _, _, decay, leak, lowest, highest, _ = tile
+        keep, hold = decay / 2**DECAY_BITS, leak / 2**DECAY_BITS
+        for i in range(len(q)):
+            u[i] = keep * u[i] + scale * np.float64(q[i])
+            v[i] = min(max(hold * v[i] + u[i] + bias[i], lowest), highest)
+        q[:] = 0
+
+    return integers if isinstance(u.dtype, types.Integer) else reals
+
+
 @_compiled
 def _fire(v, rest, threshold, out, pause, fired, found):
     """Let neurons fire, or rest."""
     for i in range(len(v)):
-        x = np.int32(0) if rest[i] > 0 else v[i]
+        x = v.dtype.type(0) if rest[i] > 0 else v[i]
         out[i] = x > threshold[i]
         v[i] = x
     for i in range(len(v)):
@@ -168,11 +195,14 @@ def advance(
     spikes : (n_examples, 1 + n_steps, n_columns) ndarray of uint8
         Of everything on the chip and of what is sent there. The first entry is the
         step before; the population's own columns are written.
-    u, v, rest : (n_examples, n) ndarray of int32
-        Synaptic currents, membrane voltages, and steps left to rest; updated.
+    u, v : (n_examples, n) ndarray of int32 or float64
+        Synaptic currents and membrane voltages; updated. With real numbers nothing is
+        rounded.
+    rest : (n_examples, n) ndarray of int32
+        Steps left to rest; updated.
     fired : (n_examples, n) ndarray of int64
         Receives, in addition to what is there, the number of spikes.
-    currents, voltages : (n_examples, n_steps, n) or (1, 0, 0) ndarray of int32
+    currents, voltages : (n_examples, n_steps, n) or (1, 0, 0) ndarray as u and v
         Receive what they are after each step, unless empty.
     overflows : (n_examples, 3) ndarray of bool
         Become true if input, current, or current with bias leave the chip's range.
@@ -212,18 +242,17 @@ def advance(
                 n_found = spiking(spikes[example, t, low:high], found)
                 _deliver(q, found, n_found, rows[row:], edges, runs, weights)
             for tile in range(len(tiles)):
-                low, high, decay, leak, lowest, highest, pause = tiles[tile]
-                total = q[low:high]
+                low, high, _, _, _, _, pause = tiles[tile]
                 membranes = v[example, low:high]
-                _filter(
-                    total,
+                _move(
+                    q[low:high],
                     u[example, low:high],
+                    membranes,
                     bias[low:high],
                     scale,
-                    decay,
+                    tiles[tile],
                     overflows[example],
                 )
-                _integrate(total, membranes, leak, lowest, highest)
                 _fire(
                     membranes,
                     rest[example, low:high],

@@ -1,19 +1,15 @@
 """Measuring a model on test images."""
 
 import contextlib
-import platform
-import subprocess
 import time
 import warnings
 from collections import ChainMap
-from importlib import metadata
-from pathlib import Path
 
 import numpy as np
 from nengo.exceptions import NengoWarning, Unconvertible, ValidationError
 from tqdm import tqdm
 
-from . import backends, chip_backends, synops
+from . import backends, chip_backends, provenance, synops
 from .arguments import (
     LARGEST_SEED,
     check_data,
@@ -22,14 +18,16 @@ from .arguments import (
     check_timeless,
     check_whole,
 )
+from .chip_neurons import warn_of_high_rates
 from .readout import decide, readout_steps, time_to_decide
 from .results import Evaluation, wilson
+from .watched import Watched, layer_names, neuron_layers
 
 
 def evaluate(
     model,
     data,
-    backend="engine",
+    backend=None,
     presentation_time=0.2,
     dt=0.001,
     window=0.0,
@@ -50,17 +48,20 @@ def evaluate(
         A trained model; left as it is.
     data : Dataset
         Its test images are shown.
-    backend : str
+    backend : str, optional
+        By default "loihi-emulator" for models of `.to_loihi`, and "engine" for others.
         "engine", "nengo-dl", "nengo", "rate", or one of those for a model of
-        `.to_loihi`: "loihi-emulator", "loihi-reference", "loihi-float", "loihi".
+        `.to_loihi`: "loihi-emulator", "loihi-weights", "loihi-reference",
+        "loihi-float", "loihi".
         "engine" is our own `.Simulator` of feed-forward networks, for many images
         side by side; other networks are simulated with NengoDL instead, and a
         warning says why. "nengo-dl" simulates any network, for many images side
         by side. "nengo" is Nengo's own simulator: slow, but the reference. "rate"
         computes the answer of rate neurons at once, without time. "loihi-emulator" is
-        our `.Emulator` of the chip, for many images side by side, "loihi-reference"
-        NengoLoihi's own, for one at a time, "loihi-float" the same without the chip's
-        rounding, and "loihi" the chip itself.
+        our `.Emulator` of the chip, for many images side by side, and "loihi-weights"
+        the same, where nothing is rounded but weights and other parameters.
+        "loihi-reference" is NengoLoihi's own, for one at a time, "loihi-float" the
+        same without the chip's rounding, and "loihi" the chip itself.
     presentation_time : float
         How long each image is shown, in seconds.
     dt : float
@@ -94,6 +95,59 @@ def evaluate(
     SimulationError
         If the network's output is NaN or infinite.
     """
+    if backend is None:
+        check_model(model)
+        on_chip = chip_backends.is_for_chip(model)
+        backend = "loihi-emulator" if on_chip else "engine"
+    evaluation, _ = measure(
+        model,
+        data,
+        backend,
+        presentation_time,
+        dt,
+        window,
+        reset,
+        batch_size,
+        n_examples,
+        seed,
+        title=backend if progress_bar else None,
+    )
+    return evaluation
+
+
+def measure(
+    model,
+    data,
+    backend,
+    presentation_time,
+    dt,
+    window,
+    reset,
+    batch_size,
+    n_examples,
+    seed,
+    title=None,
+    n_kept=0,
+):
+    """Evaluate a model, and keep how often single neurons fired.
+
+    Parameters
+    ----------
+    model, data, backend, presentation_time, dt, window, reset, batch_size, n_examples
+        As for `evaluate`, and so is ``seed``.
+    title : str, optional
+        Of the progress bar; without it there is none.
+    n_kept : int
+        Number of images for which spikes are kept, the first that are shown.
+
+    Returns
+    -------
+    Evaluation
+        The record.
+    list of (n_kept, n_neurons) ndarray
+        How often the neurons of each layer fired; empty for backends that do not tell
+        neurons apart.
+    """
     start = time.perf_counter()
     n_examples, n_steps, batch_size = _check(
         model,
@@ -109,7 +163,7 @@ def evaluate(
     backend = backends.chosen(backend, model)
     on_chip = backend in chip_backends.RUN
     chip = chip_backends.describe(model, backend) if on_chip else None
-    commit = _commit()
+    commit = provenance.commit()
     timed = backend != "rate"
     steps, first = readout_steps(n_steps, dt, window if timed else 0)
 
@@ -118,9 +172,10 @@ def evaluate(
     predictions = np.empty(
         (n_examples, len(steps)), np.min_scalar_type(model.output.size_in - 1)
     )
-    layers = backends.neuron_layers(model)
+    layers = neuron_layers(model)
     fan_out = _if_understood(synops.fan_out, model.network)
-    watched = backends.Watched.from_model(model, fan_out or {}, seed)
+    watched = Watched.from_model(model, fan_out or {}, seed)
+    watched.n_kept = min(n_kept, n_examples)
     batches = (
         model.preprocessing.test(data.x_test[examples[i : i + batch_size]])
         for i in range(0, n_examples, batch_size)
@@ -130,7 +185,7 @@ def evaluate(
     run = _RUN[backend](watched, batches, n_steps, dt, reset, batch_size, seed)
     with (
         tqdm(
-            total=n_examples, unit="image", desc=backend, disable=not progress_bar
+            total=n_examples, unit="image", desc=title, disable=title is None
         ) as progress,
         contextlib.closing(run),
     ):
@@ -146,7 +201,13 @@ def evaluate(
     fired /= n_examples
     n_neurons = np.array([layer.n_neurons for layer in layers])
     rates = fired[:, 0] / n_neurons / (n_steps * dt if timed else 1)
-    names = _names(layers)
+    names = layer_names(layers)
+    highest = watched.highest_counts()
+    if highest is not None:
+        highest = [count / (n_steps * dt) for count in highest]
+        if on_chip:
+            warn_of_high_rates(model.network, dict(zip(layers, highest, strict=True)))
+        highest = dict(zip(names, highest, strict=True))
     over_time = dict.fromkeys(_OVER_TIME)
     counts = {"paper": None, "direct": None}
     if timed:
@@ -169,11 +230,11 @@ def evaluate(
         if fan_out is not None:
             counts["direct"] = float(fired[:, 1].sum())
 
-    return Evaluation(
+    evaluation = Evaluation(
         dataset=data.name,
-        network=_network_name(model),
+        network=provenance.network_name(model),
         backend=backend,
-        synapse=_synapse_names(model),
+        synapse=provenance.synapse_names(model),
         n_examples=n_examples,
         error_percent=100 * n_wrong / n_examples,
         error_interval_percent=[100 * p for p in wilson(n_wrong, n_examples)],
@@ -182,7 +243,7 @@ def evaluate(
         synops_per_image=counts,
         seconds=time.perf_counter() - start,
         seed=int(seed),
-        versions=_versions(),
+        versions=provenance.versions(),
         commit=commit,
         data_sha256=data.sha256,
         command=None,
@@ -191,8 +252,10 @@ def evaluate(
         labels=labels.tolist(),
         predictions=predictions[:, -1].tolist(),
         chip=chip,
+        highest_rates_hz=highest,
         **over_time,
     )
+    return evaluation, watched.kept
 
 
 def presentation_order(n_images):
@@ -243,6 +306,8 @@ def _check(
     check_number(
         "presentation_time", presentation_time, f"{positive} 0.2", 0, low_open=True
     )
+    if backend in chip_backends.RUN:
+        chip_backends.check(model, backend, dt)
     n_steps = round(presentation_time / dt)
     if n_steps < 1 or abs(presentation_time / dt - n_steps) > 1e-6 * n_steps:
         raise _error(
@@ -276,11 +341,9 @@ def _check(
             f"its preprocessing makes images of {size} numbers, but its input node "
             f"takes {model.input.size_out}; use the preprocessing it was trained with",
         )
-    if not backends.neuron_layers(model):
+    if not neuron_layers(model):
         raise _error("model", "its network has no neurons")
 
-    if backend in chip_backends.RUN:
-        chip_backends.check(model, backend, dt)
     if backend == "rate":
         check_timeless(
             model, "backend", "evaluate the model it was made from, or use 'engine'"
@@ -323,52 +386,7 @@ def _if_understood(count, network):
         return None
 
 
-def _names(layers):
-    """Name layers by their labels, where these tell them apart."""
-    labels = [layer.label for layer in layers]
-    return [
-        label if label and labels.count(label) == 1 else f"{label or 'layer'} {i + 1}"
-        for i, label in enumerate(labels)
-    ]
-
-
-def _network_name(model):
-    return (
-        model.source["function"] if model.source else model.network.label or "network"
-    )
-
-
-def _synapse_names(model):
-    synapses = [c.synapse for c in model.network.all_connections]
-    names = dict.fromkeys(str(synapse) for synapse in synapses if synapse is not None)
-    return ", ".join(names) or "none"
-
-
 def _confusion(labels, predictions, n_classes):
     confusion = np.zeros((n_classes, n_classes), dtype=int)
     np.add.at(confusion, (labels, predictions), 1)
     return confusion.tolist()
-
-
-def _versions():
-    versions = {"python": platform.python_version()}
-    packages = ("nengo_softlif", "nengo", "nengo-dl", "tensorflow", "numpy", "numba")
-    for name in packages:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
-    return versions
-
-
-def _commit():
-    """Git commit of this package, or None if it does not run from a checkout."""
-    git = ["git", "--no-optional-locks", "-C", str(Path(__file__).parent)]
-    options = {"capture_output": True, "text": True, "check": True, "timeout": 10}
-    try:
-        # fails for an installation that merely lies inside some repository
-        subprocess.run(
-            [*git, "ls-files", "--error-unmatch", Path(__file__).name], **options
-        )
-        describe = ["describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
-        return subprocess.run([*git, *describe], **options).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None

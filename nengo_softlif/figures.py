@@ -15,6 +15,7 @@ import matplotlib.pyplot as plt
 import nengo
 import numpy as np
 from matplotlib.figure import Figure
+from nengo.exceptions import ValidationError
 
 # Okabe and Ito, "Color universal design", 2008: told apart by colour-blind readers
 BLUE, ORANGE, GREEN, PURPLE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9"
@@ -158,6 +159,84 @@ def error_over_time(evaluations, ax=None, labels=None):
     return ax
 
 
+def ladder(found, ax=None):
+    """Draw the error on each rung of a ladder, with its 95 % interval.
+
+    On the right stands by how many points it exceeds the rung above, with the interval
+    of that, which is the narrower as the images are the same.
+
+    Parameters
+    ----------
+    found : Ladder
+        What `.explain` returned.
+    ax : matplotlib.axes.Axes, optional
+        Drawn upon; a new figure's if there is none.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes.
+    """
+    ax = _axes(ax)
+    rungs = found.rungs
+    errors = np.array([rung.evaluation.error_percent for rung in rungs])
+    intervals = np.array([rung.evaluation.error_interval_percent for rung in rungs])
+    places = np.arange(len(rungs))
+    ax.plot(errors, places, color="0.8", zorder=1)
+    ax.errorbar(
+        errors,
+        places,
+        xerr=np.abs(intervals.T - errors),
+        fmt="o",
+        color=BLUE,
+        capsize=3,
+        zorder=2,
+    )
+    right = ax.secondary_yaxis("right")
+    right.set_yticks(places, [_points(rung.difference) for rung in rungs])
+    right.set_ylabel("change in points, paired (95 % interval)")
+    right.tick_params(length=0)
+    ax.set_yticks(places, [rung.name for rung in rungs])
+    ax.set_ylim(len(rungs) - 0.5, -0.5)  # downwards, as the ladder goes
+    first = rungs[0].evaluation
+    ax.set_title(f"{first.network}, {first.n_examples:,} images of {first.dataset}")
+    ax.set_xlabel("test error (%), with its 95 % interval")
+    return ax
+
+
+def save_ladder(found, path):
+    """Write the figure of a ladder to a file.
+
+    Parameters
+    ----------
+    found : Ladder
+        What `.explain` returned.
+    path : str or Path
+        Its ending says the kind.
+    """
+    figure = Figure(figsize=(8, 4), layout="constrained")  # needs no display
+    ladder(found, figure.subplots())
+    figure.savefig(path, dpi=150)
+
+
+def check_ending(path):
+    """Refuse a file name whose ending is of no kind that Matplotlib writes."""
+    known = Figure().canvas.get_supported_filetypes()
+    if Path(path).suffix.lstrip(".").lower() not in known:
+        raise ValidationError(
+            f"expected a file ending in {', '.join(f'.{kind}' for kind in known)}, "
+            f"got {str(path)!r}",
+            attr="figure",
+        )
+
+
+def _points(difference):
+    if difference is None:
+        return ""
+    low, high = difference.interval_points
+    return f"{difference.points:+.2f} ({low:+.2f} to {high:+.2f})"
+
+
 def firing_rates(evaluation, ax=None):
     """Draw the mean firing rate of each layer as bars.
 
@@ -213,13 +292,15 @@ def answer(times, outputs, ax=None, label=None):
     return ax
 
 
-def save_demo(results, model, spiking, data, folder):
+def save_demo(results, found, model, spiking, data, folder):
     """Write the figures of ``nengo-softlif demo``.
 
     Parameters
     ----------
     results : list of Evaluation
         What the demo measured; the last in spikes.
+    found : Ladder
+        What it found on the way to the chip.
     model : Model
         The network of soft LIF neurons.
     spiking : Model
@@ -255,7 +336,8 @@ def save_demo(results, model, spiking, data, folder):
         draw(figure.subplots())
         figure.savefig(Path(folder) / f"{name}.png", dpi=150)
         written.append(f"{name}.png")
-    return written
+    save_ladder(found, Path(folder) / "ladder.png")
+    return [*written, "ladder.png"]
 
 
 def _currents(J):

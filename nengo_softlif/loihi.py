@@ -1,26 +1,33 @@
 """From spiking networks to Loihi: the same network, as NengoLoihi takes it."""
 
+import numbers
+
 import nengo
 import numpy as np
-from nengo.exceptions import BuildError, Unconvertible
+from nengo.exceptions import Unconvertible, ValidationError
 
-from . import cores, folding, layers, operators, parameters
-from .chip_synapses import DT, chip_synapse
+from . import cores, layers, parameters
+from .arguments import check_number
+from .chip_changes import Changes, in_words, named
+from .chip_connections import connections, expanded, shape_of
+from .chip_inputs import in_spikes
+from .chip_neurons import check_weights, chip_neurons, one_synapse, warn_of_rounding
 from .models import Model, copied
 from .wires import wires
 
 
-def to_loihi(model, synapse=None):
+def to_loihi(model, synapse=None, pixel_rate=None):
     """Rebuild a spiking network so that NengoLoihi runs it on the chip.
 
     The result is an ordinary network, for ``nengo_loihi.Simulator(net)`` with its
     emulator or the chip, and for `nengo.Simulator`, which then simulates the chip's
     neurons and synapses without rounded weights. Weights and biases are carried over;
-    what is changed is this:
+    what is changed is this, and `changes` lists it for the network at hand:
 
     - Neurons that nodes lead to, the first layer, stay on the host as they are and
-      send their spikes. All other neurons are on the chip; what they lead to in nodes
-      (the readout) is on the host, and keeps its synapse.
+      send their spikes, unless images are sent in spikes (``pixel_rate``). All other
+      neurons are on the chip; what they lead to in nodes (the readout) is on the
+      host, and keeps its synapse.
     - `nengo.LIF` becomes ``nengo_loihi.LoihiLIF``, with the same time constants and
       amplitude, and starts at voltage zero, as on the chip. There, intervals between
       spikes are whole milliseconds.
@@ -37,9 +44,18 @@ def to_loihi(model, synapse=None):
     ----------
     model : Model or nengo.Network
         Spiking network, such as `.to_spiking` returns; left as it is.
-    synapse : nengo.Lowpass, optional
+    synapse : nengo.Lowpass or float, optional
         For all connections that lead to neurons of the chip, instead of what matches
         the network's own synapses.
+    pixel_rate : float, optional
+        With a rate in Hz, the first layer is on the chip too, and images are sent
+        there in spikes: for each value of the image, two neurons are added on the
+        host, which fire ``pixel_rate`` times the value, one if it is positive, the
+        other if it is negative. Spikes are counted once per step, so values should
+        stay below ``1000 / pixel_rate``. Where images had no synapse they now have that
+        of the neurons that lead to the same layer; if there are none, the shortest on
+        the chip, or `.chip_inputs.SYNAPSE`, with its delay and noise. In a plain
+        network, images are what nodes put out that is no constant.
 
     Returns
     -------
@@ -47,26 +63,39 @@ def to_loihi(model, synapse=None):
         Of the kind that came in. It runs in steps of 1 ms, the only ones NengoLoihi
         has. `utilization` shows what it needs of the chip.
 
+    Warns
+    -----
+    NengoWarning
+        If the chip rounds a refractory period, or there is none.
+
     Raises
     ------
+    ValidationError
+        If ``pixel_rate`` is no rate.
     Unconvertible
         If neurons, synapses or connections have no counterpart on the chip, or no
-        layer is left for it; names them.
+        layer is left for it; names them. If ``pixel_rate`` is given and there is no
+        image.
     BuildError
         If a layer does not fit on cores; names the limit and the numbers.
     """
+    if isinstance(synapse, numbers.Real):  # as everywhere in Nengo
+        synapse = nengo.Lowpass(synapse)
     if synapse is not None and not isinstance(synapse, nengo.Lowpass):
         raise Unconvertible(
             f"the chip has lowpass synapses only, got {synapse}; use nengo.Lowpass, or "
             "leave it to to_loihi to match the synapses of the network"
         )
+    if pixel_rate is not None:
+        rate = "a rate in Hz for a value of one, such as 100"
+        check_number("pixel_rate", pixel_rate, rate, 0, low_open=True)
     if isinstance(model, Model):
         chip = model.copy()
         chip.source = None  # no function of ours makes this network
-        _convert(chip.network, synapse, [chip.input])
+        _convert(chip.network, synapse, pixel_rate, [chip.input])
         return chip
     network, _ = copied(model)
-    _convert(network, synapse, [])
+    _convert(network, synapse, pixel_rate, [])
     return network
 
 
@@ -82,11 +111,16 @@ def utilization(network):
     -------
     Utilization
         Printed, a table.
+
+    Raises
+    ------
+    ValidationError
+        If it is another network.
     """
-    network = network.network if isinstance(network, Model) else network
+    network = _for_chip(network)
     chip = {}
     for ensemble in network.all_ensembles:
-        if network.config[ensemble].on_chip is not False:
+        if network.config[ensemble].on_chip:
             cut = network.config[ensemble].block_shape
             shape = cut.ensemble_shape
             layout = cores.Layout(cut.shape, shape)
@@ -96,45 +130,108 @@ def utilization(network):
         if target in chip:
             source = connection.pre_obj.ensemble
             indices = np.arange(source.n_neurons)[connection.pre_slice]
-            chip[target].inputs.append(wires(source, connection.transform, indices))
+            chip[target].inputs.append(
+                wires(source, target, connection.transform, indices)
+            )
     found = list(chip.values())
     return cores.Utilization({layer: layer.use(found) for layer in found})
+
+
+def changes(network):
+    """List what `to_loihi` changed, layer by layer, with numbers.
+
+    Parameters
+    ----------
+    network : Model or nengo.Network
+        What `to_loihi` returned, or a copy of it.
+
+    Returns
+    -------
+    Changes
+        Printed, a line for each change.
+
+    Raises
+    ------
+    ValidationError
+        If it is another network.
+    """
+    return Changes.of(_for_chip(network))
+
+
+def _for_chip(network):
+    """Refuse networks that `to_loihi` did not return."""
+    network = network.network if isinstance(network, Model) else network
+    of_ensembles = network.config[nengo.Ensemble]
+    if not hasattr(of_ensembles, "on_chip") or not any(
+        network.config[ensemble].on_chip for ensemble in network.all_ensembles
+    ):
+        raise ValidationError(
+            "expected what to_loihi returned; call to_loihi(to_spiking(model)) first",
+            attr="network",
+        )
+    return network
 
 
 # -- conversion ------------------------------------------------------------------------
 
 
-def _convert(network, synapse, keep):
+def _convert(network, synapse, pixel_rate, images):
     import nengo_loihi
 
+    noted = Changes()
     built = nengo.builder.Model()
     read = layers.read(network, built, loops=True)
     parameters.install(network, parameters.collect(network, built.params))
     nengo_loihi.add_params(network)
+    _keep_seeds(network, built)
+    nodes = {layer for layer in read.values() if layer.puts_out}
+    constants = {
+        layer
+        for layer in nodes
+        if isinstance(layer.obj.output, np.ndarray) and layer.obj not in images
+    }
     paths = {
-        layer: list(_expanded(layer))
+        layer: list(expanded(layer))
         for layer in read.values()
         if layer.neuron_type is not None
     }
-    chip = [layer for layer in paths if _on_chip(network, layer, paths[layer])]
+    sending = []
+    if pixel_rate is not None:
+        sending = images or [layer.obj for layer in nodes - constants]
+        if not sending:
+            raise Unconvertible(
+                "pixel_rate is given, but no node is an image: nodes that put out "
+                "arrays count as constants; give a Model, or a node with a function"
+            )
+    chip, on_host = [], {}
+    for layer, leading in paths.items():
+        reason = _why_on_host(network, layer, leading, constants, sending)
+        if reason is None:
+            chip.append(layer)
+        else:
+            ensemble = layer.obj.ensemble
+            on_host[ensemble] = reason
+            noted.note(ensemble, "place", f"stays on the host: {reason}")
     if not chip:
-        raise Unconvertible(
-            "no layer of neurons is left for the chip: the first layer, which nodes "
-            "lead to, runs on the host; add a layer that neurons lead to"
-        )
-    neuron_types = {layer: _chip_neurons(layer) for layer in chip}
-    synapses = {layer: _one_synapse(layer, paths[layer], synapse) for layer in chip}
+        raise _none_left(network, on_host, pixel_rate)
+    if pixel_rate is not None:
+        leading = {layer: paths[layer] for layer in chip}
+        paths |= in_spikes(network, leading, sending, pixel_rate, synapse, noted)
+    neuron_types = {layer: chip_neurons(layer, noted) for layer in chip}
+    synapses = {
+        layer: one_synapse(layer, paths[layer], synapse, noted) for layer in chip
+    }
     _check_probes(network, chip)
+    warn_of_rounding({layer.obj.ensemble: n for layer, n in neuron_types.items()})
 
-    _keep_seeds(network, built)
-    _cut_off(network, chip, keep)
-    _send_to_host(network, chip, built)
+    _cut_off(network, chip, images, noted)
+    _send_to_host(network, chip, built, noted)
     placed = []
     for layer in chip:
         ensemble = layer.obj.ensemble
-        parts = _connections(layer, paths[layer])
+        parts = connections(layer, paths[layer], constants, noted)
         ensemble.neuron_type = neuron_types[layer]
-        made = cores.ChipLayer(ensemble, _shape(ensemble, parts))
+        made = cores.ChipLayer(ensemble, shape_of(ensemble, parts))
         for source, part in parts:
             pre = source.neurons
             with network:
@@ -145,8 +242,8 @@ def _convert(network, synapse, keep):
                     synapse=synapses[layer],
                     label=f"{source.label} to {ensemble.label}",
                 )
-            made.inputs.append(wires(source, part.transform, part.indices))
-        _check_weights(made, synapses[layer])
+            made.inputs.append(wires(source, ensemble, part.transform, part.indices))
+        check_weights(made, synapses[layer])
         placed.append(made)
     cores.lay_out(placed)
 
@@ -154,107 +251,50 @@ def _convert(network, synapse, keep):
     for ensemble in network.all_ensembles:
         network.config[ensemble].on_chip = ensemble in in_network
     for layer in placed:
+        cut = layer.layout
         network.config[layer.ensemble].block_shape = nengo_loihi.BlockShape(
-            layer.layout.block, layer.layout.shape
+            cut.block, cut.shape
         )
+        block, shape = (" x ".join(map(str, n)) for n in (cut.block, cut.shape))
+        blocks = f", in blocks of {block}" if cut.n_blocks > 1 else ""
+        noted.note(layer.ensemble, "cores", f"{cut.n_blocks} for {shape}{blocks}")
+    noted.keep(network)
 
 
-def _expanded(layer):
-    """Everything that leads to a layer from neurons and from nodes that put out."""
-    for path in layer.inputs:
-        source = path.source
-        if source.neuron_type is not None or source.puts_out:
-            yield path
-            continue
-        for before in _expanded(source):
-            yield layers.Input(
-                before.source,
-                before.operators + path.operators,
-                before.synapses + path.synapses,
-                before.signal,
-            )
-
-
-def _is_constant(layer):
-    return layer.puts_out and isinstance(layer.obj.output, np.ndarray)
-
-
-def _on_chip(network, layer, paths):
+def _why_on_host(network, layer, paths, constants, sending):
+    """Say why a layer stays on the host; None if it goes to the chip."""
     if network.config[layer.obj.ensemble].on_chip is False:
-        return False
-    from_neurons = any(path.source.neuron_type is not None for path in paths)
-    others = [path for path in paths if path.source.neuron_type is None]
-    return from_neurons and all(_is_constant(path.source) for path in others)
-
-
-def _chip_neurons(layer):
-    """Neurons that behave as those of the chip."""
-    import nengo_loihi
-
-    neurons, ensemble = layer.neuron_type, layer.obj.ensemble
-    zero = {"voltage": nengo.dists.Choice([0])}
-    if type(neurons) in (nengo.LIF, nengo_loihi.LoihiLIF):
-        return nengo_loihi.LoihiLIF(
-            neurons.tau_rc,
-            neurons.tau_ref,
-            min_voltage=neurons.min_voltage,
-            amplitude=neurons.amplitude,
-            initial_state=zero,
-        )
-    relu = (nengo.SpikingRectifiedLinear, nengo_loihi.LoihiSpikingRectifiedLinear)
-    if type(neurons) in relu:
-        return nengo_loihi.LoihiSpikingRectifiedLinear(
-            neurons.amplitude, initial_state=zero
-        )
-    raise Unconvertible(
-        f"{ensemble} has neurons of type {neurons}, which the chip does not have; use "
-        "nengo.LIF or nengo.SpikingRectifiedLinear, as to_spiking does, or keep the "
-        "layer on the host: net.config[ensemble].on_chip = False"
-    )
-
-
-def _one_synapse(layer, paths, synapse):
-    """The filter of what reaches a layer; the chip has one for each neuron."""
-    if synapse is not None:
-        return synapse
-    found = {
-        chip_synapse(path.synapses, layer.obj.ensemble)
+        return "its on_chip is set to False"
+    nodes = [
+        named(path.source.obj)
         for path in paths
-        if path.source.neuron_type is not None
-    }
-    taus = sorted(0.0 if lowpass is None else lowpass.tau for lowpass in found)
-    if taus[-1] - taus[0] > 1e-9:
-        raise Unconvertible(
-            f"{layer.obj.ensemble} is reached through synapses with mean delays of "
-            f"{', '.join(f'{1e3 * tau:g} ms' for tau in taus)}, but neurons of the "
-            "chip have one filter for all that reaches them; make them equal, or "
-            "choose one with to_loihi(..., synapse=nengo.Lowpass(tau))"
-        )
-    return found.pop()
+        if path.source.neuron_type is None
+        and path.source not in constants
+        and path.source.obj not in sending
+    ]
+    if nodes:
+        return f"{', '.join(nodes)} leads to it; sends its spikes"
+    if all(path.source in constants for path in paths):
+        return "no neurons lead to it; sends its spikes"
+    return None
 
 
-def _check_weights(layer, synapse):
-    """Refuse weights beside which the threshold is nothing.
-
-    NengoLoihi scales a core's weights to 255 and its threshold with them; it must come
-    to at least one of the threshold's units, 64, as in its ``vth_to_manexp``.
-    """
-    neurons = layer.ensemble.neuron_type
-    largest = 0.0
-    for path in layer.inputs:
-        weights = path.transform.init
-        weights = weights.data if isinstance(path.transform, nengo.Sparse) else weights
-        height = path.source.neuron_type.amplitude * np.abs(layer.ensemble.gain).max()
-        largest = max(largest, height * np.abs(weights).max(initial=0.0))
-    tau = 0.0 if synapse is None else synapse.tau
-    steps = (1 + tau / DT) * (1 + getattr(neurons, "tau_rc", 1.0) / DT)
-    if largest / DT > 255 * steps:
-        raise BuildError(
-            f"{layer.ensemble} has weights of up to {largest:.3g} (with gains and the "
-            f"amplitude of spikes), so that one spike drives a neuron "
-            f"{largest / DT / steps:,.0f} times over its threshold; the chip's numbers "
-            "take 255 times at most; scale the weights down"
-        )
+def _none_left(network, on_host, pixel_rate):
+    """Make an error that says why all layers stay on the host."""
+    why = "; ".join(
+        f"{named(ensemble)}: {reason.removesuffix('; sends its spikes')}"
+        for ensemble, reason in on_host.items()
+    )
+    forced = [network.config[ensemble].on_chip is False for ensemble in on_host]
+    advice = ["add a layer that neurons lead to"]
+    if any(forced):
+        advice.insert(0, "leave on_chip as it is")
+    if pixel_rate is None and not all(forced):
+        advice.insert(0, "let to_loihi send images in spikes (pixel_rate=100)")
+    return Unconvertible(
+        f"no layer of neurons is left for the chip ({why or 'there are none'}); "
+        f"{', or '.join(advice)}"
+    )
 
 
 def _check_probes(network, chip):
@@ -285,35 +325,54 @@ def _owners(network):
     return [network, *network.all_networks]
 
 
-def _cut_off(network, chip, keep):
+def _cut_off(network, chip, keep, noted):
     """Remove what leads to layers of the chip, and nodes that led nowhere else."""
-    targets = {layer.obj for layer in chip} | {layer.obj.ensemble for layer in chip}
     used = set(keep) | {probe.obj for probe in network.all_probes}
+    targets = {}  # what is cut off, and the layers it led to
+    for layer in chip:
+        ensemble = layer.obj.ensemble
+        targets.update({layer.obj: {ensemble}, ensemble: {ensemble}})
+    removed = {layer.obj.ensemble: [] for layer in chip}
     while targets:
-        loose = set()
+        loose = {}
         for owner in _owners(network):
             for connection in list(owner.connections):
                 if connection.post_obj in targets:
                     owner.connections.remove(connection)
-                    loose.add(connection.pre_obj)
+                    led_to = loose.setdefault(connection.pre_obj, set())
+                    led_to |= targets[connection.post_obj]
         used_now = used | {c.pre_obj for c in network.all_connections}
-        targets = {obj for obj in loose - used_now if isinstance(obj, nengo.Node)}
+        targets = {
+            obj: led_to
+            for obj, led_to in loose.items()
+            if isinstance(obj, nengo.Node) and obj not in used_now
+        }
+        for node, led_to in targets.items():
+            for ensemble in led_to:
+                removed[ensemble].append(named(node))
         for owner in _owners(network):
             owner.nodes[:] = [node for node in owner.nodes if node not in targets]
+    for ensemble, names in removed.items():
+        if names:
+            noted.note(ensemble, "nodes", f"{', '.join(names)}: folded and removed")
 
 
-def _send_to_host(network, chip, built):
+def _send_to_host(network, chip, built, noted):
     """Connections from the chip to the host: spikes are weighted, no more."""
     sources = {layer.obj for layer in chip}
     for owner in _owners(network):
         for connection in list(owner.connections):
             pre, transform = connection.pre_obj, connection.transform
+            post = getattr(connection.post_obj, "ensemble", connection.post_obj)
             decoded = parameters.has_decoders(pre) and pre.neurons in sources
             if not decoded and pre not in sources:
                 continue
+            sender = named(pre if decoded else pre.ensemble)
             if decoded:
                 weights = built.params[connection].weights
                 pre, transform = pre.neurons, nengo.Dense(weights.shape, init=weights)
+                how = f"decoders of {sender} -> {in_words(transform)}"
+                noted.note(post, "weights", how)
             elif isinstance(transform, (nengo.Dense, nengo.transforms.NoTransform)):
                 continue
             else:  # the host does the rest
@@ -323,6 +382,9 @@ def _send_to_host(network, chip, built):
                     )
                     nengo.Connection(connection.pre, relay, synapse=None)
                 pre = relay
+                what = in_words(transform)
+                how = f"{what} of {sender} is done by the host, behind a node"
+                noted.note(post, "weights", how)
             owner.connections.remove(connection)
             with owner:
                 nengo.Connection(
@@ -332,61 +394,3 @@ def _send_to_host(network, chip, built):
                     synapse=connection.synapse,
                     label=connection.label,
                 )
-
-
-def _connections(layer, paths):
-    """Fold all that leads to a layer; its constants become part of its bias."""
-    ensemble = layer.obj.ensemble
-    gain = layer.gain[0]
-    if gain == 0 or not np.all(layer.gain == gain):
-        # shared weights have no room for them
-        ensemble.gain, gain = np.ones(layer.size), None
-    bias, parts = np.array(layer.bias), []
-    folded = [path for path in paths if not _is_constant(path.source)]
-    limit = cores.LIMITS["in-axons"] // len(folded)
-    for path in paths:
-        if _is_constant(path.source):
-            value = path.source.obj.output
-            for op in path.operators:
-                value = op(value)
-            bias += value
-            continue
-        source = path.source.obj.ensemble
-        steps = path.operators if gain is None else _without_gain(path.operators, gain)
-        image = _image_of(path.source)
-        for part in folding.fold(steps, source.n_neurons, limit, image):
-            parts.append((source, part))
-    ensemble.bias = bias
-    return parts
-
-
-def _without_gain(path, gain):
-    """Take the gain, which Nengo applies at the neurons, out of what leads there."""
-    for i in range(len(path) - 1, max(len(path) - 3, -1), -1):
-        op = path[i]
-        if isinstance(op, operators.Scale) and op.connection is None:
-            if np.all(op.weights == gain):
-                return (*path[:i], *path[i + 1 :])
-        elif not isinstance(op, operators.Place):
-            break
-    return (*path, operators.Scale(np.full(path[-1].size_out, 1 / gain)))
-
-
-def _image_of(layer):
-    """Shape of the image that neurons are, by what leads to them."""
-    for path in layer.inputs:
-        for op in reversed(path.operators):
-            if isinstance(op, operators.Windows):
-                if op.size_out == layer.size:
-                    return op.output_shape
-                break
-    return None
-
-
-def _shape(ensemble, parts):
-    """Shape along which a layer is cut."""
-    shape = (ensemble.n_neurons,)
-    for _, part in parts:
-        if isinstance(part.transform, nengo.Convolution):
-            return tuple(int(n) for n in part.transform.output_shape.shape)
-    return shape

@@ -10,7 +10,8 @@ import nengo_loihi
 import tensorflow as tf
 from nengo_dl.neuron_builders import SimNeuronsBuilder, TFNeuronBuilder
 
-from .chip_rates import chip_tau_rc, chip_tau_ref, loihi_lif_rates, loihi_relu_rates
+from .chip_numbers import chip_tau_rc, chip_tau_ref
+from .chip_rates import loihi_lif_rates, loihi_relu_rates
 from .curves import curve
 from .neurons import SoftLIFRate
 

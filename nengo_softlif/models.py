@@ -65,7 +65,7 @@ class Model:
             )
         if input not in network.all_nodes or input.size_in > 0:
             raise ValidationError(
-                "expected a node of the network that takes no input, such as "
+                "expected one node of the network that takes no input, such as "
                 f"nengo.Node(np.zeros(784)); got {input!r}",
                 attr="input",
                 obj=Model,

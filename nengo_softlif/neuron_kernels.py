@@ -58,7 +58,7 @@ def _advance_two(p, q, u, A, b, c, out):
 
 @_compiled
 def lif(current, u, x, voltage, refractory, spikes, fired, A, b, c, constants):
-    """Simulate LIF neurons behind a synapse, with Nengo's exact spike times.
+    """Simulate LIF neurons behind a synapse, with exact spike times or whole steps.
 
     Parameters
     ----------
@@ -76,12 +76,13 @@ def lif(current, u, x, voltage, refractory, spikes, fired, A, b, c, constants):
         Receives the spikes.
     fired : (n_examples, n) ndarray of int64
         Receives, in addition to what is there, the number of spikes.
-    constants : (5,) ndarray
-        dt, tau_rc, tau_ref, min_voltage, and 1 - exp(-dt / tau_rc).
+    constants : (6,) ndarray
+        dt, tau_rc, tau_ref, min_voltage, 1 - exp(-dt / tau_rc), and whether rest
+        begins within a step, when v = 1 (one), as with Nengo, or at its end (zero).
     """
     n_examples, n_steps, n = spikes.shape
     n_blocks = (n + BLOCK - 1) // BLOCK
-    dt, tau_rc, tau_ref, min_voltage, decay = constants
+    dt, tau_rc, tau_ref, min_voltage, decay, within = constants
     one, zero = constants.dtype.type(1), constants.dtype.type(0)
     for task in range(n_examples * n_blocks):
         example = task // n_blocks
@@ -131,9 +132,10 @@ def lif(current, u, x, voltage, refractory, spikes, fired, A, b, c, constants):
             out[:] = 0
             for k in range(n_firing):
                 i = firing[k]
-                # the time since v = 1, by the same exponential
-                since = tau_rc * math.log1p((one - v[i]) / (J[i] - one))
-                r[i] = tau_ref + dt + since
+                r[i] = tau_ref + dt
+                if within:
+                    # the time since v = 1, by the same exponential
+                    r[i] += tau_rc * math.log1p((one - v[i]) / (J[i] - one))
                 v[i] = zero
                 out[i] = 1
                 fired[example, low + i] += 1

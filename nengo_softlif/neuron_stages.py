@@ -1,10 +1,13 @@
 """Neurons in motion."""
 
+import sys
+
 import nengo
 import numpy as np
 from nengo.neurons import RatesToSpikesNeuronType
 
 from . import neuron_kernels
+from .chip_numbers import chip_tau_rc, chip_tau_ref
 from .products import Counts, numbers
 from .stages import Source, Sum
 from .threads import spread
@@ -125,14 +128,17 @@ class Integrating(Neurons):
 class LIF(Neurons):
     """LIF neurons: in one loop with the synapse before them, or foreseen."""
 
+    within_steps = True
+
     def __init__(self, layer, stages, settings):
         super().__init__(layer, stages, settings)
         neurons, dt = self.neuron_type, settings.dt
-        self.constants = np.array(
-            [dt, neurons.tau_rc, neurons.tau_ref, neurons.min_voltage]
+        tau_rc, tau_ref = self._time_constants()
+        self.constants = np.array([dt, tau_rc, tau_ref, neurons.min_voltage])
+        decay = -np.expm1(-dt / tau_rc)
+        self.rounded = np.array(
+            [*self.constants, decay, self.within_steps], settings.dtype
         )
-        decay = -np.expm1(-dt / neurons.tau_rc)
-        self.rounded = np.append(self.constants, decay).astype(settings.dtype)
         self.scale = np.array([self.amplitude / dt], settings.dtype)
         self.shape = (settings.n_examples, layer.size)
 
@@ -141,7 +147,8 @@ class LIF(Neurons):
         super().start(data)
         rest = self.neuron_type.tau_ref / self.settings.dt
         self.foreseen = None
-        if self.fixed and not self.recorded and rest > 1 - 1e-9:
+        foreseeable = self.within_steps and rest > 1 - 1e-9
+        if self.fixed and not self.recorded and foreseeable:
             self.foreseen = [np.empty(self.shape) for _ in range(3)]
             self.n_done = 0
             spread(
@@ -158,6 +165,9 @@ class LIF(Neurons):
                 [self.given, *self._states(), self.foreseen[2]],
                 [n_steps, self.constants],
             )
+
+    def _time_constants(self):
+        return self.neuron_type.tau_rc, self.neuron_type.tau_ref
 
     def _states(self):
         return self.state["voltage"], self.state["refractory_time"]
@@ -194,6 +204,16 @@ class LIF(Neurons):
             super()._count(n_steps)
 
 
+class LoihiLIF(LIF):
+    """Neurons of NengoLoihi: intervals are whole steps, time constants rounded."""
+
+    within_steps = False
+
+    def _time_constants(self):
+        neurons, dt = self.neuron_type, self.settings.dt
+        return chip_tau_rc(neurons.tau_rc, dt), chip_tau_ref(neurons.tau_ref, dt)
+
+
 def made(layer, stages, settings):
     """Make the stage of a layer.
 
@@ -211,7 +231,11 @@ def made(layer, stages, settings):
     Source, Sum or Neurons
         The stage. It must be reset before it runs.
     """
-    if layer.neuron_type is not None:
+    # loading it takes seconds; where it is not loaded, none of its neurons are
+    loihi = sys.modules.get("nengo_loihi")
+    if loihi is not None and type(layer.neuron_type) is loihi.LoihiLIF:
+        kind = LoihiLIF
+    elif layer.neuron_type is not None:
         kind = _KINDS.get(type(layer.neuron_type), Neurons)
     elif layer.puts_out:
         kind = Source

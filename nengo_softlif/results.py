@@ -90,6 +90,10 @@ class Evaluation:
         Of models on Loihi: the ``target`` that simulated the chip, the number of
         ``cores`` and ``chips``, and for each layer its ``blocks`` and what they take of
         a core.
+    highest_rates_hz : dict of str to float, or None
+        Rate of each layer that all but a thousandth of its neurons and images stay
+        at or below, while an image is shown: the 99.9th percentile. None for backends
+        that do not tell neurons apart ("nengo-dl", "nengo", "rate").
     """
 
     dataset: str
@@ -122,6 +126,7 @@ class Evaluation:
     predictions: list
     predictions_over_time: np.ndarray | None
     chip: dict | None = None
+    highest_rates_hz: dict | None = None
 
     def __repr__(self):
         """Say what was measured, and the error."""
@@ -155,8 +160,13 @@ class Evaluation:
             "",
             _row("firing rate", f"{self.mean_rate_hz:.2f} Hz") + "mean of all neurons",
         ]
+        highest = {
+            name: f"99.9 % at most {rate:.0f} Hz"
+            for name, rate in (self.highest_rates_hz or {}).items()
+        }
         lines += [
-            _row(f"  {name}", f"{rate:.2f} Hz") for name, rate in self.rates_hz.items()
+            _row(f"  {name}", f"{rate:.2f} Hz") + highest.get(name, "")
+            for name, rate in self.rates_hz.items()
         ]
         if self.spikes_per_image is not None:
             lines.append(_row("spikes", f"{self.spikes_per_image:,.0f}") + "per image")
@@ -229,15 +239,20 @@ class Evaluation:
             If it cannot be read.
         """
         try:
-            record = json.loads(Path(path).read_text(encoding="utf-8"))
-            record["predictions_over_time"] = _unpacked(record["predictions_over_time"])
-            return cls(**record)
+            return cls.from_json(Path(path).read_text(encoding="utf-8"))
         except (ValueError, TypeError, KeyError, zlib.error) as error:
             raise _error(
                 "path",
                 f"{str(path)!r} is not the record of an evaluation, or a damaged one "
                 f"({error}); give a file that Evaluation.save wrote",
             ) from error
+
+    @classmethod
+    def from_json(cls, text):
+        """Read what `to_json` returned."""
+        record = json.loads(text)
+        record["predictions_over_time"] = _unpacked(record["predictions_over_time"])
+        return cls(**record)
 
 
 def wilson(n_wrong, n):

@@ -11,6 +11,8 @@ import nengo
 import numpy as np
 from scipy import sparse
 
+from .chip_numbers import DT
+
 _WEIGHT_BITS = 8
 _INDEX_BITS = np.array([0, 6, 7, 8, 9, 10, 11, 12])  # what the chip can be set to
 _HEADER_BITS = 10  # in front of up to 64 weights that are stored together
@@ -22,8 +24,8 @@ class Wires:
 
     Attributes
     ----------
-    source : nengo.Ensemble
-        Where spikes come from.
+    source, target : nengo.Ensemble
+        From where to where.
     transform : nengo.Convolution, nengo.Dense or nengo.Sparse
         From neurons to neurons.
     axon : (n_source,) ndarray of int
@@ -33,6 +35,7 @@ class Wires:
     """
 
     source: nengo.Ensemble
+    target: nengo.Ensemble
     transform: nengo.transforms.Transform
     axon: np.ndarray
     slots: int = 1
@@ -97,7 +100,12 @@ class SparseWires(Wires):
             rows, columns = coo.indices.T
             entries = (coo.data, (rows, columns))
             coo = sparse.coo_array(entries, shape=coo.shape)
-        self.rows = sparse.csr_array(coo)
+        # scaled in NengoLoihi's order, before they are rounded: that decides which of
+        # the sums at the border of overlapping pools are equal
+        amplitude = getattr(self.source.neuron_type, "amplitude", 1)
+        rows = sparse.csr_array(coo) * (1 / DT) * amplitude
+        gain = np.broadcast_to(self.target.gain, len(self.target.neurons))
+        self.rows = sparse.csr_array(sparse.diags_array(gain) @ rows)
         self.random = np.random.RandomState(0).uniform(size=self.rows.shape[0])
 
     def _columns(self, layout, block):
@@ -232,13 +240,13 @@ def _bits(n_weights, bits_each):
     return 64 * (full * words[0] + np.where(rest > 0, words[1], 0))
 
 
-def wires(source, transform, indices=None):
+def wires(source, target, transform, indices=None):
     """Count what a connection between neurons needs.
 
     Parameters
     ----------
-    source : nengo.Ensemble
-        Where spikes come from.
+    source, target : nengo.Ensemble
+        From where to where.
     transform : nengo.Convolution, nengo.Dense or nengo.Sparse
         Weights as arrays.
     indices : ndarray of int, optional
@@ -259,4 +267,4 @@ def wires(source, transform, indices=None):
         kind = SparseWires
     axon = np.full(source.n_neurons, -1)
     axon[slice(None) if indices is None else indices] = lines
-    return kind(source, transform, axon, slots)
+    return kind(source, target, transform, axon, slots)

@@ -1,8 +1,6 @@
-from nengo_softlif.chip_synapses import chip_decay, chip_synapse, substitution
-from nengo_softlif.compat import nengo_loihi
+from nengo_softlif.chip_synapses import chip_synapse, substitution
 
 import nengo
-import numpy as np
 import pytest
 from nengo.exceptions import Unconvertible
 
@@ -42,22 +40,3 @@ def test_other_time_constants_are_worse(tau):
     found = substitution(nengo.Alpha(0.005), nengo.Lowpass(tau))
     assert abs(found.delay) > 0.003
     assert abs(found.noise - 1) > 0.3
-
-
-@pytest.mark.parametrize("synapse", [None, nengo.Lowpass(0.003), nengo.Lowpass(0.04)])
-def test_decay_is_that_of_nengo_loihi(synapse):
-    neurons = nengo_loihi.LoihiLIF()
-    with nengo.Network(seed=0) as net:
-        sender = nengo.Ensemble(3, 1)
-        receiver = nengo.Ensemble(2, 1, neuron_type=neurons)
-        nengo.Connection(
-            sender.neurons,
-            receiver.neurons,
-            transform=np.full((2, 3), 0.01),
-            synapse=synapse,
-        )
-        nengo_loihi.add_params(net)
-        net.config[sender].on_chip = False
-    with nengo_loihi.Simulator(net, target="sim", progress_bar=False) as sim:
-        (block,) = sim.model.blocks
-    assert set(block.compartment.decay_u) == {chip_decay(synapse)}

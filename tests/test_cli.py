@@ -66,7 +66,7 @@ def assert_fails(result, message, code=2):
 def test_help_names_every_command(run):
     result = run("--help")
     assert result.exit_code == 0
-    for command in ("demo", "train", "evaluate", "info"):
+    for command in ("demo", "train", "evaluate", "explain", "info"):
         assert command in result.output
         assert run(command, "--help").exit_code == 0
         assert run(command, "-h").output.startswith(f"Usage: main {command}")
@@ -131,10 +131,99 @@ def test_bad_options(run, model_file, options, message):
         (("digits", "--seed", -1), "is not in the range"),
         (("digits", "--noise", "pink"), "expected none, gaussian:NUMBER"),
         (("digits", "--out", "no/such/folder/x"), "is not a folder"),
+        (("digits", "--target", "brainscales"), "'brainscales' is not"),
+        (("digits", "--target", "loihi", "--batch-norm"), "then for the chip without"),
+        (("digits", "--start-from", "none.safetensors"), "does not exist"),
     ],
 )
 def test_bad_training(run, options, message):
     assert_fails(run("train", *options), message)
+
+
+SHORT = ("--epochs", 1, "--batch-size", 200)
+
+
+def weights(path):
+    _, arrays = files.read(path, kind="model")
+    return np.concatenate(
+        [a.ravel() for name, a in arrays.items() if not name.startswith("preproc")]
+    )
+
+
+def test_for_loihi_from_a_trained_model(run, tmp_path):
+    trained = run("train", "digits", *SHORT, "--batch-norm", "--noise", "alpha:0.01")
+    assert "Next: nengo-softlif evaluate digits.safetensors" in trained.output
+    assert "loihi" not in trained.output
+    before = (tmp_path / "digits.safetensors").read_bytes()
+
+    tuning = ("--start-from", "digits.safetensors", "--learning-rate", 1e-5)
+    tuned = run("train", "digits", *SHORT, "--target", "loihi", *tuning)
+    assert tuned.exit_code == 0, tuned.output
+    assert (
+        "evaluate digits-loihi.safetensors --data digits --backend loihi-emulator"
+        in tuned.output
+    )
+    assert (tmp_path / "digits.safetensors").read_bytes() == before
+    assert not list(tmp_path.glob("*.checkpoint"))
+    start, end = (
+        networks.load(tmp_path / f"{name}.safetensors")
+        for name in ("digits", "digits-loihi")
+    )
+    assert end.source == start.source
+    assert end.source["arguments"]["noise"] == {"type": "AlphaNoise", "tau_s": 0.01}
+    assert end.preprocessing == start.preprocessing
+    moved = np.abs(
+        weights(tmp_path / "digits-loihi.safetensors")
+        - weights(tmp_path / "digits.safetensors")
+    )
+    assert 0 < moved.max() < 1e-4  # seven steps, each about as large as the rate
+
+    steps = ("--presentation-time", 0.01, "--n-examples", 2)
+    measured = run(
+        "evaluate", "digits-loihi.safetensors", "--data", "digits", *steps,
+        "--backend", "loihi-emulator",
+    )  # fmt: skip
+    assert measured.exit_code == 0, measured.output
+
+
+def test_the_start_is_replaced_only_if_asked(run, model_file):
+    before = model_file.read_bytes()
+    start = ("--start-from", model_file)
+    assert_fails(run("train", "digits", *SHORT, *start), "is the model to start from")
+    assert model_file.read_bytes() == before
+    result = run("train", "digits", *SHORT, *start, "--out", model_file)
+    assert result.exit_code == 0, result.output
+    assert model_file.read_bytes() != before
+
+
+@pytest.mark.parametrize(
+    "option", [("--network", "small"), ("--noise", "none"), ("--batch-norm",)]
+)
+def test_options_that_the_start_decides(run, model_file, option):
+    result = run("train", "digits", "--start-from", model_file, *option)
+    assert_fails(result, f"{option[0]} cannot be given with --start-from")
+
+
+def test_a_start_for_other_images(run, model_file, stripes):
+    result = run("train", stripes, "--start-from", model_file)
+    assert_fails(result, "expected images of 8 x 8 x 1")
+
+
+def test_going_on_with_another_start(run, model_file, tmp_path, monkeypatch):
+    def stopped(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    command = ("train", "digits", *SHORT, "--out", "out.safetensors", "--start-from")
+    with monkeypatch.context() as patch:
+        patch.setattr("nengo_softlif.training._train", stopped)
+        assert run(*command, model_file).exit_code == 130
+    assert (tmp_path / "out.safetensors.checkpoint").exists()
+
+    networks.small(noise=None, seed=1).save(tmp_path / "other.safetensors")
+    assert_fails(run(*command, "other.safetensors"), "other settings (initial weights")
+    result = run(*command, model_file)
+    assert result.exit_code == 0, result.output
+    assert "Going on from" in result.output
 
 
 def test_files_that_are_no_model(run, model_file, tmp_path):
@@ -190,7 +279,29 @@ def test_demo(run, tmp_path):
     result = run("demo", "--out", "here")
     assert result.exit_code == 0, result.output
     assert "95 % interval" in result.output
-    for name in ("rate", "engine", "nengo"):
+    assert "chip, emulated" in result.output
+    for name in ("rate", "engine", "nengo", "loihi-emulator"):
         record = json.loads((tmp_path / "here" / f"{name}.json").read_text())
         assert record["error_percent"] <= 3
-    assert len(list((tmp_path / "here").glob("*.png"))) == 4
+    assert (
+        len(json.loads((tmp_path / "here" / "ladder.json").read_text())["rungs"]) == 7
+    )
+    assert len(list((tmp_path / "here").glob("*.png"))) == 5
+
+
+def test_explain(run, model_file, tmp_path):
+    args = ("--data", "digits", "--n-examples", 5, "--presentation-time", 0.02)
+    result = run(
+        "explain", model_file, *args, "--out", "ladder.json", "--figure", "ladder.svg"
+    )
+    assert result.exit_code == 0, result.output
+    rungs = json.loads((tmp_path / "ladder.json").read_text())["rungs"]
+    assert all(rung["name"] in result.output for rung in rungs)
+    assert rungs[-1]["evaluation"]["command"].startswith("nengo-softlif")
+    assert (tmp_path / "ladder.svg").stat().st_size > 0
+
+
+def test_explain_refuses_a_figure_of_no_known_kind(run, model_file):
+    result = run("explain", model_file, "--data", "digits", "--figure", "ladder.doc")
+    assert result.exit_code == 2
+    assert ".png" in result.output

@@ -343,6 +343,50 @@ def test_one_example_looks_as_in_nengo():
         np.testing.assert_array_equal(sim.data[layer].gain, expected.data[layer].gain)
 
 
+def reference_without_rounding(net, image, values):
+    """Spikes of nengo-loihi's emulator with the chip's numbers, made real ones."""
+    image.output = values
+    with nengo_loihi.Simulator(net, target="sim") as sim:
+        for block in sim.model.blocks:
+            compartment = block.compartment
+            compartment.decay_u = np.float32((compartment.decay_u + 1) / 4096)
+            compartment.decay_v = np.float32(compartment.decay_v / 4096)
+            for name in ("bias", "vth"):
+                setattr(compartment, name, np.float32(getattr(compartment, name)))
+            for synapse in block.synapses:
+                synapse.weights = [np.float32(w) for w in synapse.weights]
+        emulator = nengo_loihi.emulator.EmulatorInterface(sim.model)
+        sim.sims["emulator"] = sim._runner.emulator = emulator
+        sim.run_steps(N_STEPS)
+        assert emulator.compartment.dtype == np.float32
+        return {probe: sim.data[probe] for probe in net.all_probes}
+
+
+@pytest.mark.parametrize(
+    "make", [layers_on_several_cores, two_inputs_added, recurrent, other_neurons]
+)
+def test_without_rounding_only_the_parameters_are_the_chips(make):
+    net, image = build(make)
+    shown = images()
+    n_spikes = n_different = 0
+    for rounding in (True, False):
+        with softlif.Emulator(net, None, N_EXAMPLES, False, rounding) as sim:
+            sim.run_steps(N_STEPS, {image: shown[:, None]})
+            if rounding:
+                rounded = {probe: sim.data[probe] for probe in net.all_probes}
+    for i, values in enumerate(shown):
+        expected = reference_without_rounding(net, image, values)
+        for probe in net.all_probes:
+            if probe.attr == "output" and probe.synapse is None:
+                seen, theirs = sim.data[probe][i], expected[probe]
+                n_spikes += np.count_nonzero(theirs)
+                # theirs are in float32: few spikes come a step earlier or later
+                n_different += np.count_nonzero(seen != theirs)
+    assert n_different <= 0.01 * n_spikes
+    voltage = next(probe for probe in net.all_probes if probe.attr == "voltage")
+    assert np.any(rounded[voltage] != sim.data[voltage])
+
+
 def overflowing(image):
     """So much input that what is added up has too many bits."""
     # what is not zero is a spike: one in each step

@@ -2,6 +2,7 @@
 
 import nengo_softlif as softlif
 from nengo_softlif import Simulator, product_kernels, products, row_sums
+from nengo_softlif.compat import nengo_loihi
 
 import nengo
 import numpy as np
@@ -193,6 +194,11 @@ NEURONS = [
     nengo.Tanh(),
     nengo.AdaptiveLIFRate(),
     softlif.SoftLIFRate(),
+    nengo_loihi.LoihiLIF(tau_rc=0.013, min_voltage=-0.5, amplitude=0.3),
+    nengo_loihi.LoihiLIF(tau_ref=0.0014),
+    nengo_loihi.LoihiLIF(tau_ref=0.0004),
+    nengo_loihi.LoihiLIF(tau_ref=0),
+    nengo_loihi.neurons.LoihiSpikingRectifiedLinear(),
 ]
 
 

@@ -9,6 +9,7 @@ from nengo_softlif.compat import nengo_dl
 from nengo_softlif.evaluation import evaluate, presentation_order
 from nengo_softlif.readout import decide, readout_steps, time_to_decide
 from nengo_softlif.results import Difference, Evaluation, difference, wilson
+from nengo_softlif.watched import Watched
 
 import nengo
 import numpy as np
@@ -119,6 +120,28 @@ def test_nengo_agrees_with_a_simulation_by_hand(spiking, data, reference):
     assert reference.spikes_per_image == pytest.approx(n_spikes.sum() / 7)
 
 
+def test_highest_rates_are_a_percentile_of_all(spiking, data, result, reference):
+    model = spiking.copy()
+    with model.network:
+        probes = [nengo.Probe(e.neurons) for e in model.ensembles]
+    counts = [[] for _ in probes]
+    for image in spiking.preprocessing.test(shown(data, 7)):
+        model.input.output = image
+        with nengo.Simulator(model.network, progress_bar=False) as sim:
+            sim.run_steps(60, progress_bar=False)
+            for probe, count in zip(probes, counts, strict=True):
+                count.append(np.count_nonzero(sim.data[probe], axis=0))
+    expected = [
+        np.percentile(count, 99.9, method="inverted_cdf") / 0.06 for count in counts
+    ]
+    assert list(result.highest_rates_hz.values()) == pytest.approx(expected)
+    assert result.highest_rates_hz.keys() == result.rates_hz.keys()
+    assert all(f"at most {rate:.0f} Hz" in str(result) for rate in expected)
+    # the other simulators sum over neurons as they go
+    assert reference.highest_rates_hz is None
+    assert "at most" not in str(reference)
+
+
 def test_back_to_back_agrees_with_a_simulation_by_hand(spiking, data, reference):
     images = spiking.preprocessing.test(shown(data, 7))
     outputs, counts = by_hand(spiking, images, 60)
@@ -204,7 +227,7 @@ def test_a_network_of_ones_own(data):
     assert a.synops_per_image == pytest.approx(
         {"paper": a.spikes_per_image * 10, "direct": a.spikes_per_image}
     )
-    watched = backends.Watched.from_model(model, {}, seed=4)
+    watched = Watched.from_model(model, {}, seed=4)
     images = [model.preprocessing.test(shown(data, 3))]
     for run in (backends.run_engine, backends.run_nengo_dl):
         outputs, _ = next(run(watched, images, 2, 0.001, True, 3, 4))

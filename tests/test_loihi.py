@@ -1,14 +1,25 @@
 import copy
+import re
+import warnings
 
 import nengo_softlif as softlif
-from nengo_softlif import Model, SoftLIFRate, Stack, cores, datasets, loihi
+from nengo_softlif import (
+    Model,
+    SoftLIFRate,
+    Stack,
+    chip_synapses,
+    cores,
+    datasets,
+    loihi,
+)
 from nengo_softlif.compat import nengo_loihi
 from nengo_softlif.parameters import build, collect, install
 
 import nengo
 import numpy as np
 import pytest
-from nengo.exceptions import BuildError, Unconvertible
+from nengo.exceptions import BuildError, NengoWarning, Unconvertible, ValidationError
+from scipy import sparse
 
 NEURONS = SoftLIFRate(0.02, 0.022, 0.002, 0.063)
 
@@ -173,6 +184,9 @@ def as_rates(model):
     model = model.copy()
     for ensemble in model.ensembles:
         n = ensemble.neuron_type
+        if isinstance(n, nengo.SpikingRectifiedLinear):
+            ensemble.neuron_type = nengo.RectifiedLinear(n.amplitude)
+            continue
         ensemble.neuron_type = nengo.LIFRate(n.tau_rc, n.tau_ref, amplitude=n.amplitude)
     for obj in [*model.network.all_connections, *model.network.all_probes]:
         obj.synapse = None
@@ -228,6 +242,27 @@ def test_utilization_is_that_of_nengo_loihi(spiking, limit, monkeypatch):
             for block, use in zip(blocks, uses, strict=True):
                 built = {name: n for name, (n, _) in block.utilization().items()}
                 assert built == use
+
+
+def test_weights_are_equal_where_nengo_loihi_rounds_them_alike(monkeypatch):
+    """It multiplies by gain and amplitude first; then some are equal, some no more."""
+    monkeypatch.setitem(cores.LIMITS, "compartments", 10)
+    rng = np.random.RandomState(0)
+    one = rng.randn(20, 200) * (rng.uniform(size=(20, 200)) < 0.3)
+    other = one * (1 + 4e-8 * rng.uniform(-1, 1, size=200))
+    weights = nengo.Sparse((20, 400), init=sparse.coo_matrix(np.hstack([one, other])))
+    with nengo.Network(seed=0) as net:
+        image = nengo.Node(np.zeros(400))
+        source, target = layer(400, "source"), layer(20, "target")
+        target.gain = np.full(20, 0.825)
+        nengo.Connection(image, source.neurons, synapse=None)
+        nengo.Connection(source.neurons, target.neurons, transform=weights)
+    chip = softlif.to_loihi(softlif.to_spiking(net))
+    (uses,) = loihi.utilization(chip).blocks.values()
+    with on_chip("sim")(chip) as sim:
+        blocks = sim.model.objs[chip.ensembles[1].neurons]["out"]
+    built = [block.utilization()["synapses"][0] for block in blocks]
+    assert built == [use["synapses"] for use in uses]
 
 
 def test_argument_stays(spiking):
@@ -385,8 +420,48 @@ def test_neurons_the_chip_lacks(neuron_type, name):
     # they may stay on the host, if something is left for the chip
     nengo_loihi.add_params(spiking.network)
     spiking.network.config[spiking.ensembles[1]].on_chip = False
-    with pytest.raises(Unconvertible, match="no layer of neurons is left for the chip"):
+    why = (
+        r"no layer of neurons is left for the chip \(dense1: image leads to it; "
+        r"dense2: its on_chip is set to False\); .*pixel_rate=100.*, or leave on_chip"
+    )
+    with pytest.raises(Unconvertible, match=why):
         softlif.to_loihi(spiking)
+
+
+def test_what_one_layer_can_do():
+    spiking = softlif.to_spiking(stacked(("dense", 9)))
+    with pytest.raises(Unconvertible, match=r"\(dense1: image .*\); .*pixel_rate=100"):
+        softlif.to_loihi(spiking)
+    softlif.to_loihi(spiking, pixel_rate=100)
+    nengo_loihi.add_params(spiking.network)
+    spiking.network.config[spiking.ensembles[0]].on_chip = False
+    for pixel_rate in (None, 100):
+        with pytest.raises(Unconvertible, match=r"set to False\); leave on_chip"):
+            softlif.to_loihi(spiking, pixel_rate=pixel_rate)
+
+
+@pytest.mark.parametrize("sparse_weights", [False, True])
+def test_neurons_of_any_type_on_the_host(sparse_weights):
+    """Some have no amplitude: their spikes are as high as those with one of 1."""
+    model = NETWORKS["dense with bias"]()
+    (second,) = [c for c in model.network.all_connections if c.label == "dense2"]
+    if sparse_weights:
+        matrix = sparse.random(40, second.size_in, 0.2, "csr", random_state=1)
+        second.transform = nengo.Sparse(matrix.shape, init=matrix)
+    spiking = softlif.to_spiking(model)
+    first = spiking.ensembles[0]
+    first.neuron_type = nengo.Izhikevich()
+    first.bias = np.full(first.n_neurons, 10.0)
+    chip = softlif.to_loihi(spiking)
+    assert isinstance(chip.ensembles[0].neuron_type, nengo.Izhikevich)
+    found = []
+    for simulator in (on_chip("sim"), softlif.Emulator):
+        with simulator(chip.network) as sim:
+            sim.run(0.1)
+            found.append([sim.data[p] for p in chip.network.all_probes[1:]])
+    for theirs, ours in zip(*found, strict=True):
+        assert np.any(theirs)
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_synapses_the_chip_lacks():
@@ -453,11 +528,345 @@ def test_large_weights(scale):
             sim.run(0.01)
 
 
+# -- what is told ----------------------------------------------------------------------
+
+POOL = "average pooling {} stride 2, then "
+FOLDED = {  # what lies before the last layer, and what becomes of it
+    "convolution with bias": None,
+    "dense with bias": None,
+    "average pooling, convolution": POOL.format("2 x 2 valid")
+    + "convolution 3 x 3 same -> convolution 6 x 6 same stride 2",
+    "average pooling, dense": POOL.format("2 x 2 valid")
+    + "matrix 30 x 64 -> matrix 30 x 256",
+    "overlapping pooling": POOL.format("3 x 3 same")
+    + "convolution 3 x 3 same -> convolution 7 x 7 same stride 2; for the border "
+    "sparse matrix of {1} weights",
+    "batch norm": POOL.format("2 x 2 valid") + "matrix 64 x 128 -> matrix 64 x 512",
+    "locally connected": "locally connected 3 x 3 same -> sparse matrix of {0} weights",
+    "pooling, locally connected": POOL.format("3 x 3 ceil")
+    + "locally connected 3 x 3 same -> sparse matrix of {0} weights",
+    "strided convolution": None,
+    "grouped convolution": "convolution 3 x 3 same in 2 groups -> "
+    "convolution 3 x 3 same",
+    "two inputs added": None,
+    "5,000 inputs": "matrix 25 x 5,000 -> convolution 25 x 10 valid (250 axons, as "
+    "4,096 are the most)",
+    "pooled readout": None,
+}
+
+
+def test_changes(spiking, request):
+    chip = softlif.to_loihi(spiking)
+    told = loihi.changes(chip).layers
+    nodes = {obj: notes for obj, notes in told.items() if isinstance(obj, nengo.Node)}
+    on_chip = [e for e in chip.ensembles if chip.network.config[e].on_chip]
+    assert list(told) == [*chip.ensembles, *nodes]
+    for ensemble in set(chip.ensembles).difference(on_chip):
+        ((what, how),) = told[ensemble]
+        assert what == "place"
+        assert how.endswith("leads to it; sends its spikes")
+    for ensemble in on_chip:
+        notes = dict(told[ensemble])
+        assert len(notes) == len(told[ensemble])
+        assert set(notes) - {"weights", "nodes"} == {
+            *("neurons", "voltages", "synapse", "cores")
+        }
+        assert notes["neurons"] == (
+            "LIF -> LoihiLIF, tau_rc 22 ms -> 21.9962 ms (12 bits), tau_ref 2 ms -> "
+            "2 ms (whole ms), at most 333 Hz"
+        )
+        assert notes["voltages"] == "Uniform(low=0, high=1) -> all start at 0"
+        assert notes["synapse"] == str(chip_synapses.substitution(nengo.Alpha(0.005)))
+
+    last, name = on_chip[-1], request.node.callspec.params["spiking"]
+    notes = dict(told[last])
+    made = [c for c in chip.network.all_connections if c.post_obj == last.neurons]
+    n_weights = [f"{np.size(c.transform.init.data):,}" for c in made]
+    if FOLDED[name] is None:
+        assert "weights" not in notes
+    else:
+        source = made[0].pre_obj.ensemble.label
+        expected = f"from {source}: {FOLDED[name].format(*n_weights)}"
+        assert notes["weights"] == expected
+    assert ("pool" in notes.get("nodes", "")) == ("average pool" in str(FOLDED[name]))
+    assert list(nodes.values()) == (
+        [[("weights", "average pooling 2 x 2 valid stride 2 of conv2 is done by the "
+           "host, behind a node")]]
+        if name == "pooled readout"
+        else []
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("limit", [1024, 60])
+def test_changes_tell_the_cores(spiking, limit, monkeypatch):
+    monkeypatch.setitem(cores.LIMITS, "compartments", limit)
+    chip = softlif.to_loihi(spiking)
+    told = loihi.changes(chip).layers
+    for layer, blocks in loihi.utilization(chip).blocks.items():
+        how = dict(told[layer.ensemble])["cores"]
+        shape, block = (
+            " x ".join(map(str, sizes))
+            for sizes in (layer.layout.shape, layer.layout.block)
+        )
+        assert how.startswith(f"{len(blocks)} for {shape}")
+        assert how.endswith(f"blocks of {block}") == (len(blocks) > 1)
+
+
+def test_changes_are_printed_and_copied(spiking):
+    chip = softlif.to_loihi(spiking)
+    text = str(loihi.changes(chip))
+    n_notes = [len(notes) for notes in loihi.changes(chip).layers.values()]
+    assert len(text.splitlines()) == sum(n_notes) + len(n_notes)
+    assert str(loihi.changes(chip.copy())) == text
+    assert loihi.changes(chip.network.copy()).layers
+    again = softlif.to_loihi(spiking.network)
+    assert str(loihi.changes(again)).count("-> LoihiLIF") == text.count("-> LoihiLIF")
+
+
+def test_changes_of_gains_constants_and_decoders(rng):
+    model = NETWORKS["convolution with bias"]()
+    ensemble = model.ensembles[1]
+    ensemble.gain = np.linspace(0.5, 1.5, ensemble.n_neurons)
+    told = loihi.changes(softlif.to_loihi(softlif.to_spiking(model.network)))
+    conv1, conv2 = map(dict, told.layers.values())
+    assert conv1 == {
+        "place": "stays on the host: no neurons lead to it; sends its spikes"
+    }
+    assert conv2["gains"].startswith("0.5 to 1.5, are multiplied into the weights")
+    assert conv2["nodes"] == "conv2 one: folded and removed"
+    assert "then scale 0.5 to 1.5 -> sparse matrix" in conv2["weights"]
+    weights = [c for c in model.network.all_connections if c.label == "conv2 bias"]
+    low, high = (f(weights[0].transform.init) for f in (np.min, np.max))
+    assert conv2["bias"].startswith("the constant conv2 one becomes part of it: adds")
+    assert low != high
+
+    told = loihi.changes(softlif.to_loihi(integrator()))
+    _, memory, _, out = told.layers.values()
+    assert [how for what, how in memory if what == "weights"] == [
+        f"from {name}: matrix 1 x 100, then matrix 100 x 1 -> matrix 100 x 100"
+        for name in ("sender", "memory")
+    ]
+    assert out == [("weights", "decoders of square -> matrix 1 x 100")]
+
+
+@pytest.mark.parametrize(
+    ("synapse", "told"), [(None, None), (nengo.Lowpass(0), "none for Lowpass(tau=0)")]
+)
+def test_changes_where_no_synapse_is_left(synapse, told):
+    spiking = softlif.to_spiking(NETWORKS["dense with bias"](), synapse)
+    chip = softlif.to_loihi(spiking)
+    assert dict(loihi.changes(chip).layers[chip.ensembles[1]]).get("synapse") == told
+
+
+def test_changes_of_what_users_choose():
+    spiking = softlif.to_spiking(NETWORKS["dense with bias"]())
+    chosen = nengo.Lowpass(0.02)
+    chip = softlif.to_loihi(spiking, synapse=chosen)
+    how = dict(loihi.changes(chip).layers[chip.ensembles[1]])["synapse"]
+    assert how == str(chip_synapses.substitution(nengo.Alpha(0.005), chosen))
+
+    spiking = softlif.to_spiking(
+        stacked(("dense", 9), ("dense", 8), ("dense", 7), image=(2, 2, 1))
+    )
+    nengo_loihi.add_params(spiking.network)
+    spiking.network.config[spiking.ensembles[1]].on_chip = False
+    chip = softlif.to_loihi(spiking)
+    told = loihi.changes(chip).layers
+    assert told[chip.ensembles[1]] == [
+        ("place", "stays on the host: its on_chip is set to False")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tau_ref", "message"),
+    [
+        (0.002, None),
+        (0.0025, "dense2, dense3, 2.5 ms, becomes 2 ms .* 333 Hz instead of 400 Hz"),
+        (0.0004, "0.4 ms, becomes 0 ms .* there is none, .* 1,000 Hz instead of 2,500"),
+        (0.0, "becomes 0 ms .* up to 1,000 Hz instead of no limit"),
+    ],
+)
+def test_refractory_periods_that_are_rounded(tau_ref, message):
+    spiking = softlif.to_spiking(stacked(("dense", 9), ("dense", 8), ("dense", 7)))
+    for ensemble in spiking.ensembles:
+        ensemble.neuron_type = nengo.LIF(0.02, tau_ref)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", NengoWarning)
+        chip = softlif.to_loihi(spiking)
+    caught = [w for w in caught if w.category is NengoWarning]
+    assert len(caught) == (message is not None)
+    if message:
+        assert re.search(message, str(caught[0].message))
+        assert caught[0].filename == __file__
+    with on_chip("sim")(chip.network) as sim:
+        (block,) = sim.model.objs[chip.ensembles[1]]["in"]
+        delay = set(block.compartment.refract_delay)
+    (highest,) = (1 / (0.001 * steps) for steps in delay)  # what NengoLoihi sets
+    how = dict(loihi.changes(chip).layers[chip.ensembles[1]])["neurons"]
+    assert how.endswith(f"at most {highest:,.0f} Hz")
+
+
+# -- images in spikes ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "convolution with bias",
+        "dense with bias",
+        "overlapping pooling",
+        "5,000 inputs",
+    ],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning:nengo_loihi")
+def test_images_in_spikes(name):
+    spiking = softlif.to_spiking(NETWORKS[name]())
+    host, chip = softlif.to_loihi(spiking), softlif.to_loihi(spiking, pixel_rate=200)
+    labels = [e.label for e in chip.ensembles]
+    assert labels == ["image on", "image off", *(e.label for e in host.ensembles)]
+    # the same function
+    for found, expected in zip(as_rates(chip), as_rates(spiking), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-9 * np.abs(expected).max())
+    # nearly the same rates in spikes
+    results = []
+    for model in (host, chip):
+        with on_chip("sim")(model.network) as sim:
+            sim.run(1.0)
+            n_blocks = len(sim.model.blocks)
+            probes = model.network.all_probes[1:]
+            results.append([sim.data[probe][100:].mean(axis=0) for probe in probes])
+    assert loihi.utilization(chip).n_cores == n_blocks
+    assert n_blocks > loihi.utilization(host).n_cores
+    for found, expected in zip(*reversed(results), strict=True):
+        assert rms(found - expected) < 0.05 * expected.max()
+    told = loihi.changes(chip).layers
+    assert "200 Hz for a value of one" in dict(told[chip.ensembles[0]])["place"]
+    assert "image -> Lowpass(tau=0.01)" in told[chip.ensembles[2]][0][1]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:nengo_loihi")
+def test_our_emulator_takes_images_in_spikes():
+    spiking = softlif.to_spiking(NETWORKS["convolution with bias"]())
+    chip = softlif.to_loihi(spiking, pixel_rate=100)
+    found = []
+    for simulator in (on_chip("sim"), softlif.Emulator):
+        with simulator(chip.network) as sim:
+            sim.run(0.1)
+            found.append([sim.data[p] for p in chip.network.all_probes[1:]])
+    for theirs, ours in zip(*found, strict=True):
+        assert np.any(theirs)
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("synapse", [None, nengo.Alpha(0.005)], ids=str)
+@pytest.mark.parametrize("pixel_rate", [None, 100])
+def test_images_that_lead_to_a_deeper_layer_too(pixel_rate, synapse):
+    """What they put out when the network is made is no constant."""
+    model = NETWORKS["dense with bias"]()
+    with model.network:
+        nengo.Connection(
+            model.input,
+            model.ensembles[1].neurons,
+            transform=nengo.Dense((40, 128), init=nengo.dists.Gaussian(0, 0.1)),
+            synapse=None,
+            seed=5,
+        )
+        third = layer(40, "third")
+        weights = nengo.Dense((40, 40), init=2.0)
+        nengo.Connection(
+            model.ensembles[1].neurons, third.neurons, transform=weights, synapse=None
+        )
+        nengo.Probe(third.neurons)
+    spiking = softlif.to_spiking(model, synapse)
+    chip = softlif.to_loihi(spiking, pixel_rate=pixel_rate)
+    places = [chip.network.config[e].on_chip for e in chip.ensembles[-3:]]
+    assert places == ([True] * 3 if pixel_rate else [False, False, True])
+    for found, expected in zip(as_rates(chip), as_rates(spiking), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-9 * np.abs(expected).max())
+
+
+def test_images_of_a_plain_network():
+    """There, they are what nodes with functions put out."""
+    net = integrator()
+    chip = softlif.to_loihi(net, pixel_rate=100)
+    on_chip = [e.label for e in chip.all_ensembles if chip.config[e].on_chip]
+    assert on_chip == ["sender", "memory", "square"]
+    into = {}
+    for c in chip.all_connections:
+        if isinstance(c.post_obj, nengo.ensemble.Neurons):
+            into[c.post_obj.ensemble.label] = c.synapse
+    assert into["sender"] == nengo.Lowpass(0.01)
+    assert into["memory"] == nengo.Lowpass(0.1)
+
+
+def test_images_that_are_no_nodes_with_functions():
+    net = softlif.to_spiking(NETWORKS["dense with bias"]().network)
+    softlif.to_loihi(net)
+    with pytest.raises(Unconvertible, match=r"no node is an image: .* give a Model"):
+        softlif.to_loihi(net, pixel_rate=100)
+
+
+def test_layers_that_stay_have_no_say_in_the_synapse_of_images():
+    spiking = softlif.to_spiking(
+        stacked(("dense", 9), ("dense", 8), ("dense", 7), image=(2, 2, 1))
+    )
+    nengo_loihi.add_params(spiking.network)
+    spiking.network.config[spiking.ensembles[1]].on_chip = False
+    (into,) = [c for c in spiking.network.all_connections if c.label == "dense2"]
+    into.synapse = nengo.LinearFilter([2], [0.01, 1])  # no lowpass stands for it
+    chip = softlif.to_loihi(spiking, pixel_rate=100)
+    synapses = {
+        (c.pre_obj.ensemble.label, c.post_obj.ensemble.label): c.synapse
+        for c in chip.network.all_connections
+        if isinstance(c.pre_obj, nengo.ensemble.Neurons)
+        and isinstance(c.post_obj, nengo.ensemble.Neurons)
+    }
+    assert synapses == {
+        ("image on", "dense1"): nengo.Lowpass(0.01),
+        ("image off", "dense1"): nengo.Lowpass(0.01),
+        ("dense1", "dense2"): into.synapse,
+        ("dense2", "dense3"): nengo.Lowpass(0.01),
+    }
+
+
+def test_no_neurons_are_added_for_layers_that_stay():
+    """A second node leads to the first layer, so that it is on the host anyhow."""
+    model = NETWORKS["dense with bias"]()
+    with model.network:
+        time = nengo.Node(np.sin, label="time")
+        first = model.ensembles[0].neurons
+        weights = np.ones((first.size_in, 1))
+        nengo.Connection(time, first, transform=weights, synapse=None)
+    chip = softlif.to_loihi(softlif.to_spiking(model), pixel_rate=100)
+    assert [e.label for e in chip.ensembles] == ["dense1", "dense2"]
+
+
+@pytest.mark.parametrize("pixel_rate", [0, -5, np.nan, "fast"])
+def test_pixel_rates_that_are_none(pixel_rate):
+    spiking = softlif.to_spiking(NETWORKS["dense with bias"]())
+    with pytest.raises(ValidationError, match="a rate in Hz for a value of one"):
+        softlif.to_loihi(spiking, pixel_rate=pixel_rate)
+
+
+# -- cores -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [loihi.utilization, loihi.changes])
+def test_other_networks_are_refused(count):
+    spiking = softlif.to_spiking(NETWORKS["dense with bias"]())
+    for other in (spiking, spiking.network):
+        with pytest.raises(ValidationError, match="to_loihi"):
+            count(other)
+    nengo_loihi.add_params(spiking.network)
+    with pytest.raises(ValidationError, match="to_loihi"):
+        count(spiking)
+
+
 def test_utilization_is_a_table():
     chip = softlif.to_loihi(softlif.to_spiking(NETWORKS["average pooling, dense"]()))
     table = str(loihi.utilization(chip))
     assert "dense2" in table
-    assert table.endswith("1 cores, 1 chips of 128")
+    assert table.endswith("1 core, 1 chip of 128 cores")
 
 
 def test_limits_are_those_of_nengo_loihi():

@@ -1,0 +1,133 @@
+"""What becomes of a network on its way to Loihi, noted where it happens.
+
+Notes are kept in the network's config, at the objects they are about, so that they go
+along with copies of it, and tell of the network that is at hand.
+"""
+
+from dataclasses import dataclass, field
+
+import nengo
+import numpy as np
+from nengo.params import Parameter
+from scipy import sparse
+
+from . import operators, transforms
+
+_KEY = "loihi_changes"
+
+
+@dataclass(eq=False)
+class Changes:
+    """What `.to_loihi` changed. Print it: a line for each change.
+
+    Attributes
+    ----------
+    layers : dict
+        From ensembles, and from nodes that the chip leads to, to a list of pairs of
+        str: what was changed, such as ``"synapse"``, and how.
+    """
+
+    layers: dict = field(default_factory=dict)
+
+    def __str__(self):
+        """Show them layer by layer."""
+        lines = []
+        for obj, notes in self.layers.items():
+            lines.append(named(obj))
+            lines += [f"  {what:<8}  {how}" for what, how in notes]
+        return "\n".join(lines)
+
+    def note(self, obj, what, how):
+        """Note a change.
+
+        Parameters
+        ----------
+        obj : nengo.Ensemble or nengo.Node
+            Of what.
+        what : str
+            One word.
+        how : str
+            What it was and what it is now, with numbers.
+        """
+        self.layers.setdefault(obj, []).append((what, how))
+
+    def keep(self, network):
+        """Write the notes into a network's config."""
+        for kind in (nengo.Ensemble, nengo.Node):
+            config = network.config[kind]
+            if not hasattr(config, _KEY):
+                config.set_param(_KEY, Parameter(_KEY, default=()))
+        for obj in [*network.all_ensembles, *network.all_nodes]:
+            setattr(network.config[obj], _KEY, tuple(self.layers.get(obj, ())))
+
+    @classmethod
+    def of(cls, network):
+        """Read what `keep` wrote; nothing of other networks."""
+        found = {}
+        for obj in [*network.all_ensembles, *network.all_nodes]:
+            notes = getattr(network.config[obj], _KEY, ())
+            if notes:
+                found[obj] = list(notes)
+        return cls(found)
+
+
+def named(obj):
+    """Name an object by its label, if it has one."""
+    return obj.label or str(obj)
+
+
+def range_of(values):
+    """Write the range of numbers."""
+    low, high = np.min(values), np.max(values)
+    return f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
+
+
+_WINDOWS = {
+    "average pooling": (operators.Pool, transforms.AveragePool),
+    "locally connected": (operators.Local, transforms.LocallyConnected),
+    "convolution": (operators.Convolution, nengo.Convolution),
+}
+_MATRICES = (operators.Matrix, nengo.Dense, nengo.Sparse)
+
+
+def in_words(op):
+    """Say what an operator, or the transform of a connection, does.
+
+    Parameters
+    ----------
+    op : Operator or nengo.transforms.Transform
+        One or the other: they are called alike.
+
+    Returns
+    -------
+    str
+        A few words.
+    """
+    for name, kinds in _WINDOWS.items():
+        if isinstance(op, kinds):
+            n_groups = getattr(op, "groups", 1)
+            groups = f" in {n_groups} groups" if n_groups > 1 else ""
+            return f"{name} {_windows(op)}{groups}"
+    if isinstance(op, operators.Slice):
+        if op.size_out == op.size_in:
+            return "reordering"
+        return f"slice of {op.size_out:,} out of {op.size_in:,}"
+    if isinstance(op, operators.Place):
+        return f"placing among {op.size_out:,}"
+    if isinstance(op, operators.Scale):
+        return f"scale {range_of(op.weights)}"
+    if isinstance(op, _MATRICES):
+        weights = op.weights if isinstance(op, operators.Matrix) else op.init
+        if isinstance(op, nengo.Sparse) or sparse.issparse(weights):
+            return f"sparse matrix of {weights.data.size:,} weights"
+        return f"matrix {op.size_out:,} x {op.size_in:,}"
+    return str(op)
+
+
+def _windows(op):
+    size = op.pool_size if isinstance(op, transforms.AveragePool) else op.kernel_size
+    text = f"{' x '.join(map(str, size))} {op.padding}"
+    strides = tuple(op.strides)
+    if len(set(strides)) > 1:
+        return f"{text} strides {' x '.join(map(str, strides))}"
+    return text if strides[0] == 1 else f"{text} stride {strides[0]}"

@@ -1,0 +1,370 @@
+"""Where accuracy goes: a model walked down to the chip, one change at a time."""
+
+import json
+import warnings
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import nengo
+import numpy as np
+from nengo.exceptions import NengoWarning, ValidationError
+
+from . import files, layers, parameters
+from .arguments import check_data, check_model, check_timeless
+from .chip_numbers import DT
+from .engine import Simulator
+from .evaluation import measure, presentation_order
+from .loihi import to_loihi
+from .neurons import SoftLIFRate
+from .results import Difference, Evaluation, difference
+from .spiking import to_spiking
+from .watched import layer_names, neuron_layers
+
+COMPARED = 100
+"""Images on which rates of single neurons are compared."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One step of the way from a trained model to the chip.
+
+    Attributes
+    ----------
+    name : str
+        What the network is here.
+    change : str
+        What is different from the rung above.
+    evaluation : Evaluation
+        Error, rates and all else.
+    difference : Difference or None
+        By how much the error exceeds that of the rung above.
+    deviations : dict of str to float or None
+        How far the neurons of each layer are from the rung above: root mean square of
+        the difference of their rates, each over the whole presentation of an image, in
+        percent of the root mean square of the rates above (100 if there are none). The
+        mean is over neurons and over `COMPARED` images. Spikes are counted: rates are
+        multiples of one by the presentation time, which alone makes a difference where
+        rates are low.
+    """
+
+    name: str
+    change: str
+    evaluation: Evaluation
+    difference: Difference | None
+    deviations: dict | None
+
+    @property
+    def largest_deviation(self):
+        """Name of the layer that deviates most, and its deviation; or None."""
+        if not self.deviations or not any(self.deviations.values()):
+            return None
+        return max(self.deviations.items(), key=lambda item: item[1])
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """What `explain` found. Print it, save it, or draw it with `.figures.ladder`.
+
+    Attributes
+    ----------
+    rungs : list of Rung
+        From the model as it was trained to the chip, all on the same images.
+    """
+
+    rungs: list
+
+    def __repr__(self):
+        """Error at both ends."""
+        first, last = self.rungs[0], self.rungs[-1]
+        return (
+            f"<Ladder of {first.evaluation.network} on "
+            f"{first.evaluation.n_examples} images of {first.evaluation.dataset}: "
+            f"{first.evaluation.error_percent:.2f} % to "
+            f"{last.evaluation.error_percent:.2f} % in {len(self.rungs)} rungs>"
+        )
+
+    def __str__(self):
+        """Lay it out as a table, and say below what each rung changes."""
+        first, last = self.rungs[0].evaluation, self.rungs[-1].evaluation
+        whole = difference(first, last)
+        head = "", "error %", "points (95 % interval)", "mean rate", "deviates most"
+        rows = [head, *(_row(i, rung) for i, rung in enumerate(self.rungs, 1))]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+        lines = [
+            "  ".join(
+                cell.ljust(width) if i in (0, 4) else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in rows
+        ]
+        rule = "-" * max(map(len, lines))
+        changes = [f"{i}  {rung.change}" for i, rung in enumerate(self.rungs, 1)]
+        return "\n".join(
+            [
+                f"{first.network} on {first.n_examples:,} test images of "
+                f"{first.dataset}, the same on every rung",
+                "",
+                lines[0],
+                rule,
+                *lines[1:],
+                rule,
+                f"all together: {whole}",
+                "",
+                *changes,
+            ]
+        )
+
+    def to_json(self):
+        """Return the record as JSON text."""
+        record = [
+            {
+                "name": rung.name,
+                "change": rung.change,
+                "difference": rung.difference and vars(rung.difference),
+                "deviations": rung.deviations,
+                "evaluation": json.loads(rung.evaluation.to_json()),
+            }
+            for rung in self.rungs
+        ]
+        return json.dumps({"rungs": record}) + "\n"
+
+    def save(self, path):
+        """Write the record to a JSON file.
+
+        Parameters
+        ----------
+        path : str or Path
+            An earlier file survives if writing fails.
+        """
+        files.write_text(path, self.to_json())
+
+    @classmethod
+    def load(cls, path):
+        """Read what `save` wrote.
+
+        Parameters
+        ----------
+        path : str or Path
+            A JSON file.
+
+        Returns
+        -------
+        Ladder
+
+        Raises
+        ------
+        ValidationError
+            If the file is something else.
+        """
+        try:
+            rungs = json.loads(Path(path).read_text(encoding="utf-8"))["rungs"]
+            first, *others = map(_rung, rungs)
+            return cls([first, *others])
+        except (ValueError, TypeError, KeyError, AttributeError, zlib.error) as error:
+            raise ValidationError(
+                f"{str(path)!r} is not the record of a ladder, or a damaged one "
+                f"({error}); give a file that Ladder.save wrote",
+                attr="path",
+            ) from error
+
+
+def explain(
+    model,
+    data,
+    synapse=nengo.Alpha(0.005),  # noqa: B008 (synapses are frozen)
+    presentation_time=0.2,
+    window=0.0,
+    batch_size=50,
+    n_examples=None,
+    seed=0,
+    progress_bar=True,
+):
+    """Walk a trained model down to Loihi, and measure what each change costs.
+
+    The rungs are: the model as it was trained; hard LIF rates; spiking neurons with
+    synapses, as `.to_spiking` makes them; the chip's synapse and folded pooling, as
+    `.to_loihi` has them; the chip's neurons (both simulated in real numbers); the
+    chip's weights; and the chip's arithmetic. Each is evaluated on the same images,
+    the last one first: what the emulator refuses is told before long work starts.
+
+    Parameters
+    ----------
+    model : Model
+        Trained rate network without loops; left as it is.
+    data : Dataset
+        Its test images are shown.
+    synapse : nengo.synapses.Synapse
+        For `.to_spiking`.
+    presentation_time, window, batch_size, n_examples, seed, progress_bar
+        As in `.evaluate`. Steps are of 1 ms, and each image starts from rest.
+
+    Returns
+    -------
+    Ladder
+        The record.
+
+    Raises
+    ------
+    Unconvertible, BuildError
+        If the model cannot be made for the chip, or has loops.
+    ValidationError
+        If arguments, model and data do not fit together.
+    """
+    check_model(model)
+    check_data(data, model)
+    model = model.copy()
+    if model.network.seed is None:
+        model.network.seed = seed  # for all rungs the same draws
+    layers.read(model.network)  # else its rates cannot be compared
+    check_timeless(model, "model", "give explain the rate model that was trained")
+
+    def measured(name, network, backend):
+        evaluation, counts = measure(
+            network,
+            data,
+            backend,
+            presentation_time,
+            DT,
+            window,
+            True,
+            batch_size,
+            n_examples,
+            seed,
+            title=name if progress_bar else None,
+            n_kept=COMPARED,
+        )
+        if backend == "rate":
+            n = min(COMPARED, evaluation.n_examples)
+            return evaluation, _rates(network, data, n, evaluation.batch_size)
+        return evaluation, [count / presentation_time for count in counts]
+
+    steps = list(_networks(model, synapse))
+    results = []
+    for name, _, *what in reversed(steps):
+        with warnings.catch_warnings():
+            if results:  # what is to be said of the chip's rates, the last rung says
+                warnings.filterwarnings("ignore", ".* Hz", NengoWarning)
+            results.insert(0, measured(name, *what))
+    names = layer_names(neuron_layers(model))
+    rungs, above = [], None
+    for (name, change, *_), (evaluation, rates) in zip(steps, results, strict=True):
+        worse = deviations = None
+        if rungs:
+            worse = difference(rungs[-1].evaluation, evaluation)
+            found = map(_deviation, above, rates)
+            deviations = dict(zip(names, found, strict=True))
+        rungs.append(Rung(name, change, evaluation, worse, deviations))
+        above = rates
+    return Ladder(rungs)
+
+
+def _networks(model, synapse):
+    """Name each rung and what changes there; give its network and its backend."""
+    spiking = to_spiking(model, synapse)
+    chip = to_loihi(spiking)
+    filtered = chip.copy()
+    for ensemble, twin in zip(filtered.ensembles, spiking.ensembles, strict=True):
+        ensemble.neuron_type = twin.neuron_type
+    if any(isinstance(e.neuron_type, SoftLIFRate) for e in model.ensembles):
+        yield "soft LIF rates", "as trained, without noise", model, "rate"
+        change = "rates of LIF neurons, not smoothed around threshold"
+        yield "LIF rates", change, _hard(model), "rate"
+    else:
+        yield "rates", "as trained, without noise", model, "rate"
+    behind = (
+        "no synapse" if synapse is None else f"{synapse} where there was no synapse"
+    )
+    yield "spikes", f"spiking neurons, and {behind}", spiking, "engine"
+    neurons, synapses = _of_chip(chip)
+    change = (
+        f"{synapses} to neurons of the chip; pooling is folded, which changes nothing"
+    )
+    yield "chip's synapse", change, filtered, "engine"
+    change = (
+        f"{neurons}: whole milliseconds between spikes, "
+        f"{'rounded time constants, ' if 'LIF' in neurons else ''}start at voltage 0"
+    )
+    yield "chip's neurons", change, chip, "engine"
+    change = (
+        "weights in 8 bits, biases in 12, thresholds in 17; a step from host to chip, "
+        "and back"
+    )
+    yield "chip's weights", change, chip, "loihi-weights"
+    change = "currents and voltages are whole numbers, every spike is that of the chip"
+    yield "chip, emulated", change, chip, "loihi-emulator"
+
+
+def _hard(model):
+    """The same network with the rates of LIF neurons."""
+    hard = model.copy()
+    built = parameters.build(hard.network)
+    parameters.install(hard.network, parameters.collect(hard.network, built))
+    for ensemble in hard.ensembles:
+        neurons = ensemble.neuron_type
+        if isinstance(neurons, SoftLIFRate):
+            ensemble.neuron_type = nengo.LIFRate(
+                neurons.tau_rc, neurons.tau_ref, amplitude=neurons.amplitude
+            )
+    return hard
+
+
+def _of_chip(chip):
+    """Types of the neurons on the chip, and synapses that lead to them, in words."""
+    network = chip.network
+    on_chip = {e.neurons for e in chip.ensembles if network.config[e].on_chip}
+    types = {type(neurons.ensemble.neuron_type).__name__ for neurons in on_chip}
+    synapses = {
+        str(c.synapse or "no synapse")
+        for c in network.all_connections
+        if c.post_obj in on_chip
+    }
+    return " and ".join(sorted(types)), ", ".join(sorted(synapses))
+
+
+def _rates(model, data, n_examples, batch_size):
+    """Rates of the first images, (n_examples, n_neurons) for each layer."""
+    examples = presentation_order(len(data.x_test))[:n_examples]
+    images = model.preprocessing.test(data.x_test[examples])
+    rates = []
+    for low in range(0, n_examples, batch_size):
+        part = images[low : low + batch_size, None]
+        with Simulator(
+            model.network, DT, minibatch_size=len(part), progress_bar=False
+        ) as sim:
+            sim.run_steps(1, {model.input: part})
+            counts = [sim.spike_counts(layer) for layer in neuron_layers(model)]
+        rates.append([count / DT for count in counts])
+    return [np.concatenate(layer) for layer in zip(*rates, strict=True)]
+
+
+def _deviation(above, below):
+    size = np.sqrt(np.mean(above**2))
+    deviation = np.sqrt(np.mean((below - above) ** 2))
+    if size == 0:
+        return 100.0 if deviation > 0 else 0.0
+    return float(100 * deviation / size)
+
+
+def _row(number, rung):
+    largest = rung.largest_deviation
+    low, high = rung.difference.interval_points if rung.difference else (0, 0)
+    return (
+        f"{number}  {rung.name}",
+        f"{rung.evaluation.error_percent:.2f}",
+        f"{rung.difference.points:+.2f} ({low:+.2f} to {high:+.2f})"
+        if rung.difference
+        else "",
+        f"{rung.evaluation.mean_rate_hz:.1f} Hz",
+        f"{largest[0]}: {largest[1]:.1f} %" if largest else "",
+    )
+
+
+def _rung(record):
+    record = dict(record)
+    record["evaluation"] = Evaluation.from_json(json.dumps(record["evaluation"]))
+    if record["difference"] is not None:
+        found = dict(record["difference"])
+        found["interval_points"] = tuple(found["interval_points"])
+        record["difference"] = Difference(**found)
+    return Rung(**record)
