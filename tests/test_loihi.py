@@ -225,6 +225,18 @@ def test_simulators_agree(spiking):
         assert 100 * rms(answers[a] - answers[b]) / largest < 2 * percent, (a, b)
 
 
+def assert_emulated_alike(chip):
+    """Both emulators see the same spikes; all layers fire."""
+    found = []
+    for simulator in (on_chip("sim"), softlif.Emulator):
+        with simulator(chip.network) as sim:
+            sim.run(0.1)
+            found.append([sim.data[p] for p in chip.network.all_probes[1:]])
+    for theirs, ours in zip(*found, strict=True):
+        assert np.any(theirs)
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def rms(x):
     return np.sqrt(np.mean(np.square(x)))
 
@@ -454,14 +466,7 @@ def test_neurons_of_any_type_on_the_host(sparse_weights):
     first.bias = np.full(first.n_neurons, 10.0)
     chip = softlif.to_loihi(spiking)
     assert isinstance(chip.ensembles[0].neuron_type, nengo.Izhikevich)
-    found = []
-    for simulator in (on_chip("sim"), softlif.Emulator):
-        with simulator(chip.network) as sim:
-            sim.run(0.1)
-            found.append([sim.data[p] for p in chip.network.all_probes[1:]])
-    for theirs, ours in zip(*found, strict=True):
-        assert np.any(theirs)
-        np.testing.assert_array_equal(ours, theirs)
+    assert_emulated_alike(chip)
 
 
 def test_synapses_the_chip_lacks():
@@ -748,14 +753,7 @@ def test_images_in_spikes(name):
 def test_our_emulator_takes_images_in_spikes():
     spiking = softlif.to_spiking(NETWORKS["convolution with bias"]())
     chip = softlif.to_loihi(spiking, pixel_rate=100)
-    found = []
-    for simulator in (on_chip("sim"), softlif.Emulator):
-        with simulator(chip.network) as sim:
-            sim.run(0.1)
-            found.append([sim.data[p] for p in chip.network.all_probes[1:]])
-    for theirs, ours in zip(*found, strict=True):
-        assert np.any(theirs)
-        np.testing.assert_array_equal(ours, theirs)
+    assert_emulated_alike(chip)
 
 
 @pytest.mark.parametrize("synapse", [None, nengo.Alpha(0.005)], ids=str)
