@@ -21,12 +21,12 @@ from nengo_softlif.compat import nengo_loihi
 from nengo_softlif.evaluation import presentation_order
 
 import nengo
-import numpy as np
 from nengo_loihi.builder.validate import validate_model
 from nengo_loihi.hardware import allocators
 from nengo_loihi.hardware.validate import validate_board
 
 from . import machine
+from .emulator import compare, watch
 
 DT = 0.001
 N_CHIPS = 32
@@ -49,11 +49,7 @@ def main():
     if args.data:
         shown = images(model, args)
         model.input.output = lambda t: shown[round(t / DT - 1) // args.steps]
-        with model.network:
-            for ensemble in model.ensembles:
-                nengo.Probe(ensemble.neurons)
-            for ensemble in on_chip:
-                nengo.Probe(ensemble.neurons, "voltage")
+        watch(model)
 
     with measured("nengo_loihi.Simulator, target='sim', which validates"):
         theirs = nengo_loihi.Simulator(model.network, target="sim", progress_bar=False)
@@ -64,7 +60,9 @@ def main():
         fits(built, model, on_chip)
         distribute(built)
         if args.data:
-            compare(model, theirs, shown, args)
+            emulator._built = lambda network: built  # again it would take minutes
+            with measured("both emulators"):
+                compare(model, theirs, shown, args)
 
 
 def parse():
@@ -75,11 +73,11 @@ def parse():
     add = parser.add_argument
     add("--weights", type=Path, required=True, help="a file that train wrote")
     add("--data", help="show test images of a data set, such as cifar10, and compare")
-    add("--images", type=int, default=2, help="images compared, one after the other")
+    add("--compared", type=int, default=2, help="images compared")
     add("--steps", type=int, default=50, help="steps that each is shown")
     add("--about", help="to print beside the name of the file")
     args = parser.parse_args()
-    if min(args.images, args.steps) < 1:
+    if min(args.compared, args.steps) < 1:
         parser.error("expected positive numbers of images and steps")
     return args
 
@@ -97,7 +95,7 @@ def measured(what):
 def images(model, args):
     """Test images, as the network takes them."""
     x = softlif.datasets.load(args.data).x_test
-    return model.preprocessing.test(x[presentation_order(len(x))[: args.images]])
+    return model.preprocessing.test(x[presentation_order(len(x))[: args.compared]])
 
 
 # -- what it takes ---------------------------------------------------------------------
@@ -172,40 +170,6 @@ def distribute(built):
             f"{type(allocator).__name__}: {used}; validate_board passes; "
             f"{100 * share:.0f} % of the axons between cores lead to another chip"
         )
-
-
-# -- what it does ----------------------------------------------------------------------
-
-
-def compare(model, theirs, shown, args):
-    """Show both emulators the same images, and compare all that probes see."""
-    network = model.network
-    film = shown[None].repeat(args.steps, axis=1)
-    n_steps = film.shape[1]
-    emulator._built = lambda network: theirs.model  # building it again takes minutes
-    with measured("Emulator, beside what NengoLoihi does for it"):
-        ours = softlif.Emulator(network, minibatch_size=1, progress_bar=False)
-    with ours:
-        with measured(f"ours, {n_steps} steps"):
-            ours.run_steps(n_steps, {model.input: film})
-        with measured(f"NengoLoihi's emulator, {n_steps} steps"):
-            theirs.run_steps(n_steps)
-        print(f"compared: {args.images} images, {args.steps} steps each")
-        for probe in network.all_probes:
-            found, expected = ours.data[probe][0], theirs.data[probe]
-            if probe is model.output:
-                largest = np.abs(found - expected).max()
-                print(f"output: largest difference {largest:.1e}")
-                continue
-            label, different = probe.obj.ensemble.label, np.sum(found != expected)
-            fired = ""
-            if probe.attr == "output":
-                rate = np.count_nonzero(expected) / expected.size / DT
-                fired = f" ({np.count_nonzero(expected):,} spikes, {rate:.1f} Hz)"
-            print(
-                f"{label}, {probe.attr}: {found.size:,} values{fired}, "
-                f"{different} different"
-            )
 
 
 if __name__ == "__main__":
