@@ -341,7 +341,9 @@ def test_what_is_no_model():
         Model(model, image, probe)
     inner = next(node for node in net.all_nodes if node.size_in)
     for bad in (other.input, inner, probe, None, "image"):
-        with pytest.raises(ValidationError, match="input: expected a node of the netw"):
+        with pytest.raises(
+            ValidationError, match="input: expected one node of the netw"
+        ):
             Model(net, bad, probe)
     for bad in (other.output, image, None):
         with pytest.raises(ValidationError, match="output: expected a probe of the n"):
