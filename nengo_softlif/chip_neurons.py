@@ -11,12 +11,10 @@ from .chip_numbers import DT, chip_tau_rc, chip_tau_ref
 from .chip_synapses import chip_synapse, substitution
 
 FAITHFUL_RATE = 1 / (6 * DT)
-"""Rate in Hz above which `warn_of_high_rates` speaks: intervals of six steps.
+"""Rate in Hz above which ``warn_of_high_rates`` speaks: intervals of six steps.
 
-There rates are 17 percent apart, and 8 percent too low on average. Networks that are
-trained for the chip stay below (the penalty of `.LoihiTarget` starts at 125 Hz), others
-do not: the highest rates (99.9th percentiles) of the small network for digits are 205
-Hz in ``conv2`` and 235 Hz in ``dense3``; trained for the chip, 120 Hz in both.
+There rates are 17 percent apart, and 8 percent too low on average. Training for the
+chip lowers what is above (the penalty of `.LoihiTarget` starts at 125 Hz).
 """
 
 
@@ -142,7 +140,7 @@ def warn_of_high_rates(network, rates):
                 "possible on the chip; intervals there are whole milliseconds, so "
                 f"rates near that are {100 * rate * DT:.0f} % apart, and "
                 f"{50 * rate * DT:.0f} % too low on average; train with fit(..., "
-                "target='loihi'), which keeps rates low"
+                "target='loihi'), which lowers rates"
             )
         elif ensemble in on_host & senders and rate > (1 + 1e-9) / DT:
             message = (
