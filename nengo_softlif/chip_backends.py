@@ -8,6 +8,7 @@ import numpy as np
 from nengo.exceptions import ValidationError
 
 from .backends import finite, run_batches
+from .chip_numbers import DT
 from .emulator import Emulator
 from .loihi import utilization
 from .watched import layer_names, neuron_layers
@@ -40,10 +41,10 @@ def check(model, backend, dt):
             f"is not made for the chip, which {backend!r} is about; evaluate "
             "to_loihi(to_spiking(model))",
         )
-    if abs(dt - 0.001) > 1e-9:
+    if abs(dt - DT) > 1e-9:
         raise _error(
             "dt",
-            f"expected 0.001 s, the only step that NengoLoihi has, got {dt:g} s",
+            f"expected {DT:g} s, the only step that NengoLoihi has, got {dt:g} s",
         )
     if backend == "loihi" and not nengo_loihi.hardware.HAS_NXSDK:
         raise _error(

@@ -63,8 +63,7 @@ class Chip:
     def reset(self, rng):
         """Begin anew."""
         n = self.settings.n_examples
-        self.last = np.zeros((n, self.chip.n_columns), np.uint8)
-        self.spikes = self.last[:, None]
+        self.spikes = np.zeros((n, 1, self.chip.n_columns), np.uint8)
         self.state = {
             population: [
                 np.zeros((n, population.size), kind)

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import secrets
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -197,6 +198,40 @@ def write_text(path, text):
         If the file cannot be written; ``errno`` tells the cause.
     """
     _replace(path, text.encode())
+
+
+def read_record(path, from_json, name):
+    """Read what the ``save`` of a record wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+        A JSON file.
+    from_json : callable
+        Makes the record of the file's text.
+    name : str
+        What it is, such as "an evaluation".
+
+    Returns
+    -------
+    object
+        What ``from_json`` returned.
+
+    Raises
+    ------
+    ValidationError
+        If the file is something else.
+    OSError
+        If it cannot be read.
+    """
+    try:
+        return from_json(Path(path).read_text(encoding="utf-8"))
+    except (ValueError, TypeError, KeyError, AttributeError, zlib.error) as error:
+        raise ValidationError(
+            f"{str(path)!r} is not the record of {name}, or a damaged one ({error}); "
+            "give a file that its save wrote",
+            attr="path",
+        ) from error
 
 
 def sha256(arrays, text=""):

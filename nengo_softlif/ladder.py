@@ -2,13 +2,11 @@
 
 import json
 import warnings
-import zlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import nengo
 import numpy as np
-from nengo.exceptions import NengoWarning, ValidationError
+from nengo.exceptions import NengoWarning
 
 from . import files, layers, parameters
 from .arguments import check_data, check_model, check_timeless
@@ -157,16 +155,13 @@ class Ladder:
         ValidationError
             If the file is something else.
         """
-        try:
-            rungs = json.loads(Path(path).read_text(encoding="utf-8"))["rungs"]
-            first, *others = map(_rung, rungs)
-            return cls([first, *others])
-        except (ValueError, TypeError, KeyError, AttributeError, zlib.error) as error:
-            raise ValidationError(
-                f"{str(path)!r} is not the record of a ladder, or a damaged one "
-                f"({error}); give a file that Ladder.save wrote",
-                attr="path",
-            ) from error
+        return files.read_record(path, cls.from_json, "a ladder")
+
+    @classmethod
+    def from_json(cls, text):
+        """Read what `to_json` returned."""
+        first, *others = map(_rung, json.loads(text)["rungs"])
+        return cls([first, *others])
 
 
 def explain(

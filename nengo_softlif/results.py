@@ -4,7 +4,6 @@ import base64
 import json
 import zlib
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 import numpy as np
 from nengo.exceptions import ValidationError
@@ -238,14 +237,7 @@ class Evaluation:
         OSError
             If it cannot be read.
         """
-        try:
-            return cls.from_json(Path(path).read_text(encoding="utf-8"))
-        except (ValueError, TypeError, KeyError, zlib.error) as error:
-            raise _error(
-                "path",
-                f"{str(path)!r} is not the record of an evaluation, or a damaged one "
-                f"({error}); give a file that Evaluation.save wrote",
-            ) from error
+        return files.read_record(path, cls.from_json, "an evaluation")
 
     @classmethod
     def from_json(cls, text):
