@@ -184,7 +184,10 @@ def _after_nengo_dl():
     for name in ("nengo_loihi.compat", "nengo_loihi.neurons"):
         if name in sys.modules:
             vars(sys.modules[name]).update(
-                nengo_dl=sys.modules["nengo_dl"], HAS_DL=True
+                nengo_dl=sys.modules["nengo_dl"],
+                HAS_DL=True,
+                tf=sys.modules["tensorflow"],
+                HAS_TF=True,
             )
     _register_loihi()
 
@@ -233,8 +236,23 @@ def _mend_linear_filter():
 @contextlib.contextmanager
 def _around_nengo_loihi(module):
     _ignore_version_warnings()
-    yield  # imports nengo_dl itself, and goes without it if that fails
+    yield
     _after_nengo_loihi()
+
+
+@contextlib.contextmanager
+def _around_nengo_loihi_compat(module):
+    # The one module of nengo_loihi that imports TensorFlow and nengo_dl, which takes
+    # many times as long as all else; it goes without if that fails. Where they are
+    # loaded later, `_after_nengo_dl` hands them over.
+    module.__builtins__ = {**vars(builtins), "__import__": _import_with_tensorflow}
+    yield
+
+
+def _import_with_tensorflow(name, globals=None, locals=None, fromlist=(), level=0):
+    if name in ("tensorflow", "nengo_dl") and "tensorflow" not in sys.modules:
+        raise ImportError(f"{name} is not needed yet", name=name)
+    return builtins.__import__(name, globals, locals, fromlist, level)
 
 
 def _after_nengo_loihi():
@@ -253,7 +271,8 @@ def _after_nengo_loihi():
 def _register_loihi():
     """Register our builders for the neurons of nengo_loihi, when both have loaded."""
     neurons = sys.modules.get("nengo_loihi.neurons")
-    # nengo_loihi imports nengo_dl before it has neurons
+    # nengo_extras, which it imports where that is installed, loads nengo_dl before it
+    # has any
     if "nengo_dl" in sys.modules and hasattr(neurons, "LoihiSpikingRectifiedLinear"):
         if neurons.HAS_DL:
             importlib.import_module(f"{__package__}.loihi_builders")
@@ -281,4 +300,5 @@ _AROUND = {
     "nengo_dl": _around_nengo_dl,
     "nengo_dl.compat": _around_nengo_dl_compat,
     "nengo_loihi": _around_nengo_loihi,
+    "nengo_loihi.compat": _around_nengo_loihi_compat,
 }

@@ -1,7 +1,7 @@
 """Labelled images for training and testing, as plain arrays."""
 
 import contextlib
-import importlib
+import importlib.util
 import inspect
 import os
 import sys
@@ -206,17 +206,29 @@ def _cache():
 
 
 def _load_digits():
-    from sklearn.datasets import load_digits  # takes a second to import
-
-    digits = load_digits()
+    pixels, target = _digits()
     # RandomState, because NumPy promises that its numbers never change
-    order = np.random.RandomState(0).permutation(len(digits.target))
-    images = digits.images[order].astype(np.uint8)  # whole numbers stored as floats
-    labels = digits.target[order]
+    order = np.random.RandomState(0).permutation(len(target))
+    images = pixels[order].reshape(-1, 8, 8)
+    labels = target[order]
     n_test = 360
     return Dataset(
         "digits", images[:-n_test], labels[:-n_test], images[-n_test:], labels[-n_test:]
     )
+
+
+def _digits():
+    """Pixels and classes of scikit-learn's digits, in its order."""
+    # Its file, as importing scikit-learn takes as long as simulating all of them
+    folder = importlib.util.find_spec("sklearn").submodule_search_locations[0]
+    path = Path(folder, "datasets", "data", "digits.csv.gz")
+    if path.exists():
+        table = np.loadtxt(path, delimiter=",").astype(np.uint8)
+        return table[:, :-1], table[:, -1]
+    from sklearn.datasets import load_digits  # where it has moved its files
+
+    digits = load_digits()
+    return digits.data.astype(np.uint8), digits.target
 
 
 def _load_npz(path):

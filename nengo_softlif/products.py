@@ -23,6 +23,10 @@ the same simulation always adds up in the same order.
 """
 
 
+PATCHES = 2**22
+"""Bytes of what windows of a convolution see, laid out at a time: fits the cache."""
+
+
 @dataclass
 class Counts:
     """Spikes: small whole numbers, and what each spike counts.
@@ -168,7 +172,7 @@ class _Matrix:
 
 
 class _Convolution:
-    """Convolution, by TensorFlow where it is dense."""
+    """Convolution: where it is dense, a product of what windows see with the kernel."""
 
     def __init__(self, convolution, dtype):
         self.convolution = convolution
@@ -194,15 +198,24 @@ class _Convolution:
         return self._dense(values).reshape(*values.shape[:2], operator.size_out)
 
     def _dense(self, values):
-        import tensorflow as tf
-
-        operator = self.convolution
-        images = values.reshape(-1, *operator.input_shape)
-        with tf.device("cpu"):
-            out = tf.nn.conv2d(
-                images, self.kernel, operator.strides, operator.padding.upper()
-            )
-        return np.asarray(memoryview(out))
+        operator, kernel = self.convolution, self.kernel
+        images = values.reshape(-1, operator.size_in)
+        out = np.empty((len(images), *operator.output_shape), kernel.dtype)
+        *window, channels, n_filters = kernel.shape
+        filters = n_filters // operator.groups
+        patches = np.empty((*out.shape[1:3], *window, channels), kernel.dtype)
+        step = max(1, PATCHES // patches.nbytes)
+        patches = np.empty((min(step, len(images)), *patches.shape), kernel.dtype)
+        for low in range(0, len(images), step):
+            seen = operator.patches(images[low : low + step])
+            target = out[low : low + step].reshape(-1, n_filters)
+            for group in range(operator.groups):
+                patches[: len(seen)] = seen[..., group * channels :][..., :channels]
+                rows = patches[: len(seen)].reshape(len(target), -1)
+                picked = slice(group * filters, (group + 1) * filters)
+                weights = kernel[..., picked].reshape(-1, filters)
+                np.matmul(rows, weights, out=target[:, picked])
+        return out
 
 
 class _Local:

@@ -137,6 +137,20 @@ def test_light():
     assert not heavy & set(modules.split())
 
 
+def test_nengo_loihi_is_light_and_finds_nengo_dl_later():
+    lines = run(
+        "-c",
+        "import nengo_softlif, nengo_loihi, sys\n"
+        "loihi = nengo_loihi.neurons\n"
+        "print('tensorflow' in sys.modules, loihi.HAS_DL, loihi.HAS_TF)\n"
+        "import nengo_dl, tensorflow\n"
+        "print(loihi.HAS_DL, loihi.nengo_dl is nengo_dl, loihi.tf is tensorflow)\n"
+        "impl = nengo_dl.neuron_builders.SimNeuronsBuilder.TF_NEURON_IMPL\n"
+        "print(nengo_loihi.LoihiLIF in impl)",
+    )
+    assert lines == ["False False False", "True True True", "True"]
+
+
 def test_keras3_is_refused(monkeypatch):
     from nengo_softlif import compat
 
