@@ -38,6 +38,7 @@ INTERNAL = {
     "files",
     "filters",
     "folding",
+    "images",
     "loihi_builders",
     "lowering",
     "matrices",
