@@ -12,6 +12,7 @@ from nengo.exceptions import ValidationError
 
 from . import files, parameters
 from . import noise as noises
+from .checks import LARGEST_SEED, check_whole
 from .models import Model
 from .neurons import SoftLIFRate
 from .noise import GaussianNoise
@@ -27,6 +28,8 @@ def _recorded(function):
     def made(*args, **kwargs):
         call = signature.bind(*args, **kwargs)
         call.apply_defaults()
+        if call.arguments["seed"] is not None:
+            check_whole("seed", call.arguments["seed"], 0, LARGEST_SEED)
         model = function(*args, **kwargs)
         # as JSON has them: lists, and no numbers of NumPy's
         arguments = {

@@ -10,15 +10,9 @@ from nengo.exceptions import SimulationError, ValidationError
 from tqdm import tqdm
 
 from . import files, parameters
-from .arguments import (
-    LARGEST_SEED,
-    check_data,
-    check_model,
-    check_number,
-    check_timeless,
-    check_whole,
-)
+from .arguments import check_data, check_model, check_timeless
 from .checkpoints import Checkpoint
+from .checks import LARGEST_SEED, check_number, check_whole
 from .chip_lowering import checked_target
 from .models import copied
 from .preprocessing import Preprocessing

@@ -21,6 +21,7 @@ INTERNAL = {
     "arguments",
     "backends",
     "checkpoints",
+    "checks",
     "chip_backends",
     "chip_changes",
     "chip_connections",
