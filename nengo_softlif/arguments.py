@@ -1,5 +1,7 @@
 """Checks of arguments that several functions take."""
 
+import os
+
 from nengo.exceptions import ValidationError
 
 from .datasets import Dataset
@@ -19,9 +21,14 @@ def check_model(model):
 def check_data(data, model):
     """Refuse what is not a `.Dataset`, or has more classes than the model."""
     if not isinstance(data, Dataset):
+        remedy = (
+            f"write datasets.load({data!r})"
+            if isinstance(data, (str, os.PathLike))
+            else "make one of arrays with datasets.Dataset(name, x_train, y_train, "
+            "x_test, y_test), or load one with datasets.load"
+        )
         raise ValidationError(
-            f"expected a Dataset, as from datasets.load, got {type(data).__name__}",
-            attr="data",
+            f"expected a Dataset, got {type(data).__name__}; {remedy}", attr="data"
         )
     if data.n_classes > model.output.size_in:
         raise ValidationError(

@@ -38,6 +38,7 @@ INTERNAL = {
     "emulator_kernels",
     "files",
     "filters",
+    "fit_arguments",
     "folding",
     "images",
     "loihi_builders",
