@@ -388,8 +388,9 @@ def test_a_model_is_a_record():
 def test_what_is_no_model():
     model, other = networks.small(), networks.small()
     net, image, probe = model.network, model.input, model.output
-    with pytest.raises(ValidationError, match=r"expected a nengo\.Network, got"):
-        Model(model, image, probe)
+    for bad in (image, None, "small"):
+        with pytest.raises(ValidationError, match=r"expected a nengo\.Network, got"):
+            Model(bad, image, probe)
     inner = next(node for node in net.all_nodes if node.size_in)
     for bad in (other.input, inner, probe, None, "image"):
         with pytest.raises(
@@ -403,6 +404,20 @@ def test_what_is_no_model():
         decoded = nengo.Probe(model.ensembles[0])
     with pytest.raises(ValidationError, match="has decoders that are not trained"):
         Model(net, image, decoded)
+
+
+def test_a_model_serves_as_its_network(tmp_path):
+    model = networks.small()
+    again = Model(model, model.input, model.output)
+    assert again.network is model.network
+    again.save(tmp_path / "again")
+    loaded = load(tmp_path / "again", network=model)
+    assert loaded.network is model.network
+    for bad in (tmp_path, model.input):
+        with pytest.raises(
+            ValidationError, match=r"network: expected a nengo\.Network"
+        ):
+            load(tmp_path / "again", network=bad)
 
 
 def test_copies_are_independent(rng):
@@ -486,6 +501,18 @@ def test_numpy_numbers_as_arguments_can_be_saved(tmp_path):
 def test_seeds_that_cannot_be(seed):
     with pytest.raises(ValidationError, match="seed: expected a whole number from 0"):
         networks.small(seed=seed)
+
+
+def test_settings_of_numpy_can_be_saved(tmp_path):
+    model = networks.small((6, 5, 2))
+    model.scale, model.crop = np.array([2.0, 3.0]), np.array([6, 5])
+    model.flip = np.bool_(True)
+    model.preprocessing = Preprocessing((8, 7, 2), 0, model.scale, model.crop)
+    model.save(tmp_path / "model")
+    loaded = load(tmp_path / "model")
+    assert (loaded.scale, loaded.crop, loaded.flip) == ([2.0, 3.0], [6, 5], True)
+    assert loaded.preprocessing == model.preprocessing
+    assert loaded.preprocessing.scale == (2.0, 3.0)
 
 
 @pytest.mark.parametrize("noise", [None, Dropout(0.2, GaussianNoise(5))], ids=repr)
