@@ -16,8 +16,7 @@ from nengo_softlif.images import (
     check_classes,
     checked_images,
     checked_labels,
-    warn_of_channels_first,
-    warn_of_extremes,
+    warn_of_values,
 )
 
 import numpy as np
@@ -68,7 +67,8 @@ class Dataset:
     -----
     NengoWarning
         If single values lie far from all others, if float32 does not tell values
-        apart, or if the channels of images seem to come first.
+        apart, if the channels of images seem to come first, or if training and test
+        images seem to be in different units.
 
     Notes
     -----
@@ -91,6 +91,12 @@ class Dataset:
 
     def __post_init__(self):
         """Check the arrays and bring them into the same form."""
+        if not isinstance(self.name, str):
+            raise _error(
+                "name",
+                "expected what to call the data set in reports, before the arrays, got "
+                f"{type(self.name).__name__}",
+            )
         for part in ("train", "test"):
             x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
             images = checked_images(f"Dataset.x_{part}", x)
@@ -110,9 +116,7 @@ class Dataset:
                 f"{_size(self.x_test.shape[1:])} (height x width x channels)",
             )
         check_classes(self.y_train, self.y_test)
-        warn_of_channels_first("x_train", self.x_train)
-        for part in ("x_train", "x_test"):
-            warn_of_extremes(part, getattr(self, part))
+        warn_of_values(self.x_train, self.x_test)
 
     def __repr__(self):
         """Sizes, not the arrays themselves."""
@@ -174,6 +178,8 @@ def load(name_or_path):
     is the environment variable ``KERAS_HOME`` or else ``~/.keras``; failing that, from
     what Keras has stored there; failing that, Keras downloads them.
     """
+    if not isinstance(name_or_path, (str, os.PathLike)):
+        raise _unknown(name_or_path)
     if name_or_path in KNOWN:
         if name_or_path == "digits":
             return _load_digits()

@@ -79,6 +79,12 @@ def real_numbers(attr, values):
     ndarray
         In the type that they have.
     """
+    if np.ma.is_masked(values):
+        raise ValidationError(
+            f"{np.ma.count_masked(values)} of {values.size} values are masked; fill or "
+            "remove them",
+            attr=attr,
+        )
     try:
         array = np.asarray(values)
     except ValueError as error:
@@ -195,16 +201,26 @@ def check_classes(y_train, y_test):
         )
 
 
-def warn_of_channels_first(name, images):
-    """Say so if images seem to have their channels before height and width.
+def warn_of_values(x_train, x_test):
+    """Say which images would train or test badly, but without an error.
 
     Parameters
     ----------
-    name : str
-        Name of the array, for the warning.
-    images : ndarray (n, height, width, channels)
-        Images, as the user gave them.
+    x_train, x_test : ndarray (n, height, width, channels)
+        Images of finite values.
     """
+    _warn_of_channels_first("x_train", x_train)
+    middles = [_middle(x) for x in (x_train, x_test)]
+    for name, images, middle in zip(
+        ("x_train", "x_test"), (x_train, x_test), middles, strict=True
+    ):
+        if images.dtype.itemsize > 1:  # there is no room for extremes in a byte
+            _warn_of_extremes(name, images, *middle)
+            _warn_of_rounding(name, images, *middle)
+    _warn_of_units(*(high - low for low, high in middles))
+
+
+def _warn_of_channels_first(name, images):
     _, height, width, channels = images.shape
     # what would be height and width of such images: more than a few pixels, of no very
     # different number, as images of a few rows with many channels exist
@@ -216,37 +232,24 @@ def warn_of_channels_first(name, images):
         )
 
 
-def warn_of_extremes(name, images):
-    """Say which values would train badly, but without an error.
-
-    Parameters
-    ----------
-    name : str
-        Name of the array, for the warning.
-    images : ndarray (n, height, width, channels)
-        Images of finite values.
-    """
-    if images.dtype.itemsize == 1:
-        return  # there is no room for extremes
+def _middle(images):
+    """Where all but a hundredth on either side lie, for each feature: low, high."""
     values = by_feature(images)
+    n_drawn = max(1000, 200_000 // values.shape[1])
+    if len(values) > n_drawn:
+        values = values[np.random.default_rng(0).integers(len(values), size=n_drawn)]
+    values = values.astype(float)
+    # inwards, so that of a few values the outermost do not count
+    low = np.quantile(values, 0.01, axis=0, method="higher")
+    return low, np.quantile(values, 0.99, axis=0, method="lower")
+
+
+def _warn_of_extremes(name, images, low, high):
     # over the images first: long rows of memory, which is many times faster
     least, most = images.min(axis=0), images.max(axis=0)
     least = by_feature(least[np.newaxis]).min(axis=0).astype(float)
     most = by_feature(most[np.newaxis]).max(axis=0).astype(float)
-    n_drawn = max(1000, 1_000_000 // values.shape[1])
-    if len(values) > n_drawn:
-        values = values[np.random.default_rng(0).integers(len(values), size=n_drawn)]
-    values = values.astype(float)
-    # inwards, so that of a few values the outermost does not count
-    low = np.quantile(values, 0.01, axis=0, method="higher")
-    high = np.quantile(values, 0.99, axis=0, method="lower")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        beyond = np.maximum(low - least, most - high) / (high - low)
-        largest = np.maximum(abs(low), abs(high)).astype(np.float32)
-        coarse = np.spacing(largest).astype(float) / (high - low)
-    # where hardly anything varies, every value that does would be far off
-    beyond[high <= low] = coarse[high <= low] = 0
-
+    beyond = _of_spread(np.maximum(low - least, most - high), low, high)
     worst = beyond.argmax()
     if beyond[worst] > 100:
         below = low[worst] - least[worst] > most[worst] - high[worst]
@@ -257,14 +260,40 @@ def warn_of_extremes(name, images):
             f"{len(beyond)} channels; the network will hardly tell the other values "
             "apart, so repair or clip these"
         )
+
+
+def _warn_of_rounding(name, images, low, high):
+    if images.dtype == np.float32:
+        return  # what is lost was lost before
+    steps = np.spacing(np.maximum(abs(low), abs(high)).astype(np.float32)).astype(float)
+    coarse = _of_spread(steps, low, high)
     worst = coarse.argmax()
-    if coarse[worst] > 0.01 and images.dtype != np.float32:
+    if coarse[worst] > 0.01:
         _warn(
             f"{name} has values from {low[worst]:.9g} to {high[worst]:.9g} in channel "
             f"{worst} (counted from 0), which float32 rounds to steps of "
-            f"{np.spacing(largest[worst]):g}, and the like in {np.sum(coarse > 0.01)} "
-            f"of {len(coarse)} channels; subtract an offset or change the unit before"
+            f"{steps[worst]:g}, and the like in {np.sum(coarse > 0.01)} of "
+            f"{len(coarse)} channels; subtract an offset or change the unit before"
         )
+
+
+def _warn_of_units(trained, tested):
+    varies = (trained > 0) & (tested > 0)
+    times = np.median(tested[varies] / trained[varies]) if varies.any() else 1
+    if not 1 / 20 < times < 20:
+        _warn(
+            f"values of x_test spread {times:.3g} times as much as those of x_train; "
+            "if one of them was divided by a number, so must the other be"
+        )
+
+
+def _of_spread(values, low, high):
+    """Values as parts of the spread.
+
+    0 where hardly anything varies: everything would be much there.
+    """
+    spread = np.maximum(high - low, 0)
+    return np.divide(values, spread, out=np.zeros_like(spread), where=spread > 0)
 
 
 def _array(attr, values):
@@ -286,5 +315,5 @@ def _some(values):
 
 
 def _warn(message):
-    # the caller of Dataset, past its __init__ and __post_init__
-    warnings.warn(message, NengoWarning, stacklevel=5)
+    # from here past its checks, __post_init__ and __init__ to the caller of Dataset
+    warnings.warn(message, NengoWarning, stacklevel=6)

@@ -2,12 +2,14 @@
 
 import copy
 import warnings
+from types import NoneType
 
 import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
 
 from . import files, parameters
+from .preprocessing import Preprocessing
 
 
 class Model:
@@ -85,6 +87,13 @@ class Model:
                 "decoders that are not trained: connect the ensemble to "
                 "nengo.Node(size_in=n_classes), and probe that",
                 attr="output",
+                obj=Model,
+            )
+        if not isinstance(preprocessing, (Preprocessing, NoneType)):
+            raise ValidationError(
+                "expected a Preprocessing, as from Preprocessing.from_images, got "
+                f"{preprocessing!r}",
+                attr="preprocessing",
                 obj=Model,
             )
         self.network = network

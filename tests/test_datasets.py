@@ -119,7 +119,7 @@ def told(x_train):
     labels = np.arange(len(x_train)) % 3
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        Dataset("own", x_train, labels, table(3), labels[:3])
+        Dataset("own", x_train, labels, x_train[10:13], labels[10:13])
     assert all(warning.filename == __file__ for warning in caught)
     return [str(warning.message) for warning in caught]
 
@@ -159,6 +159,19 @@ def test_usual_values_are_not_told(usual):
 
 
 @pytest.mark.parametrize(
+    ("unit", "suspect"), [(255, True), (1 / 255, True), (2, False), (0, False)]
+)
+def test_test_images_in_another_unit_are_told(unit, suspect):
+    x = np.random.RandomState(0).rand(6, 4, 4)
+    labels = np.arange(6) % 3
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        Dataset("own", x, labels, unit * x, labels)
+    told = ["if one of them was divided" in str(w.message) for w in caught]
+    assert told == [True] * suspect
+
+
+@pytest.mark.parametrize(
     ("shape", "suspect"),
     [
         ((3, 20, 20), True),
@@ -173,10 +186,11 @@ def test_usual_values_are_not_told(usual):
 def test_channels_that_seem_to_come_first_are_told(shape, suspect):
     x = np.random.RandomState(0).rand(6, *shape)
     labels = np.arange(6) % 3
-    with warnings.catch_warnings(record=True) as warned:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         Dataset("own", x, labels, x, labels)
-    remedies = ["np.moveaxis(x_train, 1, -1)" in str(w.message) for w in warned]
+    assert all(warning.filename == __file__ for warning in caught)
+    remedies = ["np.moveaxis(x_train, 1, -1)" in str(w.message) for w in caught]
     assert remedies == [True] * suspect
 
 
@@ -234,6 +248,10 @@ with_nan[3, 0, 0] = np.inf
             {"x_train": np.full((8, 5, 4), None)},
             "x_train: .* real numbers, got .*objec",
         ),
+        (
+            {"x_train": np.ma.masked_less(np.arange(160.0).reshape(8, 5, 4), 3)},
+            "x_train: 3 of 160 values are masked; fill",
+        ),
         ({"x_train": [[[1, 2]], [[1]]]}, "x_train: expected one array, got unequal"),
         ({"x_test": np.zeros((0, 5, 4))}, "x_test: .* empty array"),
         ({"x_test": np.zeros((4, 0, 4))}, "x_test: .* empty array"),
@@ -263,6 +281,16 @@ with_nan[3, 0, 0] = np.inf
 def test_bad_arrays(changes, match):
     with pytest.raises(ValidationError, match=rf"Dataset\.{match}"):
         Dataset("own", **arrays(**changes))
+
+
+@pytest.mark.parametrize("wrong", [None, 3, np.zeros(3), ["mnist"], b"mnist"])
+def test_what_is_no_name(wrong):
+    with pytest.raises(ValidationError, match=r"mnist, .* or the path of an \.npz"):
+        datasets.load(wrong)
+    with pytest.raises(
+        ValidationError, match=r"Dataset\.name: .* before the arrays, got"
+    ):
+        Dataset(wrong, **arrays())
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])

@@ -400,6 +400,10 @@ def test_what_is_no_model():
     for bad in (other.output, image, None):
         with pytest.raises(ValidationError, match="output: expected a probe of the n"):
             Model(net, image, bad)
+    with pytest.raises(
+        ValidationError, match="preprocessing: expected a Preprocessing"
+    ):
+        Model(net, image, probe, preprocessing=255)
     with net:
         decoded = nengo.Probe(model.ensembles[0])
     with pytest.raises(ValidationError, match="has decoders that are not trained"):
