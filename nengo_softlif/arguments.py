@@ -1,8 +1,7 @@
 """Checks of arguments that several functions take."""
 
-import numbers
+import os
 
-import numpy as np
 from nengo.exceptions import ValidationError
 
 from .datasets import Dataset
@@ -22,9 +21,14 @@ def check_model(model):
 def check_data(data, model):
     """Refuse what is not a `.Dataset`, or has more classes than the model."""
     if not isinstance(data, Dataset):
+        remedy = (
+            f"write datasets.load({data!r})"
+            if isinstance(data, (str, os.PathLike))
+            else "make one of arrays with datasets.Dataset(name, x_train, y_train, "
+            "x_test, y_test), or load one with datasets.load"
+        )
         raise ValidationError(
-            f"expected a Dataset, as from datasets.load, got {type(data).__name__}",
-            attr="data",
+            f"expected a Dataset, got {type(data).__name__}; {remedy}", attr="data"
         )
     if data.n_classes > model.output.size_in:
         raise ValidationError(
@@ -61,24 +65,3 @@ def check_timeless(model, attr, instead):
                 f"{obj.synapse}; set it to None (to_spiking adds synapses)",
                 attr=attr,
             )
-
-
-def check_number(attr, value, what, low, low_open=False, high=np.inf):
-    """Refuse what is not a number in ``[low, high)``, or with low_open above low."""
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not number or not low <= value < high or (low_open and value == low):
-        raise ValidationError(f"expected {what}, got {value!r}", attr=attr)
-
-
-def check_whole(attr, value, low, high=None):
-    """Refuse what is not a whole number from low to high."""
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or value < low or (high is not None and value > high):
-        limits = f"from {low} on" if high is None else f"from {low} to {high}"
-        raise ValidationError(
-            f"expected a whole number {limits}, got {value!r}", attr=attr
-        )
-
-
-LARGEST_SEED = 2**32 - 1
-"""Seeds are those of NumPy's RandomState."""

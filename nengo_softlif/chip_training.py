@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from .arguments import check_number
+from .checks import check_number
 from .noise import AlphaNoise, Dropout, GaussianNoise, LowpassNoise
 
 CHIP_NOISE = LowpassNoise(0.01)

@@ -149,7 +149,7 @@ def train(
         options.check_not_given(ctx, "network", "noise_model", "batch_norm")
     data = datasets.load(dataset)
     if start_from is None:
-        model = _new_model(network, data, noise_model, seed)
+        model = _new_model(network or _NETWORK_OF.get(dataset), data, noise_model, seed)
     else:
         model = networks.load(start_from)
     on_loihi = settings["target"] == "loihi"
@@ -301,12 +301,13 @@ def info(as_json):
 
 
 def _new_model(network, data, noise_model, seed):
-    """Make a network that fits the images of a data set."""
-    name = network or _NETWORK_OF.get(data.name, "small")
+    """Make a network, "small" if none is named, that fits the images of a data set."""
+    name = network or "small"
     shape = {"n_classes": data.n_classes, "noise": noise_model, "seed": seed}
     if name != "cifar10":
         shape["image_shape"] = data.image_shape
     elif data.image_shape != (32, 32, 3):
         height, width, channels = data.image_shape
-        shape["image_shape"] = (height * 3 // 4, width * 3 // 4, channels)
+        patch = (max(1, height * 3 // 4), max(1, width * 3 // 4))  # as 24 of 32
+        shape["image_shape"] = (*patch, channels)
     return networks.FUNCTIONS[name](**shape)

@@ -19,7 +19,7 @@ from scipy import sparse
 from tqdm import tqdm
 
 from . import layers, neuron_stages
-from .arguments import check_number, check_whole
+from .checks import check_number, check_whole
 from .products import numbers
 from .stages import Settings
 

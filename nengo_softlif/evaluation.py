@@ -10,14 +10,8 @@ from nengo.exceptions import NengoWarning, Unconvertible, ValidationError
 from tqdm import tqdm
 
 from . import backends, chip_backends, provenance, synops
-from .arguments import (
-    LARGEST_SEED,
-    check_data,
-    check_model,
-    check_number,
-    check_timeless,
-    check_whole,
-)
+from .arguments import check_data, check_model, check_timeless
+from .checks import LARGEST_SEED, check_number, check_whole
 from .chip_neurons import warn_of_high_rates
 from .readout import decide, readout_steps, time_to_decide
 from .results import Evaluation, wilson

@@ -7,7 +7,7 @@ import numpy as np
 from nengo.exceptions import Unconvertible, ValidationError
 
 from . import cores, layers, parameters
-from .arguments import check_number
+from .checks import check_number
 from .chip_changes import Changes, in_words, named
 from .chip_connections import connections, expanded, shape_of
 from .chip_inputs import in_spikes

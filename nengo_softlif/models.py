@@ -2,11 +2,14 @@
 
 import copy
 import warnings
+from types import NoneType
 
 import nengo
+import numpy as np
 from nengo.exceptions import ValidationError
 
 from . import files, parameters
+from .preprocessing import Preprocessing
 
 
 class Model:
@@ -18,8 +21,8 @@ class Model:
 
     Parameters
     ----------
-    network : nengo.Network
-        The network.
+    network : nengo.Network or Model
+        The network; of a model, its network.
     input : nengo.Node
         Takes the image. A node without input whose output has the size of a
         prepared image; what it puts out is replaced by images.
@@ -28,7 +31,7 @@ class Model:
     preprocessing : Preprocessing, optional
         How images are prepared. `fit` takes it from the training images if it
         is not given.
-    scale : float, optional
+    scale : float or sequence of float, optional
         What `fit` gives to `Preprocessing.from_images`.
     crop : int or (int, int), optional
         What `fit` gives to `Preprocessing.from_images`.
@@ -59,6 +62,8 @@ class Model:
         history=None,
         source=None,
     ):
+        if isinstance(network, Model):
+            network = network.network
         if not isinstance(network, nengo.Network):
             raise ValidationError(
                 f"expected a nengo.Network, got {network!r}", attr="network", obj=Model
@@ -82,6 +87,13 @@ class Model:
                 "decoders that are not trained: connect the ensemble to "
                 "nengo.Node(size_in=n_classes), and probe that",
                 attr="output",
+                obj=Model,
+            )
+        if not isinstance(preprocessing, (Preprocessing, NoneType)):
+            raise ValidationError(
+                "expected a Preprocessing, as from Preprocessing.from_images, got "
+                f"{preprocessing!r}",
+                attr="preprocessing",
                 obj=Model,
             )
         self.network = network
@@ -155,9 +167,10 @@ class Model:
             "output": self.network.all_probes.index(self.output),
             "parts": parameters.describe(self.network),
             "sizes": [self.input.size_out, self.output.size_in],
-            "scale": self.scale,
-            "crop": self.crop,
-            "flip": self.flip,
+            # as JSON has them: lists, and no numbers of NumPy's
+            "scale": np.asarray(self.scale).tolist(),
+            "crop": np.asarray(self.crop).tolist(),
+            "flip": bool(self.flip),
             "history": self.history,
             "preprocessing": None,
         }

@@ -12,6 +12,7 @@ from nengo.exceptions import ValidationError
 
 from . import files, parameters
 from . import noise as noises
+from .checks import LARGEST_SEED, check_whole
 from .models import Model
 from .neurons import SoftLIFRate
 from .noise import GaussianNoise
@@ -27,6 +28,8 @@ def _recorded(function):
     def made(*args, **kwargs):
         call = signature.bind(*args, **kwargs)
         call.apply_defaults()
+        if call.arguments["seed"] is not None:
+            check_whole("seed", call.arguments["seed"], 0, LARGEST_SEED)
         model = function(*args, **kwargs)
         # as JSON has them: lists, and no numbers of NumPy's
         arguments = {
@@ -208,7 +211,7 @@ def load(path, network=None):
     ----------
     path : str or Path
         The file.
-    network : nengo.Network, optional
+    network : nengo.Network or Model, optional
         For a model whose network no function of this module made: the same
         network, built by the same code. It is changed: it receives the weights.
 
@@ -222,6 +225,12 @@ def load(path, network=None):
     ValidationError
         If the file is not a model of this version, or the network does not fit.
     """
+    if isinstance(network, Model):
+        network = network.network
+    if network is not None and not isinstance(network, nengo.Network):
+        raise ValidationError(
+            f"expected a nengo.Network or a Model, got {network!r}", attr="network"
+        )
     header, arrays = files.read(path, kind="model")
     source = header["source"]
     made = network is None

@@ -166,7 +166,8 @@ class AsLayers(_Route):
 
     def train(self, x, labels):
         """See `_Route`."""
-        loss, accuracy = self._step(x, labels)
+        # tensors, for users who have switched tf.function off
+        loss, accuracy = self._step(tf.constant(x), tf.constant(labels))
         return float(loss), float(accuracy)
 
     def predict(self, x):

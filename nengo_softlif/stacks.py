@@ -5,6 +5,7 @@ import numpy as np
 from nengo.exceptions import ValidationError
 from nengo.params import BoolParam
 
+from .checks import check_number, check_whole
 from .neurons import SoftLIFRate
 from .noise import Dropout
 from .transforms import AveragePool, LocallyConnected
@@ -45,12 +46,15 @@ class Stack:
     """
 
     def __init__(self, image_shape, neuron_type=None, gain=1.0):
-        if len(image_shape) != 3:
+        if np.shape(image_shape) != (3,):
             raise ValidationError(
-                f"expected (height, width, channels), got {tuple(image_shape)}",
+                f"expected (height, width, channels), got {image_shape!r}",
                 attr="image_shape",
                 obj=self,
             )
+        for length in image_shape:
+            check_whole("image_shape", length, 1)
+        check_number("gain", gain, "a positive number", 0, low_open=True)
         self.neuron_type = SoftLIFRate() if neuron_type is None else neuron_type
         self.gain = gain
         self.input = nengo.Node(np.zeros(int(np.prod(image_shape))), label="image")
@@ -72,13 +76,14 @@ class Stack:
         ----------
         n_filters : int
             Number of filters.
-        kernel_size, strides : int
+        kernel_size, strides : int or (int, int)
             Height and width of the kernels, and steps between them.
         padding : {"same", "valid"}
             As in `nengo.Convolution`.
         std : float, optional
             Standard deviation of the initial weights; by default that of He et
-            al. 2015, ``sqrt(2 / fan_in)``.
+            al. 2015, ``sqrt(2 / fan_in)``, where only what can lie on the image counts
+            as input.
         dropout : float
             Probability of silencing each neuron in training.
 
@@ -87,13 +92,18 @@ class Stack:
         nengo.Ensemble
             The neurons.
         """
+        check_whole("n_filters", n_filters, 1)
+        image, kernel_size = (
+            self._image("convolution"),
+            _pair("kernel_size", kernel_size),
+        )
         transform = nengo.Convolution(
             n_filters,
-            self._image("convolution"),
-            kernel_size=(kernel_size, kernel_size),
-            strides=(strides, strides),
+            image,
+            kernel_size=kernel_size,
+            strides=_pair("strides", strides),
             padding=padding,
-            init=self._normal(std, kernel_size**2 * self.shape[2]),
+            init=self._normal(std, _fan_in(kernel_size, image)),
         )
         shape = transform.output_shape.shape
         rows, columns, _ = shape
@@ -112,13 +122,18 @@ class Stack:
 
         Parameters and result are those of `convolution`.
         """
+        check_whole("n_filters", n_filters, 1)
+        image, kernel_size = (
+            self._image("local layer"),
+            _pair("kernel_size", kernel_size),
+        )
         transform = LocallyConnected(
             n_filters,
-            self._image("local layer"),
+            image,
             kernel_size,
-            strides,
+            _pair("strides", strides),
             padding,
-            init=self._normal(std, kernel_size**2 * self.shape[2]),
+            init=self._normal(std, _fan_in(kernel_size, image)),
         )
         shape = transform.output_shape.shape
         bias = nengo.Dense((transform.size_out, 1), init=_zeros(transform.size_out, 1))
@@ -139,6 +154,7 @@ class Stack:
         nengo.Ensemble
             The neurons.
         """
+        check_whole("n_neurons", n_neurons, 1)
         size = int(np.prod(self.shape))
         transform = nengo.Dense((n_neurons, size), init=self._normal(std, size))
         bias = nengo.Dense((n_neurons, 1), init=_zeros(n_neurons, 1))
@@ -178,6 +194,7 @@ class Stack:
         nengo.Probe
             Probe on the readout.
         """
+        check_whole("n_classes", n_classes, 1)
         size = int(np.prod(self.shape))
         transform = nengo.Dense((n_classes, size), init=self._normal(std, size))
         node = self._node("readout", transform)
@@ -242,7 +259,28 @@ class Stack:
         return self.shape
 
     def _normal(self, std, fan_in):
+        if std is not None:
+            check_number("std", std, "None, 0 or a positive number", 0)
         return nengo.dists.Gaussian(0, np.sqrt(2 / fan_in) if std is None else std)
+
+
+def _pair(attr, value):
+    """Height and width, of which one number gives both."""
+    pair = (value, value) if np.ndim(value) == 0 else tuple(value)
+    if len(pair) != 2:
+        raise ValidationError(
+            f"expected a whole number, or two for height and width, got {value!r}",
+            attr=attr,
+        )
+    for length in pair:
+        check_whole(attr, length, 1)
+    return pair
+
+
+def _fan_in(kernel_size, image_shape):
+    """Count the inputs of a kernel; what hangs over the edge of the image has none."""
+    rows, columns = np.minimum(kernel_size, image_shape[:2])
+    return int(rows * columns * image_shape[2])
 
 
 def _zeros(*shape):

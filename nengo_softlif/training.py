@@ -1,27 +1,18 @@
 """Training through TensorFlow."""
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import numpy as np
 import tensorflow as tf
-from nengo.exceptions import SimulationError, ValidationError
+from nengo.exceptions import SimulationError
 from tqdm import tqdm
 
-from . import files, parameters
-from .arguments import (
-    LARGEST_SEED,
-    check_data,
-    check_model,
-    check_number,
-    check_timeless,
-    check_whole,
-)
+from . import files, fit_arguments, parameters
+from .arguments import check_data, check_model, check_timeless
 from .checkpoints import Checkpoint
 from .chip_lowering import checked_target
 from .models import copied
-from .preprocessing import Preprocessing
 from .routes import route
 
 keras = tf.keras
@@ -69,8 +60,8 @@ def fit(
     epochs=10,
     batch_size=128,
     optimizer=None,
-    learning_rate=1e-3,
-    weight_decay=0.0,
+    learning_rate=None,
+    weight_decay=None,
     batch_norm=False,
     target=None,
     validation_split=0.0,
@@ -100,11 +91,13 @@ def fit(
     optimizer : tf.keras.optimizers.Optimizer or str, optional
         Adam with the `OneCycle` schedule by default. Give your own to use
         another schedule.
-    learning_rate : float
-        Peak of the default optimizer's schedule.
-    weight_decay : float
-        Decoupled weight decay of the default optimizer: in each step weights
-        (not biases) shrink by this part of the learning rate.
+    learning_rate : float, optional
+        Peak of the default optimizer's schedule, 1e-3 by default. An optimizer that is
+        given has a rate of its own; to give both is an error.
+    weight_decay : float, optional
+        Decoupled weight decay of the default optimizer, 0 by default: in each step
+        weights (not biases) shrink by this part of the learning rate. An error if an
+        optimizer is given.
     batch_norm : bool
         Normalise what comes into each layer of neurons over the examples of a batch,
         for each filter, or each neuron of dense layers. When training has ended this
@@ -115,8 +108,9 @@ def fit(
         already, and a lower learning rate. For feed-forward layers of `.SoftLIFRate`.
     validation_split : float
         Part of the training images, chosen by the seed, kept out of training to
-        report the loss and error on.
-    callbacks : list of tf.keras.callbacks.Callback
+        report the loss and error on. Mean and scale of the preprocessing come from the
+        others.
+    callbacks : tf.keras.callbacks.Callback or list of them, optional
         They may stop the training, as Keras' own do, and find validation under
         Keras' names (``val_loss``) as well. What they remember themselves, such as
         the patience of EarlyStopping, is not part of a checkpoint.
@@ -147,23 +141,20 @@ def fit(
     check_model(model)
     check_data(data, model)
     check_timeless(model, "model", "train the rate network, then call to_spiking")
-    check_whole("epochs", epochs, 1)
-    check_whole("batch_size", batch_size, 1)
-    check_whole("seed", seed, 0, LARGEST_SEED)
-    check_number("learning_rate", learning_rate, "a positive number", 0, low_open=True)
-    check_number("weight_decay", weight_decay, "0 or a positive number", 0)
-    check_number("validation_split", validation_split, "a part in [0, 1)", 0, high=1)
+    fit_arguments.check(
+        epochs, batch_size, batch_norm, validation_split, seed, checkpoint
+    )
     target = checked_target(target, batch_norm)
     epochs, batch_size, seed = int(epochs), int(batch_size), int(seed)
-    optimizer = _checked(optimizer)
-    preprocessing = _preprocessing(model, data)
-    training, validation = _split(len(data.x_train), validation_split, seed)
-    if len(training) < batch_size:
-        raise ValidationError(
-            f"{len(training)} training images do not fill one batch of {batch_size}; "
-            "choose a smaller one",
-            attr="batch_size",
-        )
+    validation_split = float(validation_split)
+    optimizer, learning_rate, weight_decay = fit_arguments.checked_optimizer(
+        optimizer, learning_rate, weight_decay
+    )
+    callbacks = fit_arguments.checked_callbacks(callbacks)
+    training, validation = fit_arguments.split(
+        len(data.x_train), validation_split, seed, batch_size
+    )
+    preprocessing = fit_arguments.preprocessing_of(model, data, training)
     n_batches = len(training) // batch_size
 
     # NengoDL's settings are part of a network's configuration: leave the user's be
@@ -190,7 +181,7 @@ def fit(
             {
                 "epochs": epochs,
                 "batch_size": batch_size,
-                "optimizer": _describe(optimizer),
+                "optimizer": fit_arguments.describe(optimizer),
                 "batch_norm": bool(batch_norm),
                 "target": target and target.describe(),
                 "validation_split": validation_split,
@@ -204,7 +195,7 @@ def fit(
         # also tells now, and not after an epoch, if it cannot be written
         checkpoint.save(history, stopped)
         callbacks = keras.callbacks.CallbackList(
-            list(callbacks), model=keras_model, epochs=epochs
+            callbacks, model=keras_model, epochs=epochs
         )
         callbacks.on_train_begin()
         keras_model.stop_training = stopped
@@ -307,61 +298,6 @@ def _validated(answers, labels):
         "validation_loss": float(loss),
         "validation_error_percent": float(100 * error),
     }
-
-
-def _preprocessing(model, data):
-    """Preprocessing of the model, or that of the data for a new model."""
-    preprocessing = model.preprocessing
-    if preprocessing is None:
-        preprocessing = Preprocessing.from_images(
-            data.x_train, scale=model.scale, crop=model.crop, flip=model.flip
-        )
-    else:
-        preprocessing.test(data.x_train[:1])  # raises if the size is another
-    if preprocessing.size != model.input.size_out:
-        raise ValidationError(
-            f"the images of {data.name!r} have {preprocessing.size} values after "
-            f"cropping, but the model's input takes {model.input.size_out}; make the "
-            f"network for images of {preprocessing.output_shape}",
-            attr="data",
-        )
-    return preprocessing
-
-
-def _split(n_images, validation_split, seed):
-    """Indices to train on, and to validate on; data files may be sorted by class."""
-    order = np.random.default_rng(seed).permutation(n_images)
-    n_validation = round(validation_split * n_images)
-    return np.sort(order[n_validation:]), np.sort(order[:n_validation])
-
-
-def _checked(optimizer):
-    """A fresh optimizer like this one, so that one object may serve again.
-
-    Refuses those of Keras 3, and legacy ones: NengoDL runs on Keras 2, and their
-    state has no stable order.
-    """
-    if optimizer is None:
-        return None
-    try:
-        optimizer = keras.optimizers.get(optimizer)
-        if isinstance(optimizer, keras.optimizers.Optimizer):
-            return type(optimizer).from_config(optimizer.get_config())
-    except (ValueError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-    else:
-        reason = f"it is of {type(optimizer).__module__}"
-    raise ValidationError(
-        f"expected the name of an optimizer, or one of tf.keras.optimizers (Keras 2, "
-        f"not a legacy one), got {optimizer!r}: {reason}",
-        attr="optimizer",
-    )
-
-
-def _describe(optimizer):
-    """Settings of an optimizer, as JSON holds them."""
-    config = keras.optimizers.serialize(optimizer)
-    return json.loads(json.dumps(config, default=str))
 
 
 def _cosine(start, end, done):

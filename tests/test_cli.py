@@ -186,6 +186,22 @@ def test_for_loihi_from_a_trained_model(run, tmp_path):
     assert measured.exit_code == 0, measured.output
 
 
+@pytest.mark.parametrize("given", ["cifar10.npz", "mnist"])
+def test_the_papers_networks_are_for_names_not_files(run, stripes, given, monkeypatch):
+    """A file may be called cifar10; the names mean what Keras downloads."""
+    home = stripes.parent / "keras"
+    (home / "datasets").mkdir(parents=True)
+    (home / "datasets" / "mnist.npz").write_bytes(stripes.read_bytes())
+    stripes.rename(stripes.with_name("cifar10.npz"))
+    monkeypatch.setenv("KERAS_HOME", str(home))
+    trained = run("train", given, *SHORT, "--out", "m")
+    assert trained.exit_code == 0, trained.output
+    model = networks.load(stripes.with_name("m"))
+    named = "mnist" if given == "mnist" else "small"
+    assert model.source["function"] == named
+    assert (model.crop, model.flip) == (None, False)
+
+
 def test_the_start_is_replaced_only_if_asked(run, model_file):
     before = model_file.read_bytes()
     start = ("--start-from", model_file)

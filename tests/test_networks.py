@@ -259,6 +259,45 @@ def test_stack_computes_what_its_layers_say(rng):
     assert [e.label for e in net.all_ensembles] == ["conv1", "local2", "dense3"]
 
 
+def test_windows_may_have_two_sides():
+    with nengo.Network():
+        stack = Stack((8, 6, 2))
+        conv = stack.convolution(3, (5, 1), strides=(2, 1), padding="valid")
+        assert stack.shape == (2, 6, 3)
+        stack.average_pool((1, 3), strides=(1, 2), padding="ceil")
+        assert stack.shape == (2, 3, 3)
+        stack.local(4, (1, 3), strides=(2, 1))
+        assert stack.shape == (1, 3, 4)
+    assert conv.n_neurons == 36
+
+
+@pytest.mark.parametrize("layer", ["convolution", "local"])
+@pytest.mark.parametrize(("shape", "fan_in"), [((1, 1, 50), 50), ((1, 9, 50), 150)])
+def test_initial_weights_keep_the_variance_beside_padding(layer, shape, fan_in):
+    """Of kernels larger than the image only a part gets input."""
+    with nengo.Network(seed=0) as net:
+        getattr(Stack(shape), layer)(40)
+    weights = collect(net, build(net))["connections/0/weights"]
+    assert weights.std() == pytest.approx(np.sqrt(2 / fan_in), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ({"image_shape": None}, r"image_shape: expected \(height.* got None"),
+        ({"image_shape": (4, 4)}, r"image_shape: expected \(height.* got \(4, 4\)"),
+        ({"image_shape": (4, 0, 1)}, "image_shape: expected a whole .* got 0"),
+        ({"image_shape": (4, 4.5, 1)}, r"image_shape: expected .* got 4\.5"),
+        ({"gain": np.nan}, "gain: expected a positive number, got nan"),
+        ({"gain": 0}, "gain: expected a positive number, got 0"),
+        ({"gain": "1"}, "gain: expected a positive number, got '1'"),
+    ],
+)
+def test_stacks_that_cannot_be(settings, match):
+    with nengo.Network(), pytest.raises(ValidationError, match=match):
+        Stack(**{"image_shape": (4, 4, 1), **settings})
+
+
 def test_dropout_keeps_the_neuron_type():
     class Mine(SoftLIFRate):
         pass
@@ -302,6 +341,18 @@ def test_image_layers_need_an_image(layer):
         (lambda s: s.average_pool(2, padding="full"), "padding: .* must be one of"),
         (lambda s: s.local(1, kernel_size=5, padding="valid"), "do not lie on images"),
         (lambda s: s.convolution(0), "n_filters: "),
+        (lambda s: s.convolution(None), "n_filters: expected a whole number from 1"),
+        (lambda s: s.local(2.5), r"n_filters: expected .* got 2\.5"),
+        (lambda s: s.convolution(2, None), "kernel_size: expected .* got None"),
+        (lambda s: s.convolution(2, 0), "kernel_size: expected .* got 0"),
+        (lambda s: s.local(2, (2, np.nan)), "kernel_size: expected .* got nan"),
+        (lambda s: s.local(2, (1, 2, 3)), r"kernel_size: .* or two for .* \(1, 2, 3\)"),
+        (lambda s: s.convolution(2, strides=-1), "strides: expected .* got -1"),
+        (lambda s: s.local(2, strides="2"), "strides: expected .* got '2'"),
+        (lambda s: s.dense(None), "n_neurons: expected .* got None"),
+        (lambda s: s.dense(4, std=np.nan), "std: expected .* got nan"),
+        (lambda s: s.convolution(4, std=-1), "std: expected .* got -1"),
+        (lambda s: s.readout(np.nan), "n_classes: expected .* got nan"),
         (lambda s: s.dense(4, dropout=1), "rate: Value must be less than 1"),
         (lambda s: s.dense(4, dropout=-1), "rate: Value must be greater than"),
     ],
@@ -337,8 +388,9 @@ def test_a_model_is_a_record():
 def test_what_is_no_model():
     model, other = networks.small(), networks.small()
     net, image, probe = model.network, model.input, model.output
-    with pytest.raises(ValidationError, match=r"expected a nengo\.Network, got"):
-        Model(model, image, probe)
+    for bad in (image, None, "small"):
+        with pytest.raises(ValidationError, match=r"expected a nengo\.Network, got"):
+            Model(bad, image, probe)
     inner = next(node for node in net.all_nodes if node.size_in)
     for bad in (other.input, inner, probe, None, "image"):
         with pytest.raises(
@@ -348,10 +400,28 @@ def test_what_is_no_model():
     for bad in (other.output, image, None):
         with pytest.raises(ValidationError, match="output: expected a probe of the n"):
             Model(net, image, bad)
+    with pytest.raises(
+        ValidationError, match="preprocessing: expected a Preprocessing"
+    ):
+        Model(net, image, probe, preprocessing=255)
     with net:
         decoded = nengo.Probe(model.ensembles[0])
     with pytest.raises(ValidationError, match="has decoders that are not trained"):
         Model(net, image, decoded)
+
+
+def test_a_model_serves_as_its_network(tmp_path):
+    model = networks.small()
+    again = Model(model, model.input, model.output)
+    assert again.network is model.network
+    again.save(tmp_path / "again")
+    loaded = load(tmp_path / "again", network=model)
+    assert loaded.network is model.network
+    for bad in (tmp_path, model.input):
+        with pytest.raises(
+            ValidationError, match=r"network: expected a nengo\.Network"
+        ):
+            load(tmp_path / "again", network=bad)
 
 
 def test_copies_are_independent(rng):
@@ -429,6 +499,24 @@ def test_numpy_numbers_as_arguments_can_be_saved(tmp_path):
     model = networks.small(np.array([4, 4, 1]), y.max() + 1, seed=np.int64(3))
     model.save(tmp_path / "model")
     assert load(tmp_path / "model").output.size_in == 3
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 0.5, np.nan, "0"])
+def test_seeds_that_cannot_be(seed):
+    with pytest.raises(ValidationError, match="seed: expected a whole number from 0"):
+        networks.small(seed=seed)
+
+
+def test_settings_of_numpy_can_be_saved(tmp_path):
+    model = networks.small((6, 5, 2))
+    model.scale, model.crop = np.array([2.0, 3.0]), np.array([6, 5])
+    model.flip = np.bool_(True)
+    model.preprocessing = Preprocessing((8, 7, 2), 0, model.scale, model.crop)
+    model.save(tmp_path / "model")
+    loaded = load(tmp_path / "model")
+    assert (loaded.scale, loaded.crop, loaded.flip) == ([2.0, 3.0], [6, 5], True)
+    assert loaded.preprocessing == model.preprocessing
+    assert loaded.preprocessing.scale == (2.0, 3.0)
 
 
 @pytest.mark.parametrize("noise", [None, Dropout(0.2, GaussianNoise(5))], ids=repr)

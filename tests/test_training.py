@@ -8,14 +8,17 @@ from nengo_softlif import (
     AlphaNoise,
     GaussianNoise,
     Model,
+    Preprocessing,
     SoftLIFRate,
     Stack,
     datasets,
+    evaluate,
     files,
     networks,
     to_spiking,
 )
 from nengo_softlif.compat import nengo_dl
+from nengo_softlif.fit_arguments import split
 from nengo_softlif.parameters import build, collect
 from nengo_softlif.training import OneCycle, fit
 
@@ -156,6 +159,64 @@ def test_resume_after_ctrl_c(data, tmp_path, make, batch_norm):
     assert_same_weights(straight, resumed)
 
 
+def test_channels_of_different_spread_train():
+    """The classes differ in the channel that varies a thousand times less."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(900) % 3
+    images = 1000 * rng.normal(size=(900, 8, 8, 2))
+    images[..., 1] /= 1000
+    images[..., 1] += 2 * np.sin((1 + labels[:, None, None]) * np.arange(8))
+    data = datasets.Dataset(
+        "two", images[:600], labels[:600], images[600:], labels[600:]
+    )
+    model = networks.small(data.image_shape, data.n_classes)
+    fit(model, data, learning_rate=3e-3, epochs=4, batch_size=32, progress_bar=False)
+    assert evaluate(model, data, backend="rate").error_percent < 5
+
+
+def test_tables_train_and_are_saved(tmp_path):
+    """Amounts from 0.1 to 1700; with one scale for all, a quarter is wrong."""
+    wine = pytest.importorskip("sklearn.datasets").load_wine()
+    order = np.random.RandomState(0).permutation(len(wine.target))
+    x, y = wine.data[order], wine.target[order]
+    data = datasets.Dataset("wine", x[:118], y[:118], x[118:], y[118:])
+    model = networks.small(data.image_shape, data.n_classes)
+    fit(model, data, learning_rate=3e-3, epochs=30, batch_size=16, progress_bar=False)
+    assert len(model.preprocessing.scale) == 13
+    model.save(tmp_path / "wine")
+    loaded = networks.load(tmp_path / "wine")
+    assert loaded.preprocessing == model.preprocessing
+    for backend in ("rate", "engine"):
+        network = loaded if backend == "rate" else to_spiking(loaded)
+        result = evaluate(network, data, backend=backend)
+        assert result.error_percent < 6
+
+
+def test_images_to_validate_on_have_no_say_in_the_preprocessing(data):
+    """They are all the brighter here."""
+    n = len(data.x_train)
+    _, kept = split(n, 0.25, seed=0, batch_size=64)
+    x = data.x_train.copy()
+    x[kept] += 100
+    brighter = datasets.Dataset("b", x, data.y_train, data.x_test, data.y_test)
+    model = networks.small()
+    fit(model, brighter, validation_split=0.25, **{**SETTINGS, "epochs": 1})
+    others = np.delete(data.x_train, kept, axis=0)
+    assert model.preprocessing == Preprocessing.from_images(others)
+
+
+@pytest.mark.parametrize("settings", [{"batch_norm": True}, {"target": "loihi"}])
+def test_eager_mode(data, settings):
+    settings = {**SETTINGS, "epochs": 1, **settings}
+    history = fit(networks.small(), data, **settings)
+    tf.config.run_functions_eagerly(True)
+    try:
+        eager = fit(networks.small(), data, **settings)
+    finally:
+        tf.config.run_functions_eagerly(False)
+    assert eager["loss"] == pytest.approx(history["loss"], rel=1e-3)
+
+
 def test_other_networks_train_through_nengo_dl(data):
     model = not_of_layers()
     with pytest.warns(NengoWarning, match="through NengoDL.*Connection.* is sparse"):
@@ -243,10 +304,11 @@ def test_callbacks_and_optimizers_of_keras(data):
             assert self.model.optimizer.iterations == 6
             self.model.stop_training = True
 
-    history = fit(
-        networks.small(), data, optimizer="sgd", callbacks=[Once()], **SETTINGS
-    )
-    assert len(history["loss"]) == 1
+    for callbacks in ([Once()], Once()):
+        history = fit(
+            networks.small(), data, optimizer="sgd", callbacks=callbacks, **SETTINGS
+        )
+        assert len(history["loss"]) == 1
     with pytest.raises(ValidationError, match=r"optimizer.*Keras 2"):
         fit(networks.small(), data, optimizer=keras3.optimizers.SGD(), **SETTINGS)
 
@@ -349,6 +411,33 @@ def test_network_of_the_users(data):
         ({"batch_size": 401}, "400 training images do not fill one batch of 401"),
         ({"validation_split": 1.0}, r"validation_split.*\[0, 1\)"),
         ({"learning_rate": -1}, "learning_rate.*positive"),
+        ({"learning_rate": np.nan}, "learning_rate.*positive number, got nan"),
+        ({"epochs": None}, "epochs.*whole number from 1 on, got None"),
+        ({"validation_split": "0.1"}, r"validation_split.*got '0\.1'"),
+        ({"batch_norm": "no"}, "batch_norm.*True or False, got 'no'"),
+        ({"checkpoint": True}, "checkpoint.*path of a file, or None, got True"),
+        (
+            {"optimizer": "adam", "learning_rate": 5.0},
+            r"learning_rate: of 5\.0 would be ignored.*Adam\(learning_rate=5\.0\)",
+        ),
+        (
+            {"optimizer": "sgd", "weight_decay": 0.1},
+            r"weight_decay: of 0\.1 would be ignored.*AdamW\(weight_decay=0\.1\)",
+        ),
+        (
+            {"optimizer": tf.keras.optimizers.Adam},
+            "optimizer.*make an object of this class",
+        ),
+        (
+            {"callbacks": [keras3.callbacks.EarlyStopping()]},
+            r"callbacks.*tf\.keras\.callbacks \(Keras 2\).*keras\.src.*Keras 3$",
+        ),
+        (
+            {"callbacks": tf.keras.callbacks.EarlyStopping},
+            "callbacks.*make an object of this class",
+        ),
+        ({"callbacks": "EarlyStopping"}, "callbacks.*got 'EarlyStopping'"),
+        ({"callbacks": 3}, "callbacks.*got 3"),
         ({"seed": -1}, "seed.*from 0 to"),
         ({"optimizer": "adamm"}, "name of an optimizer.*adamm"),
         ({"weight_decay": -1}, "weight_decay.*0 or a positive"),
@@ -362,6 +451,14 @@ def test_bad_settings(data, settings, message):
 def test_model_and_data_must_fit(data):
     with pytest.raises(ValidationError, match=r"expected a Model.*wrap"):
         fit(networks.small().network, data)
+    with pytest.raises(
+        ValidationError, match=r"got tuple; make one .*Dataset\(name, x"
+    ):
+        fit(networks.small(), (data.x_train, data.y_train))
+    with pytest.raises(
+        ValidationError, match=r"got str; write datasets\.load\('mnist'"
+    ):
+        fit(networks.small(), "mnist")
     with pytest.raises(ValidationError, match=r"10 classes.*answers with 4"):
         fit(networks.small(n_classes=4), data)
     with pytest.raises(ValidationError, match=r"64 values.*takes 100"):

@@ -1,0 +1,26 @@
+"""Checks of numbers that are given as arguments."""
+
+import numbers
+
+import numpy as np
+from nengo.exceptions import ValidationError
+
+LARGEST_SEED = 2**32 - 1
+"""Seeds are those of NumPy's RandomState."""
+
+
+def check_number(attr, value, what, low, low_open=False, high=np.inf):
+    """Refuse what is not a number in ``[low, high)``, or with low_open above low."""
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not number or not low <= value < high or (low_open and value == low):
+        raise ValidationError(f"expected {what}, got {value!r}", attr=attr)
+
+
+def check_whole(attr, value, low, high=None):
+    """Refuse what is not a whole number from low to high."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < low or (high is not None and value > high):
+        limits = f"from {low} on" if high is None else f"from {low} to {high}"
+        raise ValidationError(
+            f"expected a whole number {limits}, got {value!r}", attr=attr
+        )
