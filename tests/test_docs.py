@@ -55,6 +55,7 @@ INTERNAL = {
     "routes",
     "row_sums",
     "stages",
+    "tables",
     "tensor_operators",
     "terminal",
     "threads",
