@@ -12,6 +12,7 @@ pooled image would have had averages. There, a sparse connection adds the differ
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import nengo
 import numpy as np
@@ -152,6 +153,8 @@ def _convolutions(indices, core):
         isinstance(op, operators.Convolution) for op in core
     ):
         return None
+    if any(op.output_shape != after.input_shape for op, after in pairwise(core)):
+        return None  # read as another image, of which no kernel knows the pixels
     merged = _merged(core)
     if merged is None:
         return None

@@ -163,6 +163,17 @@ def short_axons(image):
     return [second]
 
 
+def part_of_several_cores(image):
+    """Only the first core's neurons lead on."""
+    first = on_host(image, 30)
+    second = connect(first, neurons(1500), normal(1500, 30))
+    third = neurons(9)
+    nengo.Connection(
+        second.neurons[:3], third.neurons, transform=normal(9, 3), synapse=0.003
+    )
+    return [second, third]
+
+
 def recurrent(image):
     first = on_host(image, 30)
     second = connect(first, neurons(30), normal(30, 30))
@@ -214,6 +225,7 @@ NETWORKS = [
     other_neurons,
     slices,
     short_axons,
+    part_of_several_cores,
     recurrent,
     decoded,
     nothing_from_the_host,
