@@ -7,7 +7,7 @@ integers, following the spikes.
 
 import nengo
 import numpy as np
-from nengo.exceptions import Unconvertible, ValidationError
+from nengo.exceptions import BuildError, Unconvertible, ValidationError
 from scipy import sparse
 
 from . import chip_stages, layers, neuron_stages
@@ -61,7 +61,7 @@ class Emulator(Simulator):
     Raises
     ------
     BuildError
-        If nengo-loihi finds that the network does not fit the chip.
+        If nengo-loihi finds that the network does not fit the chip, or its numbers.
     Unconvertible
         If nengo-loihi cannot build it, or the emulator cannot run it; names the object.
     ValidationError
@@ -179,7 +179,19 @@ def _built(network):
             return built
 
     model = Model(dt=DT, label=str(network))
-    model.build(network)
+    try:
+        model.build(network)
+    except (BuildError, Unconvertible) as error:
+        # nengo-loihi forgets the names of layers that it cuts into blocks
+        waiting = [block for block in model.blocks if block.discretize_info is None]
+        if not model.block_comp_map or not waiting:
+            raise
+        raise BuildError(
+            f"nengo-loihi cannot express {waiting[0].label} in the chip's numbers, "
+            "which all scale with the largest weight: weights are too small, or biases "
+            "too large, or weights too large beside the threshold; scale weights, "
+            "gains or biases"
+        ) from error
     return model
 
 

@@ -528,6 +528,17 @@ def test_damaged_weights_are_refused(make):
         softlif.Emulator(net)
 
 
+@pytest.mark.parametrize("gain", [1e-9, 1e6])
+@pytest.mark.parametrize("n", [20, 1500])
+def test_numbers_that_the_chip_lacks_are_named(gain, n):
+    with nengo.Network() as net:
+        first = neurons(20)
+        second = connect(first, neurons(n, gain=gain), normal(n, 20))
+        second.label = "second"
+    with pytest.raises(BuildError, match=r"cannot express <Ensemble .second.>"):
+        softlif.Emulator(net)
+
+
 def test_wrong_arguments_and_use():
     net, image = build(convolution)
     with pytest.raises(ValidationError, match="minibatch_size"):
