@@ -13,6 +13,7 @@ from nengo.params import Parameter
 from scipy import sparse
 
 from . import operators, tables, transforms
+from .models import network_of
 
 _KEY = "loihi_changes"
 
@@ -99,11 +100,7 @@ def checked(model):
     ValidationError
         If it is none, or what `.to_loihi` returned.
     """
-    network = getattr(model, "network", model)
-    if not isinstance(network, nengo.Network):
-        raise ValidationError(
-            f"expected a Model or a nengo.Network, got {model!r}", attr="model"
-        )
+    network = network_of(model)
     if Changes.of(network).layers:
         raise ValidationError(
             "it is what to_loihi returned, which is made for the chip already; give "
@@ -115,11 +112,10 @@ def checked(model):
 
 def for_chip(model):
     """Return the network of what `.to_loihi` returned; refuse others."""
-    network = getattr(model, "network", model)
-    of_chip = isinstance(network, nengo.Network) and hasattr(
-        network.config[nengo.Ensemble], "on_chip"
-    )
-    if not of_chip or not any(network.config[e].on_chip for e in network.all_ensembles):
+    network = network_of(model)
+    if not hasattr(network.config[nengo.Ensemble], "on_chip") or not any(
+        network.config[ensemble].on_chip for ensemble in network.all_ensembles
+    ):
         raise ValidationError(
             "expected what to_loihi returned; call to_loihi(to_spiking(model)) first",
             attr="network",

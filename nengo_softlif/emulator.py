@@ -29,12 +29,13 @@ class Emulator(Simulator):
 
     Parameters
     ----------
-    network : nengo.Network
+    network : nengo.Network or Model
         What nengo-loihi can build, without learning, noise on the chip, or input to
         the chip that depends on its output. It receives nengo-loihi's settings, as by
         ``nengo_loihi.add_params``.
     seed : int, optional
-        Seed of processes in nodes that have none; that of the network by default.
+        Seed of processes in nodes that have none; by default that of the network plus
+        one.
     minibatch_size : int, optional
         Number of examples. Without it there is one, and what ``data`` gives has no
         axis for examples, as in `nengo.Simulator`.

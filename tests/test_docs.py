@@ -34,6 +34,7 @@ INTERNAL = {
     "cli",  # on a page of its own
     "cores",
     "curves",
+    "draws",
     "emulator_kernels",
     "files",
     "filters",
@@ -52,6 +53,7 @@ INTERNAL = {
     "product_kernels",
     "products",
     "provenance",
+    "recordings",
     "routes",
     "row_sums",
     "stages",

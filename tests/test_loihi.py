@@ -916,7 +916,7 @@ def test_no_neurons_are_added_for_layers_that_stay():
 def test_what_cannot_be_converted(convert, kind):
     chip = softlif.to_loihi(softlif.to_spiking(NETWORKS["dense with bias"]()))
     given = {"Model": chip, "Network": chip.network}.get(kind, kind)
-    message = "expected a Model or a nengo.Network, got"
+    message = "expected a nengo.Network or a Model, got"
     if given in (chip, chip.network):
         message = "it is what to_loihi returned"
     with pytest.raises(ValidationError, match=message):
@@ -949,12 +949,14 @@ def test_pixel_rates_that_are_none(pixel_rate):
 @pytest.mark.parametrize("count", [loihi.utilization, loihi.changes])
 def test_other_networks_are_refused(count):
     spiking = softlif.to_spiking(NETWORKS["dense with bias"]())
-    for other in (spiking, spiking.network, None):
+    for other in (spiking, spiking.network):
         with pytest.raises(ValidationError, match="to_loihi"):
             count(other)
     nengo_loihi.add_params(spiking.network)
     with pytest.raises(ValidationError, match="to_loihi"):
         count(spiking)
+    with pytest.raises(ValidationError, match="or a Model, got None"):
+        count(None)
 
 
 def test_utilization_is_a_table():
