@@ -101,6 +101,12 @@ class Emulator(Simulator):
         for probe, node in model.chip2host_receivers.items():
             if node in read:  # else nothing comes of it
                 seen = on_chip.watch(model.objs[probe]["out"])
+                if any(np.ndim(weights) == 1 for weights in seen.probe.weights):
+                    raise Unconvertible(
+                        f"what leads from {probe.obj} to the host multiplies each value "
+                        "by a number of its own, which nengo-loihi takes for a matrix; "
+                        "give the connection a matrix, np.diag(...)"
+                    )
                 made[read[node]] = chip_stages.Received(seen, model.split.precompute)
                 received.add(node)
         for layer in read.values():

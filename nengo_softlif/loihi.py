@@ -366,6 +366,10 @@ def _send_to_host(network, chip, built, noted):
                 pre, transform = pre.neurons, nengo.Dense(weights.shape, init=weights)
                 how = f"decoders of {sender} -> {in_words(transform)}"
                 noted.note(post, "weights", how)
+            elif isinstance(transform, nengo.Dense) and np.ndim(transform.init) == 1:
+                # NengoLoihi multiplies with a diagonal as if it were a matrix
+                weights = np.diag(transform.init)
+                pre, transform = connection.pre, nengo.Dense(weights.shape, weights)
             elif isinstance(transform, (nengo.Dense, nengo.transforms.NoTransform)):
                 continue
             else:  # the host does the rest

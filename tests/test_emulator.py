@@ -472,9 +472,19 @@ def computing_node(image):
     return [first]
 
 
+def diagonal(image):
+    """Nengo-loihi gives wrong numbers, or ends in NumPy's error."""
+    first = neurons(20)
+    node = nengo.Node(size_in=20)
+    nengo.Connection(first.neurons, node, transform=np.arange(20))
+    nengo.Probe(node)
+    return [first]
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (diagonal, "a number of its own"),
         (learning, "learns while it runs"),
         (chip_to_host_to_chip, "leads to the chip again"),
         (slow_synapse, "cannot build <Connection .*non-Lowpass"),

@@ -355,6 +355,27 @@ def test_synapses():
         }
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:nengo_loihi")
+def test_diagonals_that_lead_to_the_host(rng):
+    model = NETWORKS["dense with bias"]()
+    scale, last = rng.normal(size=7), model.ensembles[-1].neurons
+    with model.network:
+        node = nengo.Node(size_in=40)
+        nengo.Connection(last[3:10], node[10:17], transform=scale, synapse=0.005)
+        probe = nengo.Probe(node)
+    chip = softlif.to_loihi(softlif.to_spiking(model))
+    probe = chip.network.all_probes[model.network.all_probes.index(probe)]
+    for found, expected in zip(as_rates(chip), as_rates(model), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-9 * np.abs(expected).max())
+    seen = []
+    for simulator in (on_chip("sim"), softlif.Emulator):
+        with simulator(chip.network) as sim:
+            sim.run(0.1)
+            seen.append(sim.data[probe])
+    np.testing.assert_allclose(*seen, rtol=0, atol=1e-9)
+    assert np.count_nonzero(seen[0][-1]) > 2
+
+
 def test_gains_that_differ_go_into_the_weights(rng):
     """A convolution's weights are shared, so they have no room for them."""
     model = NETWORKS["convolution with bias"]()
