@@ -7,7 +7,12 @@ integers, following the spikes.
 
 import nengo
 import numpy as np
-from nengo.exceptions import BuildError, Unconvertible, ValidationError
+from nengo.exceptions import (
+    BuildError,
+    NengoException,
+    Unconvertible,
+    ValidationError,
+)
 from scipy import sparse
 
 from . import chip_stages, layers, neuron_stages
@@ -103,9 +108,9 @@ class Emulator(Simulator):
                 seen = on_chip.watch(model.objs[probe]["out"])
                 if any(np.ndim(weights) == 1 for weights in seen.probe.weights):
                     raise Unconvertible(
-                        f"what leads from {probe.obj} to the host multiplies each value "
-                        "by a number of its own, which nengo-loihi takes for a matrix; "
-                        "give the connection a matrix, np.diag(...)"
+                        f"what leads from {probe.obj} to the host multiplies each "
+                        "value by a number of its own, which nengo-loihi takes for a "
+                        "matrix; give the connection a matrix, np.diag(...)"
                     )
                 made[read[node]] = chip_stages.Received(seen, model.split.precompute)
                 received.add(node)
@@ -173,8 +178,13 @@ def _built(network):
         def build(self, obj, *args, **kwargs):
             try:
                 built = super().build(obj, *args, **kwargs)
-            except (NotImplementedError, AssertionError) as error:
+            except NengoException:
+                raise
+            except Exception as error:  # also those of its own messages
+                kind = type(error)
                 reason = str(error) or "it is not made for such"
+                if kind not in (NotImplementedError, AssertionError):
+                    reason = f"{kind.__name__}: {reason}"
                 raise Unconvertible(
                     f"nengo-loihi cannot build {obj}: {reason}; to_loihi rebuilds "
                     "networks so that it can"

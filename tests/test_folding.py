@@ -191,10 +191,24 @@ def test_slices_are_left_to_the_connection(rng):
     (part,) = folding.fold(path, 12)
     np.testing.assert_array_equal(part.indices, picked)
     np.testing.assert_array_equal(part.transform.init, path[1].weights)
+    # also the first few, before a convolution
+    convolution = operators.Convolution(
+        rng.normal(size=(1, 1, 2, 3)), 1, (2, 2, 2), (2, 2, 3), (1, 1), (1, 1), "same"
+    )
+    (part,) = folding.fold([operators.Slice(np.arange(8), 12), convolution], 12)
+    np.testing.assert_array_equal(part.indices, np.arange(8))
+    assert isinstance(part.transform, nengo.Convolution)
     # a value that is picked twice cannot be sent twice
     path = [operators.Slice(np.array([3, 3]), 12)]
     x = rng.normal(size=12)
     np.testing.assert_allclose(applied(folding.fold(path, 12), x), x[[3, 3]])
+
+
+@pytest.mark.parametrize("weights", [np.zeros(6), np.arange(6)])
+def test_what_does_not_arrive_is_no_connection(weights):
+    """NengoLoihi cannot store one without weights."""
+    path = [operators.Place(np.arange(6), 12), operators.Slice(np.arange(6, 12), 12)]
+    assert folding.fold([operators.Scale(weights), *path], 6) == []
 
 
 @pytest.mark.parametrize(
