@@ -269,6 +269,8 @@ def _entries(axon, neurons, stacked, places):
         order[chosen] = np.arange(len(chosen))
         index = order[which[axons]]
         here = index >= 0
+        if not here.any():
+            continue
         picked = index[here], atoms[here]
         targets = places[synapse][bases[axons[here], None] + indices[picked]]
         pre = np.broadcast_to(neurons[here, None], targets.shape)

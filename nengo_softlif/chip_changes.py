@@ -8,17 +8,19 @@ from dataclasses import dataclass, field
 
 import nengo
 import numpy as np
+from nengo.exceptions import ValidationError
 from nengo.params import Parameter
 from scipy import sparse
 
-from . import operators, transforms
+from . import operators, tables, transforms
+from .models import network_of
 
 _KEY = "loihi_changes"
 
 
 @dataclass(eq=False)
 class Changes:
-    """What `.to_loihi` changed. Print it: a line for each change.
+    """What `.to_loihi` changed. Print it, or let a notebook show it as a table.
 
     Attributes
     ----------
@@ -36,6 +38,15 @@ class Changes:
             lines.append(named(obj))
             lines += [f"  {what:<8}  {how}" for what, how in notes]
         return "\n".join(lines)
+
+    def _repr_html_(self):
+        """Show them in a notebook."""
+        rows = [
+            ("" if i else named(obj), what, how)
+            for obj, notes in self.layers.items()
+            for i, (what, how) in enumerate(notes)
+        ]
+        return tables.html("What to_loihi changed", ("layer", "what", "how"), rows)
 
     def note(self, obj, what, how):
         """Note a change.
@@ -69,6 +80,57 @@ class Changes:
             if notes:
                 found[obj] = list(notes)
         return cls(found)
+
+
+def checked(model):
+    """Return the network that is to be converted.
+
+    Parameters
+    ----------
+    model : Model or nengo.Network
+        What a conversion was given.
+
+    Returns
+    -------
+    nengo.Network
+        The network itself.
+
+    Raises
+    ------
+    ValidationError
+        If it is none, or what `.to_loihi` returned.
+    """
+    network = network_of(model)
+    if Changes.of(network).layers:
+        raise ValidationError(
+            "it is what to_loihi returned, which is made for the chip already; give "
+            "the network that it was made from",
+            attr="model",
+        )
+    return network
+
+
+def for_chip(model):
+    """Return the network of what `.to_loihi` returned; refuse others."""
+    network = network_of(model)
+    if not hasattr(network.config[nengo.Ensemble], "on_chip") or not any(
+        network.config[ensemble].on_chip for ensemble in network.all_ensembles
+    ):
+        raise ValidationError(
+            "expected what to_loihi returned; call to_loihi(to_spiking(model)) first",
+            attr="network",
+        )
+    return network
+
+
+def label(network):
+    """Give names to what has none, those by which evaluations tell of layers."""
+    for kind, objects in (
+        ("layer", network.all_ensembles),
+        ("node", network.all_nodes),
+    ):
+        for i, obj in enumerate(objects):
+            obj.label = obj.label or f"{kind} {i + 1}"
 
 
 def named(obj):

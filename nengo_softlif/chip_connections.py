@@ -148,6 +148,9 @@ def _how(steps, parts, limit):
         for op in steps
         if not (isinstance(op, operators.Scale) and np.all(op.weights == 1))
     ]
+    what = ", then ".join(map(in_words, steps)) or "one to one"
+    if not parts:
+        return f"{what} -> nothing, as no value arrives"
     (indices, transform), *more = ((part.indices, part.transform) for part in parts)
     if len(steps) == len(parts) == 1 and _same_kind(steps[0], transform):
         return None
@@ -161,7 +164,6 @@ def _how(steps, parts, limit):
     for _, other in more:
         place = "border" if isinstance(other, nengo.Sparse) else "rest"
         into += f"; for the {place} {in_words(other)}"
-    what = ", then ".join(map(in_words, steps)) or "one to one"
     return f"{what} -> {into}"
 
 

@@ -62,6 +62,11 @@ def chip_neurons(layer, changes):
         )
         details = ""
     else:
+        if not neurons.spiking:
+            raise Unconvertible(
+                f"{ensemble} has rate neurons, {neurons}; the chip has spikes: call "
+                "to_loihi(to_spiking(model))"
+            )
         raise Unconvertible(
             f"{ensemble} has neurons of type {neurons}, which the chip does not have; "
             "use nengo.LIF or nengo.SpikingRectifiedLinear, as to_spiking does, or "
@@ -209,41 +214,99 @@ def _replacement(synapses, chosen):
     return f"{chosen or 'none'} for {' and '.join(map(str, synapses)) or 'none'}"
 
 
-def check_weights(layer, synapse):
-    """Refuse weights beside which the threshold is nothing.
+def check_range(layer, synapse):
+    """Refuse what NengoLoihi cannot express in the chip's numbers.
 
-    NengoLoihi scales a core's weights to 255 and its threshold with them; it must come
-    to at least one of the threshold's units, 64, as in its ``vth_to_manexp``.
+    It scales a core's largest weight to 255, and the threshold and biases with it. All
+    must fit then: the threshold comes to nothing beside large weights, and leaves its
+    bits beside small ones.
 
     Parameters
     ----------
     layer : ChipLayer
-        With all that leads to it.
+        With all that leads to it, and its layout.
     synapse : nengo.Lowpass or None
         Of the layer.
 
     Raises
     ------
     BuildError
-        If there are such.
+        If NengoLoihi would refuse a block; says of which layer, and why.
     """
-    neurons = layer.ensemble.neuron_type
-    largest = 0.0
-    for path in layer.inputs:
-        weights = path.transform.init
-        weights = weights.data if isinstance(path.transform, nengo.Sparse) else weights
-        height = getattr(path.source.neuron_type, "amplitude", 1)
-        height *= np.abs(layer.ensemble.gain).max()
-        largest = max(largest, height * np.abs(weights).max(initial=0.0))
-    tau = 0.0 if synapse is None else synapse.tau
-    steps = (1 + tau / DT) * (1 + getattr(neurons, "tau_rc", 1.0) / DT)
-    if largest / DT > 255 * steps:
-        raise BuildError(
-            f"{layer.ensemble} has weights of up to {largest:.3g} (with gains and the "
-            f"amplitude of spikes), so that one spike drives a neuron "
-            f"{largest / DT / steps:,.0f} times over its threshold; the chip's numbers "
-            "take 255 times at most; scale the weights down"
+    from nengo_loihi.builder.discretize import discretize_compartment
+
+    ensemble = layer.ensemble
+    largest = _largest_weights(layer)
+    for block in layer.layout.blocks():
+        where = layer.layout.indices(block)
+        weight, bias = largest[where].max(), ensemble.bias[where]
+        compartment = _compartment(ensemble, synapse, bias)
+        try:
+            with np.errstate(all="ignore"):  # it takes logarithms of zero
+                discretize_compartment(compartment, weight)
+        except (AssertionError, BuildError) as error:
+            raise _out_of_range(ensemble, synapse, weight, bias) from error
+
+
+def _compartment(ensemble, synapse, bias):
+    """Make what NengoLoihi makes of neurons, before it rounds their numbers."""
+    from nengo_loihi.block import Compartment
+
+    neurons = ensemble.neuron_type
+    compartment = Compartment(len(bias), str(ensemble))
+    compartment.bias[:] = bias
+    compartment.configure_filter(0.0 if synapse is None else synapse.tau, dt=DT)
+    if hasattr(neurons, "tau_rc"):
+        compartment.configure_lif(
+            neurons.tau_rc, neurons.tau_ref, dt=DT, min_voltage=neurons.min_voltage
         )
+    else:
+        compartment.configure_relu(vth=1 / DT, dt=DT)
+    return compartment
+
+
+def _largest_weights(layer):
+    """Largest weight that leads to each neuron, as NengoLoihi has it: of spikes."""
+    ensemble = layer.ensemble
+    largest = np.zeros(ensemble.n_neurons)
+    for path in layer.inputs:
+        transform, weights = path.transform, path.transform.init
+        if isinstance(transform, nengo.Convolution):
+            of_filters = np.abs(weights).max(axis=(0, 1, 2))
+            shape = transform.output_shape
+            last = np.broadcast_to(of_filters, (*shape.spatial_shape, len(of_filters)))
+            by_neuron = last if shape.channels_last else np.moveaxis(last, -1, 0)
+        elif isinstance(transform, nengo.Sparse):
+            by_neuron = np.zeros(ensemble.n_neurons)
+            np.maximum.at(by_neuron, weights.indices[:, 0], np.abs(weights.data))
+        else:
+            by_neuron = np.abs(weights).max(axis=1)
+        height = getattr(path.source.neuron_type, "amplitude", 1) / DT
+        largest = np.maximum(largest, height * by_neuron.ravel())
+    return largest * np.abs(ensemble.gain)
+
+
+def _out_of_range(ensemble, synapse, weight, bias):
+    """Make an error that says what is too large, or too small."""
+    threshold = 1.0 if hasattr(ensemble.neuron_type, "tau_rc") else 1 / DT
+    tau = 0.0 if synapse is None else synapse.tau
+    steps = (1 + tau / DT) * (1 + getattr(ensemble.neuron_type, "tau_rc", 1.0) / DT)
+    weights = (
+        f"{ensemble} has weights of up to {weight * DT:.3g} (with gains and the "
+        "amplitude of spikes)"
+    )
+    if weight > 255 * steps:
+        return BuildError(
+            f"{weights}, so that one spike drives a neuron {weight / steps:,.0f} times "
+            "over its threshold; the chip's numbers take 255 times at most; scale the "
+            "weights down"
+        )
+    return BuildError(
+        f"{weights} and biases of up to {np.abs(bias).max():.3g}, beside a threshold "
+        f"of {threshold:g}: the chip's numbers, which all scale with the largest "
+        "weight, cannot express that; scale the layer's weights or gains up, or its "
+        "biases down"
+    )
 
 
 def _ms(seconds):

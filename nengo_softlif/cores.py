@@ -14,6 +14,9 @@ import nengo
 import numpy as np
 from nengo.exceptions import BuildError
 
+from . import tables
+from .chip_changes import named
+
 LIMITS = {
     "compartments": 1024,
     "in-axons": 4096,
@@ -32,6 +35,8 @@ UNITS = {
     "out-axons": "output axons",
     "synapses": "bits of synapses",
 }
+
+_HEAD = ("layer", "shape", "blocks of", "cores", *LIMITS)  # of the table
 
 
 @dataclass(frozen=True)
@@ -259,23 +264,34 @@ class Utilization:
         """Smallest number of chips with so many cores."""
         return -(-self.n_cores // CORES_PER_CHIP)
 
-    def __str__(self):
-        """Show a table, with the fullest block of each layer."""
-        rows = [("layer", "shape", "blocks of", "cores", *LIMITS)]
+    def _rows(self):
+        """Yield a row for each layer, with its fullest block."""
         for layer, uses in self.blocks.items():
             full = [max(use[name] for use in uses) for name in LIMITS]
-            rows.append(
-                (
-                    layer.ensemble.label or str(layer.ensemble),
-                    " x ".join(map(str, layer.layout.shape)),
-                    " x ".join(map(str, layer.layout.block)),
-                    str(len(uses)),
-                    *(
-                        f"{100 * n / limit:.1f} %"
-                        for n, limit in zip(full, LIMITS.values(), strict=True)
-                    ),
-                )
+            yield (
+                named(layer.ensemble),
+                " x ".join(map(str, layer.layout.shape)),
+                " x ".join(map(str, layer.layout.block)),
+                str(len(uses)),
+                *(
+                    f"{100 * n / limit:.1f} %"
+                    for n, limit in zip(full, LIMITS.values(), strict=True)
+                ),
             )
+
+    def _taken(self):
+        """Tell how many cores and chips are taken."""
+        counts = {"core": self.n_cores, "chip": self.n_chips}
+        taken = ", ".join(f"{n} {name}{'s' * (n > 1)}" for name, n in counts.items())
+        return f"{taken} of {CORES_PER_CHIP} cores"
+
+    def _repr_html_(self):
+        """Show the table in a notebook."""
+        return tables.html(self._taken(), _HEAD, self._rows())
+
+    def __str__(self):
+        """Show a table, with the fullest block of each layer."""
+        rows = [_HEAD, *self._rows()]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = [
             "  ".join(
@@ -283,6 +299,4 @@ class Utilization:
             )
             for row in rows
         ]
-        counts = {"core": self.n_cores, "chip": self.n_chips}
-        taken = ", ".join(f"{n} {name}{'s' * (n > 1)}" for name, n in counts.items())
-        return "\n".join([*lines, f"{taken} of {CORES_PER_CHIP} cores"])
+        return "\n".join([*lines, self._taken()])

@@ -7,7 +7,12 @@ integers, following the spikes.
 
 import nengo
 import numpy as np
-from nengo.exceptions import Unconvertible, ValidationError
+from nengo.exceptions import (
+    BuildError,
+    NengoException,
+    Unconvertible,
+    ValidationError,
+)
 from scipy import sparse
 
 from . import chip_stages, layers, neuron_stages
@@ -29,12 +34,13 @@ class Emulator(Simulator):
 
     Parameters
     ----------
-    network : nengo.Network
+    network : nengo.Network or Model
         What nengo-loihi can build, without learning, noise on the chip, or input to
         the chip that depends on its output. It receives nengo-loihi's settings, as by
         ``nengo_loihi.add_params``.
     seed : int, optional
-        Seed of processes in nodes that have none; that of the network by default.
+        Seed of processes in nodes that have none; by default that of the network plus
+        one.
     minibatch_size : int, optional
         Number of examples. Without it there is one, and what ``data`` gives has no
         axis for examples, as in `nengo.Simulator`.
@@ -61,7 +67,7 @@ class Emulator(Simulator):
     Raises
     ------
     BuildError
-        If nengo-loihi finds that the network does not fit the chip.
+        If nengo-loihi finds that the network does not fit the chip, or its numbers.
     Unconvertible
         If nengo-loihi cannot build it, or the emulator cannot run it; names the object.
     ValidationError
@@ -100,6 +106,12 @@ class Emulator(Simulator):
         for probe, node in model.chip2host_receivers.items():
             if node in read:  # else nothing comes of it
                 seen = on_chip.watch(model.objs[probe]["out"])
+                if any(np.ndim(weights) == 1 for weights in seen.probe.weights):
+                    raise Unconvertible(
+                        f"what leads from {probe.obj} to the host multiplies each "
+                        "value by a number of its own, which nengo-loihi takes for a "
+                        "matrix; give the connection a matrix, np.diag(...)"
+                    )
                 made[read[node]] = chip_stages.Received(seen, model.split.precompute)
                 received.add(node)
         for layer in read.values():
@@ -166,8 +178,13 @@ def _built(network):
         def build(self, obj, *args, **kwargs):
             try:
                 built = super().build(obj, *args, **kwargs)
-            except (NotImplementedError, AssertionError) as error:
+            except NengoException:
+                raise
+            except Exception as error:  # also those of its own messages
+                kind = type(error)
                 reason = str(error) or "it is not made for such"
+                if kind not in (NotImplementedError, AssertionError):
+                    reason = f"{kind.__name__}: {reason}"
                 raise Unconvertible(
                     f"nengo-loihi cannot build {obj}: {reason}; to_loihi rebuilds "
                     "networks so that it can"
@@ -179,7 +196,19 @@ def _built(network):
             return built
 
     model = Model(dt=DT, label=str(network))
-    model.build(network)
+    try:
+        model.build(network)
+    except (BuildError, Unconvertible) as error:
+        # nengo-loihi forgets the names of layers that it cuts into blocks
+        waiting = [block for block in model.blocks if block.discretize_info is None]
+        if not model.block_comp_map or not waiting:
+            raise
+        raise BuildError(
+            f"nengo-loihi cannot express {waiting[0].label} in the chip's numbers, "
+            "which all scale with the largest weight: weights are too small, or biases "
+            "too large, or weights too large beside the threshold; scale weights, "
+            "gains or biases"
+        ) from error
     return model
 
 

@@ -5,7 +5,8 @@ large products, and one loop does synapse, membrane, refractory time and spikes.
 """
 
 import os
-from collections.abc import Mapping
+import threading
+from contextlib import contextmanager
 
 import nengo
 import numpy as np
@@ -18,9 +19,11 @@ from nengo.exceptions import (
 from scipy import sparse
 from tqdm import tqdm
 
-from . import layers, neuron_stages
+from . import draws, layers, neuron_stages
 from .checks import check_number, check_whole
+from .models import network_of
 from .products import numbers
+from .recordings import Recordings
 from .stages import Settings
 
 ROWS = 3200
@@ -39,14 +42,15 @@ class Simulator:
 
     Parameters
     ----------
-    network : nengo.Network
+    network : nengo.Network or Model
         What `nengo_softlif.layers` can read: neurons of any type that Nengo has,
         nodes that put out constants, functions of time or processes, linear
         filters as synapses; no recurrence, no learning.
     dt : float
         Length of a step in seconds.
     seed : int, optional
-        Seed of processes in nodes that have none; that of the network by default.
+        Seed of processes in nodes that have none; by default, as in Nengo, that of
+        the network plus one.
     minibatch_size : int, optional
         Number of examples. Without it there is one, and what ``data`` gives has no
         axis for examples, as in `nengo.Simulator`.
@@ -69,6 +73,12 @@ class Simulator:
         If the network cannot be read as layers; names the object.
     ValidationError
         If arguments, weights or sizes cannot be simulated.
+
+    Notes
+    -----
+    A run that does not come to its end, be it by Ctrl-C or an error, leaves layers at
+    different times. What probes saw until then can be read, but the simulator refuses
+    to go on until it is `reset`. It also refuses to run in several threads at once.
     """
 
     def __init__(
@@ -81,7 +91,9 @@ class Simulator:
         progress_bar=True,
     ):
         self.closed = True  # until all is well
-        self.network = network
+        self._lock = threading.Lock()  # held by who changes the state
+        self._whole = True  # whether all stages have reached the same time
+        self.network = network_of(network)
         check_number("dt", dt, "a positive number of seconds", 0, low_open=True)
         self.dt = float(dt)
         self.dtype = np.dtype(dtype)
@@ -95,7 +107,6 @@ class Simulator:
         self._n_examples = int(minibatch_size or 1)
         self._chunk = max(1, min(LONGEST_CHUNK, ROWS // self._n_examples))
         self.progress_bar = progress_bar
-        self.seed = network.seed if seed is None else seed
         self.model = nengo.builder.Model(dt=self.dt)
         try:
             read = self._read()
@@ -112,7 +123,9 @@ class Simulator:
         )
         settings = Settings(self.dt, self._n_examples, self.dtype, recorded)
         self._stages = self._make(read, settings)
-        self.data = _Data(self)
+        self._draws = draws.Draws(self.network, self.model)
+        self.seed = draws.seed(self.network) if seed is None else seed
+        self.data = Recordings(self.model.params, self.network, minibatch_size, dtype)
         self.reset()
         self.closed = False
 
@@ -124,19 +137,28 @@ class Simulator:
         seed : int, optional
             Another seed for processes in nodes.
         """
-        if seed is not None:
-            self.seed = seed
-        rng = np.random.RandomState(self.seed)
-        self.n_steps = 0
-        for stage in self._stages.values():
-            stage.reset(rng)
-        self.clear_probes()
+        with self._alone():
+            if seed is not None:
+                self.seed = seed
+            self._whole = False
+            rngs = self._draws.rngs(self.seed)
+            for obj, stage in self._stages.items():
+                stage.reset(rngs.get(obj))
+                stage.clear()
+            self.data.clear(n_steps=0)
+            self._whole = True
 
     def clear_probes(self):
         """Forget what probes saw, and how often neurons fired."""
-        self._seen = {probe: [] for probe in self.network.all_probes}
-        for stage in self._stages.values():
-            stage.clear()
+        with self._alone():
+            for stage in self._stages.values():
+                stage.clear()
+            self.data.clear(self.n_steps)
+
+    @property
+    def n_steps(self):
+        """Steps simulated so far."""
+        return self.data.n_steps
 
     @property
     def time(self):
@@ -175,7 +197,8 @@ class Simulator:
             If the data do not fit, or there is not enough memory for what probes
             will see.
         SimulationError
-            If a probe saw NaN or infinity.
+            If a probe saw NaN or infinity, the last run was interrupted, or another
+            thread is in the simulator.
         """
         if self.closed:
             raise SimulatorClosed("the simulator is closed; make another")
@@ -183,6 +206,14 @@ class Simulator:
         n_steps = int(n_steps)
         data = self._checked(data or {}, n_steps)
         self._check_history(n_steps)
+        with self._alone():
+            self._check_whole("go on")
+            self._whole = False
+            self._simulate(n_steps, data)
+            self._whole = True
+
+    def _simulate(self, n_steps, data):
+        """Let all stages advance, chunk after chunk."""
         for obj, stage in self._stages.items():
             stage.start(data.get(obj))
         chunk = self._chunk
@@ -198,9 +229,8 @@ class Simulator:
                 length = min(chunk, n_steps - start)
                 for stage in self._stages.values():
                     stage.advance(self.n_steps, length)
-                self.n_steps += length
-                for probe, seen in self._seen.items():
-                    seen.append(self._sampled(probe, length))
+                seen = {p: self._sampled(p, length) for p in self.network.all_probes}
+                self.data.append(seen, length)
                 bar.update(length)
         for stage in self._stages.values():
             stage.finish(n_steps)
@@ -217,7 +247,14 @@ class Simulator:
         -------
         (minibatch_size, n_neurons) ndarray
             Numbers of spikes.
+
+        Raises
+        ------
+        SimulationError
+            If a run is going on or was interrupted: layers are then at different
+            times.
         """
+        self._check_whole("count spikes")
         return np.array(self._stages[ensemble.neurons].fired)
 
     def close(self):
@@ -231,6 +268,27 @@ class Simulator:
     def __exit__(self, *exception):
         """Close."""
         self.close()
+
+    @contextmanager
+    def _alone(self):
+        """Refuse a second thread, or a node's function, what would disturb a run."""
+        if not self._lock.acquire(blocking=False):
+            raise SimulationError(
+                "the simulator is in use, by another thread or by the run that called "
+                "this function; wait for its end, or give each thread a simulator"
+            )
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _check_whole(self, what):
+        """Refuse what layers at different times would falsify."""
+        if not self._whole:
+            raise SimulationError(
+                f"cannot {what}: a run is going on, or the last one was interrupted "
+                "and left layers at different times; call reset()"
+            )
 
     def _read(self):
         """Read the network as layers."""
@@ -252,7 +310,7 @@ class Simulator:
         if probe.sample_every is None:
             return np.array(output)
         period = probe.sample_every / self.dt
-        steps = np.arange(self.n_steps - n_steps, self.n_steps) + 1
+        steps = self.n_steps + np.arange(n_steps) + 1
         return output[:, steps % period < 1]
 
     def _checked(self, data, n_steps):
@@ -293,29 +351,6 @@ class Simulator:
                 f"machine has {_memory() / 1e9:.0f} GB; probe fewer values, set "
                 "sample_every, or simulate fewer examples at a time",
             )
-
-
-class _Data(Mapping):
-    """What probes saw, and what Nengo built."""
-
-    def __init__(self, simulator):
-        self.simulator = simulator
-
-    def __getitem__(self, obj):
-        sim = self.simulator
-        if obj not in sim._seen:
-            return sim.model.params[obj]
-        seen = sim._seen[obj]
-        if not seen:
-            seen = [np.zeros((sim._n_examples, 0, obj.size_in), sim.dtype)]
-        seen[:] = [np.concatenate(seen, axis=1)]
-        return seen[0] if sim.minibatch_size is not None else seen[0][0]
-
-    def __iter__(self):
-        return iter(self.simulator.model.params)
-
-    def __len__(self):
-        return len(self.simulator.model.params)
 
 
 def _check_weights(read):

@@ -12,6 +12,7 @@ pooled image would have had averages. There, a sparse connection adds the differ
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import nengo
 import numpy as np
@@ -59,10 +60,10 @@ def fold(path, size_in, max_inputs=4096, image=None):
     Returns
     -------
     list of Folded
-        One, or two where a border is added.
+        One, or two where a border is added; none if nothing arrives.
     """
     indices, core = _without_slice(operators.simplified(path), size_in)
-    return _convolutions(indices, core) or _matrices(
+    return _convolutions(indices, core, size_in) or _matrices(
         indices, core, size_in, max_inputs, image
     )
 
@@ -91,7 +92,8 @@ def _matrices(indices, core, size_in, max_inputs, image):
     n_inputs = size_in if indices is None else len(indices)
     product = matrix(core, n_inputs)
     if sparse.issparse(product):
-        return [Folded(indices, as_sparse(product))]
+        # NengoLoihi cannot store a connection without any weight
+        return [Folded(indices, as_sparse(product))] if product.data.any() else []
     if n_inputs <= max_inputs:
         return [Folded(indices, nengo.Dense(product.shape, init=product))]
     if indices is not None or image is None or np.prod(image) != n_inputs:
@@ -109,6 +111,7 @@ def _matrices(indices, core, size_in, max_inputs, image):
 def as_sparse(product):
     """Return a scipy matrix as a transform."""
     coo = sparse.coo_array(product)
+    coo.eliminate_zeros()  # as NengoLoihi does, where gains differ
     return nengo.Sparse(
         coo.shape, indices=np.stack([coo.row, coo.col], axis=1), init=coo.data
     )
@@ -139,7 +142,7 @@ def _whole_image(weights, image):
 # -- convolutions ----------------------------------------------------------------------
 
 
-def _convolutions(indices, core):
+def _convolutions(indices, core, size_in):
     """One convolution, and the difference at its border; nothing if that fails."""
     channels_last = True
     if core and isinstance(core[-1], operators.Slice):
@@ -152,6 +155,8 @@ def _convolutions(indices, core):
         isinstance(op, operators.Convolution) for op in core
     ):
         return None
+    if any(op.output_shape != after.input_shape for op, after in pairwise(core)):
+        return None  # read as another image, of which no kernel knows the pixels
     merged = _merged(core)
     if merged is None:
         return None
@@ -159,7 +164,6 @@ def _convolutions(indices, core):
     if len(border) == np.prod(merged.output_shape[:2]):
         return None
 
-    size_in, size_out = merged.size_in, merged.size_out
     order = np.arange(size_in) if indices is None else indices
     shape, n_channels = merged.input_shape, merged.input_shape[2]
     rest = _difference(core, merged, border)
@@ -179,7 +183,6 @@ def _convolutions(indices, core):
     parts = [Folded(_unless_all(order, size_in), transform)]
     if rest is not None:
         used = np.unique(rest.indices)
-        assert rest.shape[0] == size_out
         source = np.arange(size_in) if indices is None else indices
         parts.append(Folded(source[used], as_sparse(rest[:, used])))
     return parts

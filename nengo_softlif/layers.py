@@ -12,6 +12,7 @@ import numpy as np
 from nengo.exceptions import Unconvertible
 
 from . import operators
+from .models import network_of
 from .parameters import has_decoders
 
 
@@ -94,7 +95,7 @@ def read(network, model=None, loops=False):
 
     Parameters
     ----------
-    network : nengo.Network
+    network : nengo.Network or Model
         Without recurrent connections. Nodes may put out constants, functions of
         time and processes, or pass values on.
     model : nengo.builder.Model, optional
@@ -117,6 +118,7 @@ def read(network, model=None, loops=False):
         If the network is recurrent or learns, or has other parts that are not
         feed-forward layers; names the object.
     """
+    network = network_of(network)
     model = nengo.builder.Model() if model is None else model
     if not model.has_built(network):
         model.build(network)

@@ -4,14 +4,14 @@ import numbers
 
 import nengo
 import numpy as np
-from nengo.exceptions import Unconvertible, ValidationError
+from nengo.exceptions import Unconvertible
 
 from . import cores, layers, parameters
 from .checks import check_number
-from .chip_changes import Changes, in_words, named
+from .chip_changes import Changes, checked, for_chip, in_words, label, named
 from .chip_connections import connections, expanded, shape_of
 from .chip_inputs import in_spikes
-from .chip_neurons import check_weights, chip_neurons, one_synapse, warn_of_rounding
+from .chip_neurons import check_range, chip_neurons, one_synapse, warn_of_rounding
 from .models import Model, copied
 from .wires import wires
 
@@ -39,6 +39,7 @@ def to_loihi(model, synapse=None, pixel_rate=None):
       gain and lets as much noise pass; `.substitution` measures what remains.
     - Layers that are larger than a core are cut into blocks that fit.
     - Gains that differ within a layer are multiplied into its weights, and become one.
+    - Layers and nodes without label are called by their place: ``"layer 2"``.
 
     Parameters
     ----------
@@ -71,15 +72,19 @@ def to_loihi(model, synapse=None, pixel_rate=None):
     Raises
     ------
     ValidationError
-        If ``pixel_rate`` is no rate.
+        If ``model`` is no network, or one that `to_loihi` returned; if ``synapse`` is
+        no time constant, or ``pixel_rate`` no rate.
     Unconvertible
         If neurons, synapses or connections have no counterpart on the chip, or no
         layer is left for it; names them. If ``pixel_rate`` is given and there is no
         image.
     BuildError
-        If a layer does not fit on cores; names the limit and the numbers.
+        If a layer does not fit on cores, or its numbers not the chip's range; names the
+        limit and the numbers.
     """
+    given = checked(model)
     if isinstance(synapse, numbers.Real):  # as everywhere in Nengo
+        check_number("synapse", synapse, "a time constant in seconds", 0)
         synapse = nengo.Lowpass(synapse)
     if synapse is not None and not isinstance(synapse, nengo.Lowpass):
         raise Unconvertible(
@@ -94,7 +99,7 @@ def to_loihi(model, synapse=None, pixel_rate=None):
         chip.source = None  # no function of ours makes this network
         _convert(chip.network, synapse, pixel_rate, [chip.input])
         return chip
-    network, _ = copied(model)
+    network, _ = copied(given)
     _convert(network, synapse, pixel_rate, [])
     return network
 
@@ -117,7 +122,7 @@ def utilization(network):
     ValidationError
         If it is another network.
     """
-    network = _for_chip(network)
+    network = for_chip(network)
     chip = {}
     for ensemble in network.all_ensembles:
         if network.config[ensemble].on_chip:
@@ -155,21 +160,7 @@ def changes(network):
     ValidationError
         If it is another network.
     """
-    return Changes.of(_for_chip(network))
-
-
-def _for_chip(network):
-    """Refuse networks that `to_loihi` did not return."""
-    network = network.network if isinstance(network, Model) else network
-    of_ensembles = network.config[nengo.Ensemble]
-    if not hasattr(of_ensembles, "on_chip") or not any(
-        network.config[ensemble].on_chip for ensemble in network.all_ensembles
-    ):
-        raise ValidationError(
-            "expected what to_loihi returned; call to_loihi(to_spiking(model)) first",
-            attr="network",
-        )
-    return network
+    return Changes.of(for_chip(network))
 
 
 # -- conversion ------------------------------------------------------------------------
@@ -179,6 +170,7 @@ def _convert(network, synapse, pixel_rate, images):
     import nengo_loihi
 
     noted = Changes()
+    label(network)
     built = nengo.builder.Model()
     read = layers.read(network, built, loops=True)
     parameters.install(network, parameters.collect(network, built.params))
@@ -243,9 +235,10 @@ def _convert(network, synapse, pixel_rate, images):
                     label=f"{source.label} to {ensemble.label}",
                 )
             made.inputs.append(wires(source, ensemble, part.transform, part.indices))
-        check_weights(made, synapses[layer])
         placed.append(made)
     cores.lay_out(placed)
+    for layer, made in zip(chip, placed, strict=True):
+        check_range(made, synapses[layer])
 
     in_network = {layer.obj.ensemble for layer in chip}
     for ensemble in network.all_ensembles:
@@ -373,6 +366,10 @@ def _send_to_host(network, chip, built, noted):
                 pre, transform = pre.neurons, nengo.Dense(weights.shape, init=weights)
                 how = f"decoders of {sender} -> {in_words(transform)}"
                 noted.note(post, "weights", how)
+            elif isinstance(transform, nengo.Dense) and np.ndim(transform.init) == 1:
+                # NengoLoihi multiplies with a diagonal as if it were a matrix
+                weights = np.diag(transform.init)
+                pre, transform = connection.pre, nengo.Dense(weights.shape, weights)
             elif isinstance(transform, (nengo.Dense, nengo.transforms.NoTransform)):
                 continue
             else:  # the host does the rest

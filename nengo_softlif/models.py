@@ -181,6 +181,16 @@ class Model:
         files.write(path, header, arrays, kind="model")
 
 
+def network_of(network):
+    """Return a network, also that of a model; refuse anything else."""
+    network = network.network if isinstance(network, Model) else network
+    if not isinstance(network, nengo.Network):
+        raise ValidationError(
+            f"expected a nengo.Network or a Model, got {network!r}", attr="network"
+        )
+    return network
+
+
 def copied(network):
     """Copy a network.
 

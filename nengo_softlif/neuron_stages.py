@@ -10,7 +10,7 @@ from . import neuron_kernels
 from .chip_numbers import chip_tau_rc, chip_tau_ref
 from .products import Counts, numbers
 from .stages import Source, Sum
-from .threads import spread
+from .threads import flat, spread
 
 
 class Neurons(Sum):
@@ -67,6 +67,10 @@ class Neurons(Sum):
             self.output = self._simulate(n_steps)
         self._count(n_steps)
 
+    def _total(self, n_steps, filtered):
+        """Current, in C order: operators such as slices may leave it in another."""
+        return np.ascontiguousarray(super()._total(n_steps, filtered))
+
     def _simulate(self, n_steps):
         current = self._total(n_steps, self.filtered)
         self.signals["input"] = current
@@ -84,21 +88,20 @@ class Neurons(Sum):
         return output
 
     def _step(self, current):
-        current = np.array(current)  # contiguous, and not anybody else's
-        output = np.empty_like(current)
         neuron_type, dt = self.neuron_type, self.settings.dt
-        # flat, as some types expect
-        drive = current.reshape(-1)
+        # flat, as some types expect, and not anybody else's
+        drive = current.flatten()
+        output = np.empty_like(drive)
         if isinstance(neuron_type, RatesToSpikesNeuronType):
             rates = np.empty_like(drive)
             neuron_type.base_type.step(dt, drive, rates)
             drive = rates
         state = {
-            name: value.reshape(-1) if isinstance(value, np.ndarray) else value
+            name: flat(value) if isinstance(value, np.ndarray) else value
             for name, value in self.state.items()
         }
-        neuron_type.step(dt, drive, output.reshape(-1), **state)
-        return output
+        neuron_type.step(dt, drive, output, **state)
+        return output.reshape(current.shape)
 
     def _count(self, n_steps):
         weight = self.settings.dt / self.amplitude * n_steps / self.output.shape[1]
@@ -119,7 +122,7 @@ class Integrating(Neurons):
             drive = np.maximum(current, 0)
         shape = (self.settings.n_examples, n_steps, self.layer.size)
         output = np.empty(shape, self.settings.dtype)
-        drive = np.ascontiguousarray(drive * self.settings.dt)
+        drive *= self.settings.dt
         spread(neuron_kernels.integrate, [drive, self.state["voltage"], output])
         output *= self.amplitude / self.settings.dt
         return output
@@ -147,7 +150,10 @@ class LIF(Neurons):
         super().start(data)
         rest = self.neuron_type.tau_ref / self.settings.dt
         self.foreseen = None
+        # an initial voltage may be out of range until the end of the first step
+        lowest, voltage = self.rounded[3], self.state["voltage"]
         foreseeable = self.within_steps and rest > 1 - 1e-9
+        foreseeable = foreseeable and lowest <= voltage.min() and voltage.max() <= 1
         if self.fixed and not self.recorded and foreseeable:
             self.foreseen = [np.empty(self.shape) for _ in range(3)]
             self.n_done = 0
@@ -186,7 +192,7 @@ class LIF(Neurons):
             return Counts(spikes, self.scale)
         fused = next((s for s, f in self.filters.items() if f.order <= 2), None)
         others = [synapses for synapses in self.filters if synapses != fused]
-        current = np.ascontiguousarray(self._total(n_steps, others))
+        current = self._total(n_steps, others)
         u, state = np.zeros((2, 1, 0, 1), self.settings.dtype)
         matrices = [np.zeros(shape, self.settings.dtype) for shape in [(1, 1), 1, 1]]
         if fused is not None:

@@ -5,6 +5,7 @@ import numpy as np
 from nengo.exceptions import Unconvertible
 
 from . import parameters
+from .chip_changes import checked
 from .models import Model, copied
 from .neurons import SoftLIFRate
 
@@ -41,10 +42,13 @@ def to_spiking(model, synapse=nengo.Alpha(0.005)):  # noqa: B008 (synapses are f
 
     Raises
     ------
+    ValidationError
+        If ``model`` is no network, or is what `.to_loihi` returned.
     Unconvertible
         If a neuron type has no spiking partner, or a connection solves for full
         weights.
     """
+    network = checked(model)
     if isinstance(model, Model):
         spiking = model.copy()
         spiking.source = None  # no function of ours makes this network
@@ -53,7 +57,7 @@ def to_spiking(model, synapse=nengo.Alpha(0.005)):  # noqa: B008 (synapses are f
         if isinstance(spiking.output.obj, nengo.ensemble.Neurons):
             spiking.output.synapse = spiking.output.synapse or synapse
         return spiking
-    network, _ = copied(model)
+    network, _ = copied(network)
     _convert(network, synapse)
     return network
 

@@ -58,11 +58,10 @@ class Source:
         self.settings = settings
 
     def reset(self, rng):
-        """Begin anew; processes without a seed draw one."""
+        """Begin anew, with a generator of random numbers if the node has a process."""
         output = self.node.output
         if isinstance(output, nengo.Process):
             shapes = {"shape_in": (0,), "shape_out": (self.size,)}
-            rng = output.get_rng(rng)
             state = output.make_state(**shapes, dt=self.settings.dt)
             self.step = output.make_step(
                 **shapes, dt=self.settings.dt, rng=rng, state=state

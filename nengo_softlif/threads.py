@@ -21,10 +21,14 @@ def spread(kernel, divided, shared=()):
         Takes arrays, works on each of their first axis' entries alone, and lets
         other threads run meanwhile.
     divided : sequence of ndarray
-        Are cut along the first axis, but for those that have one entry only.
+        In C order. Are cut along the first axis, but for those that have one entry
+        only.
     shared : sequence
         Other arguments, the same for all.
     """
+    for array in divided:
+        # in another order, a row that the function flattens would be a copy
+        assert array.flags.c_contiguous, (kernel, array.shape, array.strides)
     n = max(map(len, divided))
     n_workers = min(n, n_threads())
     if n_workers == 1 or sum(array.nbytes for array in divided) < SMALL:
@@ -48,6 +52,12 @@ def spread(kernel, divided, shared=()):
     work()
     for other in others:
         other.result()
+
+
+def flat(array):
+    """Return all values of an array as one row, to be written to."""
+    assert array.flags.c_contiguous, array.strides  # else the row would be a copy
+    return array.reshape(-1)
 
 
 def n_threads():

@@ -163,6 +163,17 @@ def short_axons(image):
     return [second]
 
 
+def part_of_several_cores(image):
+    """Only the first core's neurons lead on."""
+    first = on_host(image, 30)
+    second = connect(first, neurons(1500), normal(1500, 30))
+    third = neurons(9)
+    nengo.Connection(
+        second.neurons[:3], third.neurons, transform=normal(9, 3), synapse=0.003
+    )
+    return [second, third]
+
+
 def recurrent(image):
     first = on_host(image, 30)
     second = connect(first, neurons(30), normal(30, 30))
@@ -214,6 +225,7 @@ NETWORKS = [
     other_neurons,
     slices,
     short_axons,
+    part_of_several_cores,
     recurrent,
     decoded,
     nothing_from_the_host,
@@ -460,9 +472,19 @@ def computing_node(image):
     return [first]
 
 
+def diagonal(image):
+    """Nengo-loihi gives wrong numbers, or ends in NumPy's error."""
+    first = neurons(20)
+    node = nengo.Node(size_in=20)
+    nengo.Connection(first.neurons, node, transform=np.arange(20))
+    nengo.Probe(node)
+    return [first]
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (diagonal, "a number of its own"),
         (learning, "learns while it runs"),
         (chip_to_host_to_chip, "leads to the chip again"),
         (slow_synapse, "cannot build <Connection .*non-Lowpass"),
@@ -513,6 +535,17 @@ def test_damaged_weights_are_refused(make):
         broken.flat[3] = np.nan
     type(transform).init.data[transform] = broken
     with pytest.raises(ValidationError, match="damaged weights: the weights of <Conn"):
+        softlif.Emulator(net)
+
+
+@pytest.mark.parametrize("gain", [1e-9, 1e6])
+@pytest.mark.parametrize("n", [20, 1500])
+def test_numbers_that_the_chip_lacks_are_named(gain, n):
+    with nengo.Network() as net:
+        first = neurons(20)
+        second = connect(first, neurons(n, gain=gain), normal(n, 20))
+        second.label = "second"
+    with pytest.raises(BuildError, match=r"cannot express <Ensemble .second.>"):
         softlif.Emulator(net)
 
 

@@ -157,16 +157,58 @@ def test_border_is_added(name, rng):
     assert not set(np.arange(64).reshape(8, 8)[1:6, 1:6].ravel()) & set(touched)
 
 
+@pytest.mark.parametrize("kinds", ["conv conv", "pool conv", "conv pool conv"])
+@pytest.mark.parametrize("read_as", [(2, 16, 2), (8, 4, 2), (4, 4, 4), (1, 1, 64)])
+def test_values_that_are_read_as_another_image(kinds, read_as, rng):
+    """No single kernel does that: images become matrices."""
+    *below, last = kinds.split()
+    path, shape = [], (4, 8, 2)
+    for kind in below:
+        if kind == "pool":
+            op = operators.Pool(softlif.AveragePool(shape, (3, 3), 1, "same"))
+        else:
+            weights = rng.normal(size=(3, 3, 2, 2))
+            op = operators.Convolution(weights, 1, shape, shape, (3, 3), (1, 1), "same")
+        path.append(op)
+    assert last == "conv"
+    (last,) = operators.read(
+        nengo.Convolution(3, read_as, kernel_size=(1, 1)),
+        rng.normal(size=(1, 1, read_as[2], 3)),
+        None,
+    )
+    x = rng.normal(size=64)
+    expected = x
+    for op in [*path, last]:
+        expected = op(expected)
+    parts = folding.fold([*path, last], 64)
+    np.testing.assert_allclose(applied(parts, x), expected, rtol=0, atol=1e-12)
+    assert not any(isinstance(part.transform, nengo.Convolution) for part in parts)
+
+
 def test_slices_are_left_to_the_connection(rng):
     picked = rng.permutation(12)[:8]
     path = [operators.Slice(picked, 12), operators.Matrix(rng.normal(size=(3, 8)))]
     (part,) = folding.fold(path, 12)
     np.testing.assert_array_equal(part.indices, picked)
     np.testing.assert_array_equal(part.transform.init, path[1].weights)
+    # also the first few, before a convolution
+    convolution = operators.Convolution(
+        rng.normal(size=(1, 1, 2, 3)), 1, (2, 2, 2), (2, 2, 3), (1, 1), (1, 1), "same"
+    )
+    (part,) = folding.fold([operators.Slice(np.arange(8), 12), convolution], 12)
+    np.testing.assert_array_equal(part.indices, np.arange(8))
+    assert isinstance(part.transform, nengo.Convolution)
     # a value that is picked twice cannot be sent twice
     path = [operators.Slice(np.array([3, 3]), 12)]
     x = rng.normal(size=12)
     np.testing.assert_allclose(applied(folding.fold(path, 12), x), x[[3, 3]])
+
+
+@pytest.mark.parametrize("weights", [np.zeros(6), np.arange(6)])
+def test_what_does_not_arrive_is_no_connection(weights):
+    """NengoLoihi cannot store one without weights."""
+    path = [operators.Place(np.arange(6), 12), operators.Slice(np.arange(6, 12), 12)]
+    assert folding.fold([operators.Scale(weights), *path], 6) == []
 
 
 @pytest.mark.parametrize(

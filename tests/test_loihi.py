@@ -1,6 +1,7 @@
 import copy
 import re
 import warnings
+from xml.etree import ElementTree
 
 import nengo_softlif as softlif
 from nengo_softlif import (
@@ -354,6 +355,27 @@ def test_synapses():
         }
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:nengo_loihi")
+def test_diagonals_that_lead_to_the_host(rng):
+    model = NETWORKS["dense with bias"]()
+    scale, last = rng.normal(size=7), model.ensembles[-1].neurons
+    with model.network:
+        node = nengo.Node(size_in=40)
+        nengo.Connection(last[3:10], node[10:17], transform=scale, synapse=0.005)
+        probe = nengo.Probe(node)
+    chip = softlif.to_loihi(softlif.to_spiking(model))
+    probe = chip.network.all_probes[model.network.all_probes.index(probe)]
+    for found, expected in zip(as_rates(chip), as_rates(model), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-9 * np.abs(expected).max())
+    seen = []
+    for simulator in (on_chip("sim"), softlif.Emulator):
+        with simulator(chip.network) as sim:
+            sim.run(0.1)
+            seen.append(sim.data[probe])
+    np.testing.assert_allclose(*seen, rtol=0, atol=1e-9)
+    assert np.count_nonzero(seen[0][-1]) > 2
+
+
 def test_gains_that_differ_go_into_the_weights(rng):
     """A convolution's weights are shared, so they have no room for them."""
     model = NETWORKS["convolution with bias"]()
@@ -517,6 +539,43 @@ def test_what_fits_no_core(limit, message, monkeypatch):
         softlif.to_loihi(spiking)
 
 
+@pytest.mark.parametrize("neuron_type", [nengo.LIF(), nengo.SpikingRectifiedLinear()])
+@pytest.mark.parametrize("limit", [1024, 7])
+@pytest.mark.parametrize("largest", ["weights", "biases", "both"])
+def test_the_range_of_numbers_is_that_of_nengo_loihi(
+    neuron_type, limit, largest, monkeypatch
+):
+    monkeypatch.setitem(cores.LIMITS, "compartments", limit)
+    refused, accepted = 0, 0
+    for exponent in np.arange(-12.0, 12):
+        weight, bias = 10 ** (exponent * np.array([largest != "biases", 1]))
+        if largest == "weights":
+            bias = 0
+        with nengo.Network(seed=1) as net:
+            settings = {"gain": np.ones(20), "neuron_type": neuron_type}
+            bias = bias * np.linspace(-1, 1, 20)
+            first = nengo.Ensemble(20, 1, bias=np.ones(20), **settings)
+            second = nengo.Ensemble(20, 1, bias=bias, label="second", **settings)
+            weights = weight * np.linspace(-1, 1, 400).reshape(20, 20)
+            nengo.Connection(
+                first.neurons, second.neurons, transform=weights, synapse=0.005
+            )
+        with monkeypatch.context() as unchecked:
+            unchecked.setattr(loihi, "check_range", lambda *args: None)
+            chip = softlif.to_loihi(net)
+        try:
+            on_chip("sim")(chip).close()
+        except (AssertionError, BuildError):
+            refused += 1
+            with pytest.raises(BuildError, match=r"second.* has .*scale the"):
+                softlif.to_loihi(net)
+        else:
+            accepted += 1
+            softlif.to_loihi(net)
+    assert refused > 0
+    assert accepted > 0
+
+
 @pytest.mark.parametrize("scale", [1e2, 1e6])
 def test_large_weights(scale):
     """NengoLoihi cannot express them, and its own error is a bare assertion."""
@@ -626,6 +685,40 @@ def test_changes_are_printed_and_copied(spiking):
     assert loihi.changes(chip.network.copy()).layers
     again = softlif.to_loihi(spiking.network)
     assert str(loihi.changes(again)).count("-> LoihiLIF") == text.count("-> LoihiLIF")
+
+
+def test_notebooks_show_tables(spiking):
+    chip = softlif.to_loihi(spiking)
+    told = loihi.changes(chip)
+    table = ElementTree.fromstring(told._repr_html_())
+    rows = [[cell.text or "" for cell in row] for row in table.find("tbody")]
+    notes = [note for of_layer in told.layers.values() for note in of_layer]
+    assert [tuple(row[1:]) for row in rows] == notes
+    assert [row[0] for row in rows if row[0]] == [obj.label for obj in told.layers]
+    use = loihi.utilization(chip)
+    table = ElementTree.fromstring(use._repr_html_())
+    *lines, total = str(use).splitlines()
+    assert table.find("caption").text == total
+    rows = ["".join(cell.text for cell in row) for row in table.iter("tr")]
+    assert rows == [line.replace("  ", "") for line in map(_squeezed, lines)]
+
+
+def _squeezed(line):
+    return re.sub(" {2,}", "  ", line.strip())
+
+
+@pytest.mark.parametrize("pixel_rate", [None, 100])
+def test_layers_without_label_have_names(pixel_rate):
+    model = NETWORKS["average pooling, convolution"]()
+    for obj in [*model.network.all_ensembles, *model.network.all_nodes]:
+        obj.label = None
+    chip = softlif.to_loihi(softlif.to_spiking(model), pixel_rate=pixel_rate)
+    layers = [f"layer {i + 1}" for i in range(len(model.ensembles))]
+    assert [e.label for e in chip.ensembles][-len(layers) :] == layers
+    for text in (str(loihi.changes(chip)), str(loihi.utilization(chip))):
+        assert "unlabeled" not in text
+        assert layers[-1] in text
+    assert model.ensembles[0].label is None
 
 
 def test_changes_of_gains_constants_and_decoders(rng):
@@ -839,7 +932,32 @@ def test_no_neurons_are_added_for_layers_that_stay():
     assert [e.label for e in chip.ensembles] == ["dense1", "dense2"]
 
 
-@pytest.mark.parametrize("pixel_rate", [0, -5, np.nan, "fast"])
+@pytest.mark.parametrize("convert", [softlif.to_loihi, softlif.to_spiking])
+@pytest.mark.parametrize("kind", ["Model", "Network", None, "file"])
+def test_what_cannot_be_converted(convert, kind):
+    chip = softlif.to_loihi(softlif.to_spiking(NETWORKS["dense with bias"]()))
+    given = {"Model": chip, "Network": chip.network}.get(kind, kind)
+    message = "expected a nengo.Network or a Model, got"
+    if given in (chip, chip.network):
+        message = "it is what to_loihi returned"
+    with pytest.raises(ValidationError, match=message):
+        convert(given)
+
+
+def test_rate_networks_have_no_spikes():
+    model = NETWORKS["dense with bias"]()
+    with pytest.raises(Unconvertible, match=r"dense2.*to_loihi\(to_spiking\(model\)\)"):
+        softlif.to_loihi(model)
+
+
+@pytest.mark.parametrize("synapse", [np.nan, np.inf, -1, True])
+def test_synapses_that_are_none(synapse):
+    spiking = softlif.to_spiking(NETWORKS["dense with bias"]())
+    with pytest.raises(ValidationError, match="a time constant in seconds"):
+        softlif.to_loihi(spiking, synapse=synapse)
+
+
+@pytest.mark.parametrize("pixel_rate", [0, -5, np.nan, np.inf, "fast"])
 def test_pixel_rates_that_are_none(pixel_rate):
     spiking = softlif.to_spiking(NETWORKS["dense with bias"]())
     with pytest.raises(ValidationError, match="a rate in Hz for a value of one"):
@@ -858,6 +976,8 @@ def test_other_networks_are_refused(count):
     nengo_loihi.add_params(spiking.network)
     with pytest.raises(ValidationError, match="to_loihi"):
         count(spiking)
+    with pytest.raises(ValidationError, match="or a Model, got None"):
+        count(None)
 
 
 def test_utilization_is_a_table():

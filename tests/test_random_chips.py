@@ -1,0 +1,50 @@
+"""Random networks for the chip; ``python -m tests.random_chips`` tries more."""
+
+from functools import lru_cache
+
+from nengo_softlif import chip, folding, matrices
+
+import pytest
+import random_chips
+
+SEEDS = range(100)
+
+checked = lru_cache(random_chips.check)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_value_is_wrong(seed):
+    assert not checked(seed)["wrong"]
+
+
+def test_enough_is_compared():
+    records = [checked(seed) for seed in SEEDS]
+    for kind in ("Spiking", "Written"):
+        of_kind = [record for record in records if record["kind"] == kind]
+        refused = [record for record in of_kind if record["refused"]]
+        assert len(of_kind) > len(SEEDS) / 4
+        assert len(refused) < len(of_kind) / 3
+        for what in ("spikes", "voltages", "others"):
+            assert sum(record[what] for record in of_kind) > 1000
+
+
+def test_other_thresholds_are_noticed(monkeypatch):
+    read = chip.read
+
+    def altered(model):
+        on_chip = read(model)
+        for population in on_chip.populations:
+            population.threshold //= 2
+        return on_chip
+
+    monkeypatch.setattr(chip, "read", altered)
+    assert any(random_chips.check(seed)["wrong"] for seed in range(5))
+
+
+def test_other_weights_are_noticed(monkeypatch):
+    def altered(op):
+        return 1.0001 * matrices.kernel_of(op)
+
+    monkeypatch.setattr(folding, "kernel_of", altered)
+    wrong = [random_chips.check(seed)["wrong"] for seed in range(15)]
+    assert any("folding" in str(message) for message in wrong)
