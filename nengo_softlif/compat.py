@@ -16,6 +16,24 @@ be Keras 2, so `install` sets ``TF_USE_LEGACY_KERAS=1``, unless you have set tha
 variable yourself or ``tf_keras`` is not installed. From then on it is Keras 2. If
 ``tf.keras`` was used before as Keras 3, nengo-dl cannot load any more: importing it
 raises an ImportError that says so, and everything that does not need it keeps working.
+
+Faster
+------
+Importing nengo-dl as it is starts a second Python, with a second TensorFlow, only to
+ask whether there is a GPU. Here TensorFlow is asked in this process, when the first
+simulator is made and not before: asking fixes some of TensorFlow's settings.
+
+TensorFlow leaves oneDNN, its faster kernels, off on many processors, those of AMD among
+them. `install` sets ``TF_ENABLE_ONEDNN_OPTS=1``, unless you have set that variable
+yourself or TensorFlow is loaded already. Results differ in rounding from those without
+it, and are the same to the last bit each time on the same processor. Set it to 0 to
+train to the bits of TensorFlow's own kernels.
+
+Mended
+------
+nengo-dl takes a reversed slice of a whole object, such as ``ensemble.neurons[::-1]``,
+for the object as it is, and a `nengo.LinearFilter` with passthrough for an error. Both
+work as in Nengo.
 """
 
 import builtins
@@ -24,6 +42,7 @@ import functools
 import importlib
 import importlib.util
 import os
+import subprocess
 import sys
 import types
 import warnings
@@ -44,6 +63,8 @@ def install():
         os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     # nengo_dl sets the same when it loads, which is too late: we load TensorFlow first
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    if "tensorflow" not in sys.modules:  # which looks at it while it loads
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
     # by name, so that a reloaded module replaces its former self
     ours = (_Finder.__module__, _Finder.__qualname__)
@@ -136,6 +157,44 @@ def _import_keras2(name, globals=None, locals=None, fromlist=(), level=0):
     return builtins.__import__(name, globals, locals, fromlist, level)
 
 
+@contextlib.contextmanager
+def _around_nengo_dl_utils(module):
+    # Asks a process of its own whether there is a GPU. Answered is in this one, when
+    # somebody wants to know: then a simulator is about to start TensorFlow's devices.
+    module.__builtins__ = {**vars(builtins), "__import__": _import_no_processes}
+    yield
+    module.subprocess = subprocess
+    if vars(module).pop("tf_gpu_installed", None) is not None:
+        module.__getattr__ = functools.partial(_ask_for_gpu, module)
+
+
+def _import_no_processes(name, globals=None, locals=None, fromlist=(), level=0):
+    if name == "subprocess":
+        return _NoProcesses(name)
+    return builtins.__import__(name, globals, locals, fromlist, level)
+
+
+class _NoProcesses(types.ModuleType):
+    """`subprocess`, whose ``call`` starts nothing and says that it failed."""
+
+    def __getattr__(self, name):
+        return getattr(subprocess, name)
+
+    @staticmethod
+    def call(*args, **kwargs):
+        return 1
+
+
+def _ask_for_gpu(module, name):
+    """Look up what a module lacks: ``tf_gpu_installed``."""
+    if name != "tf_gpu_installed":
+        raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+    import tensorflow as tf
+
+    module.tf_gpu_installed = bool(tf.config.list_physical_devices("GPU"))
+    return module.tf_gpu_installed
+
+
 def _keras2():
     """Load TensorFlow and return the package that implements ``tf.keras``.
 
@@ -179,6 +238,7 @@ def _keras2():
 def _after_nengo_dl():
     """Register our builders, and tell nengo_loihi that nengo_dl works."""
     _mend_linear_filter()
+    _mend_reversed_views()
     for name in _BUILDERS:
         importlib.import_module(f"{__package__}.{name}")
     for name in ("nengo_loihi.compat", "nengo_loihi.neurons"):
@@ -228,6 +288,35 @@ def _mend_linear_filter():
 
     if not hasattr(build_pre, "__wrapped__"):
         LinearFilterBuilder.build_pre = build_pre_flat
+
+
+def _mend_reversed_views():
+    """Let nengo_dl see that a view as large as its base may have another order.
+
+    It takes each such view for a reshape, and so ``signal[::-1]`` for the signal.
+    """
+    from nengo_dl.tensor_graph import TensorGraph
+
+    create_signals = TensorGraph.create_signals
+
+    def create_and_reverse(self, sigs):
+        create_signals(self, sigs)
+        for signal in list(self.signals):
+            # a reshape keeps to the order of memory
+            if (
+                signal.is_view
+                and signal.size == signal.base.size
+                and not signal.initial_value.flags.c_contiguous
+            ):
+                if not signal[::-1].initial_value.flags.c_contiguous:
+                    raise NotImplementedError(
+                        f"{signal} reverses an axis other than the first of "
+                        f"{signal.base}, which NengoDL does not support"
+                    )
+                self.signals[signal] = self.signals[signal.base][::-1]
+
+    if create_signals.__name__ != create_and_reverse.__name__:
+        TensorGraph.create_signals = create_and_reverse
 
 
 # -- nengo_loihi -----------------------------------------------------------------------
@@ -299,6 +388,7 @@ def _ignore_version_warnings():
 _AROUND = {
     "nengo_dl": _around_nengo_dl,
     "nengo_dl.compat": _around_nengo_dl_compat,
+    "nengo_dl.utils": _around_nengo_dl_utils,
     "nengo_loihi": _around_nengo_loihi,
     "nengo_loihi.compat": _around_nengo_loihi_compat,
 }
