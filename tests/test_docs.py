@@ -53,6 +53,7 @@ INTERNAL = {
     "product_kernels",
     "products",
     "provenance",
+    "replacement",
     "routes",
     "row_sums",
     "stages",
