@@ -214,7 +214,7 @@ def read_record(path, from_json, name):
         If it cannot be read.
     """
     try:
-        return from_json(Path(path).expanduser().read_text(encoding="utf-8"))
+        return from_json(Path(path).read_text(encoding="utf-8"))
     except (ValueError, TypeError, KeyError, AttributeError, zlib.error) as error:
         raise ValidationError(
             f"{str(path)!r} is not the record of {name}, or a damaged one ({error}); "
