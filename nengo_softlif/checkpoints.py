@@ -8,7 +8,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from nengo.exceptions import SimulationError, ValidationError
 
-from . import files, parameters
+from . import files, networks, parameters
 from .models import copied
 
 
@@ -67,6 +67,107 @@ def _process(mark):
     with contextlib.suppress(OSError, ValueError):
         return f" in process {int(mark.read_text())}"
     return ""
+
+
+def beside(path):
+    """Path of the checkpoint of a training that leads to a file."""
+    path = path.resolve() if path.is_symlink() else path
+    return path.with_name(f"{path.name}.checkpoint")
+
+
+def unlike(path, wanted):
+    """Tell what makes a checkpoint that of another training than is wanted.
+
+    Parameters
+    ----------
+    path : Path
+        The checkpoint, which need not exist.
+    wanted : dict
+        What `record` returned.
+
+    Returns
+    -------
+    str
+        Differences in words, or why it cannot be read; empty if it can be used.
+    """
+    try:
+        if path.exists():
+            header, _ = files.read(path, kind="checkpoint")
+            return differences(header["settings"], wanted)
+        return ""
+    except ValidationError as error:
+        return str(error)
+
+
+def check(path, wanted, force):
+    """Refuse the checkpoint of another training than is wanted, or delete it.
+
+    Parameters
+    ----------
+    path : Path
+        The checkpoint, which need not exist.
+    wanted : dict
+        What `record` returned.
+    force : bool
+        Delete it.
+
+    Raises
+    ------
+    ValidationError
+        If it is of another training, or damaged, and is to be kept.
+    """
+    reason = unlike(path, wanted)
+    if reason and not force:
+        raise ValidationError(
+            f"{str(path)!r} is not the checkpoint of this training ({reason}); "
+            "repeat the settings it is of, or add --force to start anew",
+            attr="checkpoint",
+        )
+    if reason:
+        path.unlink()
+
+
+def trained(path, wanted, force):
+    """Load the model in a file if it is of the training that is wanted.
+
+    Parameters
+    ----------
+    path : Path
+        A file, which need not exist.
+    wanted : dict
+        What `record` returned.
+    force : bool
+        The file is to be replaced.
+
+    Returns
+    -------
+    Model or None
+        None if there is no file, or it is to be replaced.
+
+    Raises
+    ------
+    ValidationError
+        If the file holds something else, and is to be kept.
+    """
+    if force or not path.is_file():
+        return None
+    try:
+        model = networks.load(path)
+    except ValidationError:
+        found = "something else than such a model"
+    else:
+        if model.training is None:
+            found = "a model of unknown training"
+        else:
+            different = differences(model.training, wanted)
+            if not different:
+                return model
+            found = f"a model of another training ({different})"
+    raise ValidationError(
+        f"{str(path)!r} holds {found}; name another place with --out, or add --force "
+        "to replace it",
+        attr="out",
+    )
 
 
 def record(model, data, seed, **settings):

@@ -19,7 +19,7 @@ from .arguments import (
     check_whole,
 )
 from .checkpoints import Checkpoint, Diverged, claimed, record
-from .chip_lowering import checked_target
+from .chip_training import checked_target
 from .models import copied
 from .preprocessing import Preprocessing
 from .routes import route
