@@ -42,6 +42,9 @@ class Model:
     source : dict, optional
         The function of `nengo_softlif.networks` that made the network, and its
         arguments, from which `load` makes it again.
+    training : dict, optional
+        What `fit` recorded of what decided the training: settings, and checksums of
+        data and initial weights. Equal trainings have equal ones.
 
     Raises
     ------
@@ -61,6 +64,7 @@ class Model:
         flip=False,
         history=None,
         source=None,
+        training=None,
     ):
         if isinstance(network, Model):
             network = network.network
@@ -105,6 +109,7 @@ class Model:
         self.flip = flip
         self.history = history
         self.source = source
+        self.training = training
 
     def __repr__(self):
         """Sizes of the network."""
@@ -139,6 +144,7 @@ class Model:
             flip=self.flip,
             history=copy.deepcopy(self.history),
             source=copy.deepcopy(self.source),
+            training=copy.deepcopy(self.training),
         )
 
     def save(self, path):
@@ -172,6 +178,7 @@ class Model:
             "crop": np.asarray(self.crop).tolist(),
             "flip": bool(self.flip),
             "history": self.history,
+            "training": self.training,
             "preprocessing": None,
         }
         if self.preprocessing is not None:

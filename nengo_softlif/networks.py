@@ -263,6 +263,7 @@ def load(path, network=None):
         flip=header["flip"],
         history=header["history"],
         source=source if made else None,
+        training=header.get("training"),  # files of earlier versions have none
     )
     sizes = [model.input.size_out, model.output.size_in]
     if header.get("sizes", sizes) != sizes:

@@ -5,13 +5,12 @@ from contextlib import closing
 
 import numpy as np
 import tensorflow as tf
-from nengo.exceptions import SimulationError
 from tqdm import tqdm
 
 from . import files, fit_arguments, parameters
 from .arguments import check_data, check_model, check_timeless
-from .checkpoints import Checkpoint
-from .chip_lowering import checked_target
+from .checkpoints import Checkpoint, Diverged, claimed, record
+from .chip_training import checked_target
 from .models import copied
 from .routes import route
 
@@ -80,7 +79,8 @@ def fit(
     ----------
     model : Model
         Trained in place: its network receives the trained weights, and the
-        model the preprocessing and the history, when training has ended.
+        model the preprocessing, the history and what decided the training, when it
+        has ended.
     data : Dataset
         Its training images are used.
     epochs : int
@@ -134,9 +134,9 @@ def fit(
     ------
     ValidationError
         If arguments, model and data do not fit together, or the checkpoint is
-        of another training.
+        of another training, or of one that is running.
     SimulationError
-        If the loss becomes NaN or infinite.
+        If the loss becomes NaN or infinite. A checkpoint is deleted then.
     """
     check_model(model)
     check_data(data, model)
@@ -157,13 +157,31 @@ def fit(
     preprocessing = fit_arguments.preprocessing_of(model, data, training)
     n_batches = len(training) // batch_size
 
+    training_record = record(
+        model,
+        data,
+        seed,
+        epochs=epochs,
+        batch_size=batch_size,
+        optimizer=optimizer and fit_arguments.describe(optimizer),
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        batch_norm=bool(batch_norm),
+        target=target and target.describe(),
+        validation_split=validation_split,
+        callbacks=[type(callback).__name__ for callback in callbacks],
+    )
     # NengoDL's settings are part of a network's configuration: leave the user's be
     network, twin = copied(model.network)
     if network.seed is None:
         network.seed = seed
     image, answer = twin[model.input], twin[model.output]
-    way = route(network, image, answer, batch_size, seed, batch_norm, target)
-    with closing(way):
+    with (
+        claimed(checkpoint),
+        closing(
+            route(network, image, answer, batch_size, seed, batch_norm, target)
+        ) as way,
+    ):
         if optimizer is None:
             schedule = OneCycle(learning_rate, epochs * n_batches)
             optimizer = keras.optimizers.Adam(
@@ -179,14 +197,8 @@ def fit(
         checkpoint = Checkpoint(
             checkpoint,
             {
-                "epochs": epochs,
-                "batch_size": batch_size,
-                "optimizer": fit_arguments.describe(optimizer),
-                "batch_norm": bool(batch_norm),
-                "target": target and target.describe(),
-                "validation_split": validation_split,
-                "seed": seed,
-                "data": data.sha256,
+                **training_record,
+                "optimizer of Keras": fit_arguments.describe(optimizer),
                 **_describe_network(way, network, preprocessing),
             },
             way.variables(),
@@ -228,6 +240,7 @@ def fit(
     parameters.install(model.network, arrays)
     model.preprocessing = preprocessing
     model.history = history
+    model.training = training_record
     return history
 
 
@@ -280,10 +293,10 @@ def _check_finite(keras_model, logs, title):
 
 
 def _diverged(what):
-    return SimulationError(
+    return Diverged(
         f"training diverged: {what}. Lower the learning rate, or scale the images or "
-        "the initial weights down (with a checkpoint, in another file); the model is "
-        "left as it was."
+        "the initial weights down. The model is left as it was; a checkpoint is "
+        "deleted, as training would diverge again from there."
     )
 
 
