@@ -336,6 +336,15 @@ def test_two_outputs_are_two_files(run, model_file, tmp_path):
     assert_fails(run(*command, "y.png"), "is the file of --out as well")
 
 
+@pytest.mark.parametrize("command", ["evaluate", "explain"])
+def test_records_replace_records_only(run, model_file, tmp_path, command):
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(model_file.read_bytes())
+    result = run(command, model_file, "--data", "digits", "--out", other)
+    assert_fails(result, "holds something else than JSON")
+    assert other.read_bytes() == model_file.read_bytes()
+
+
 def test_a_checkpoint_is_no_input(run, model_file, tmp_path):
     start = model_file.rename(tmp_path / "out.safetensors.checkpoint")
     command = ("train", "digits", "--start-from", start, "--out", "out.safetensors")
@@ -346,6 +355,8 @@ def test_devices_take_every_output(run, model_file):
     steps = ("--presentation-time", 0.01, "--n-examples", 2)
     command = ("evaluate", model_file, "--data", "digits", *steps, "--backend", "rate")
     assert run(*command, "--out", "/dev/null").exit_code == 0
+    for _ in range(2):
+        assert run(*command, "--out", "record.json").exit_code == 0
 
 
 def test_a_finished_training_is_replaced_only_if_asked(run, tmp_path, monkeypatch):
@@ -521,9 +532,16 @@ def test_ctrl_c_and_going_on(tmp_path):
 
 
 @pytest.mark.slow
-def test_demo(run, tmp_path):
+def test_demo(run, tmp_path, monkeypatch):
+    def stopped(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nengo_softlif.explain", stopped)
+        assert run("demo", "--out", "here").exit_code == 1
     result = run("demo", "--out", "here")
     assert result.exit_code == 0, result.output
+    assert "Trained already" in result.output
     assert "95 % interval" in result.output
     assert "chip, emulated" in result.output
     for name in ("rate", "engine", "nengo", "loihi-emulator"):
@@ -533,6 +551,8 @@ def test_demo(run, tmp_path):
         len(json.loads((tmp_path / "here" / "ladder.json").read_text())["rungs"]) == 7
     )
     assert len(list((tmp_path / "here").glob("*.png"))) == 5
+    other = run("demo", "--out", "here", "--seed", 1)
+    assert_fails(other, "(network, start, seed 0 instead of 1)")
 
 
 def test_explain(run, model_file, tmp_path):
