@@ -233,7 +233,10 @@ def _probe(layers, probe, model):
                 probe, "it records what leaves a synapse; probe what that leads to"
             )
         path = _across(layers, obj, model)
-        sliced = _slice(probe.slice, obj.size_out)
+        # not the connection's own size, if its weights lead to neurons
+        sizes = [path.source.size, *(op.size_out for op in path.operators)]
+        sliced = _slice(probe.slice, sizes[-1])
+        layer.size = sliced[0].size_out if sliced else sizes[-1]
         layer.inputs.append(
             Input(path.source, (*path.operators, *sliced), path.synapses + synapses)
         )

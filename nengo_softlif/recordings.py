@@ -32,14 +32,9 @@ class Recordings(Mapping):
 
     def clear(self, n_steps):
         """Forget what probes saw until now, after so many steps."""
-        shapes = {
-            probe: (self.minibatch_size or 1, 0, probe.size_in)
-            for probe in self.network.all_probes
-        }
-        nothing = {p: np.zeros(shape, self.dtype) for p, shape in shapes.items()}
         with self._reading:
-            self._joined = {probe: (1, seen) for probe, seen in nothing.items()}
-            self._chunks = [(n_steps, nothing)]
+            self._joined = dict.fromkeys(self.network.all_probes, (1, None))
+            self._chunks = [(n_steps, {})]
 
     def append(self, seen, n_steps):
         """Add a chunk of so many steps: (n_examples, n, size) for each probe."""
@@ -58,8 +53,14 @@ class Recordings(Mapping):
         with self._reading:
             n, seen = self._joined[obj]
             new = [chunk for _, chunk in self._chunks[n:]]
+            parts = [chunk[obj] for chunk in new]
+            if seen is not None:
+                parts.insert(0, seen)
+            if not parts:
+                shape = (self.minibatch_size or 1, 0, obj.size_in)
+                parts = [np.zeros(shape, self.dtype)]
+            seen = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
             if new:
-                seen = np.concatenate([seen, *(chunk[obj] for chunk in new)], axis=1)
                 self._joined[obj] = n + len(new), seen
                 for chunk in new:
                     del chunk[obj]  # frees memory
