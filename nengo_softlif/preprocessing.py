@@ -336,17 +336,18 @@ def _spread(images, mean):
     squares = sum(np.sum(p**2, axis=None if n_scales == 1 else 0) for p in pieces)
     squares = np.reshape(squares, (-1, n_scales)).sum(axis=0)
     spread = np.sqrt(squares / (images.size / n_scales))
-    # less than float32 can tell is what rounding has left of nothing
+    # of what is constant, rounding leaves a little
     largest = np.abs(by_feature(mean[np.newaxis])).max(axis=0)
     limits = np.finfo(np.float32)
-    constant = (spread <= limits.eps * largest) | (spread < limits.tiny)
+    constant = (spread <= 1e-9 * largest) | (spread < limits.tiny)
     if constant.all():
         raise _error(
             "scale",
             "all training images are the same, so there is no standard deviation to "
             "divide by; give a scale",
         )
-    return np.where(constant, 1.0, spread)
+    # and less than float32 tells apart must not be blown up
+    return np.where(constant, 1.0, np.maximum(spread, limits.eps * largest))
 
 
 def _numbers(attr, values):

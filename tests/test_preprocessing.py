@@ -192,6 +192,13 @@ def test_what_is_constant_is_not_scaled():
     np.testing.assert_allclose(pre.test(images).reshape(-1, 3)[:, 1], 0, atol=1e-7)
 
 
+def test_what_float32_rounds_away_is_not_blown_up():
+    x = 1.6e9 + generator().normal(size=(500, 2)) * [1, 1e4]
+    pre = Preprocessing.from_images(x)
+    assert np.abs(pre.test(x)).max() < 6
+    np.testing.assert_allclose(pre.scale[1], x[:, 1].std())
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e300])
 def test_what_float32_cannot_hold_is_refused(bad):
     images = np.zeros((2, 6, 5))
