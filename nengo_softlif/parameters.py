@@ -5,6 +5,7 @@ this one form.
 """
 
 from functools import partial
+from types import SimpleNamespace
 
 import nengo
 import numpy as np
@@ -51,10 +52,18 @@ def collect(network, data):
         probes of decoded output, ``probes/0/weights``; the numbers count
         ``network.all_ensembles``, ``all_connections`` and ``all_probes``.
         Pooling, and connections without weights, have no entry.
+
+    Raises
+    ------
+    ValidationError
+        If NengoDL may have trained what no gain can say, see `check_gains`.
     """
     arrays = {}
+    through_nengo_dl = hasattr(data, "get_params")
+    if through_nengo_dl:
+        check_gains(network, data.sim.model.params)
     for name, ensemble in _ensembles(network):
-        built = data[ensemble]
+        built = _trained(ensemble, data) if through_nengo_dl else data[ensemble]
         for attr in ("gain", "bias", "encoders"):
             arrays[f"{name}/{attr}"] = np.array(getattr(built, attr))
     for name, connection in _weighted(network):
@@ -69,6 +78,56 @@ def collect(network, data):
         (decoded,) = (c for c in data if getattr(c, "post_obj", None) is probe)
         arrays[f"{name}/weights"] = np.array(data[decoded].weights)
     return arrays
+
+
+def _trained(ensemble, data):
+    """Gain, bias and encoders of an ensemble that NengoDL may have trained.
+
+    NengoDL trains encoders that are scaled by gain / radius. The gain that it tells is
+    inferred from their length, so that it is never negative and takes up what training
+    did to the encoders; but input to the neurons goes on with the gain Nengo built.
+    """
+    built = data.sim.model.params[ensemble]
+    scaled, bias = data.get_params((ensemble, "scaled_encoders"), (ensemble, "bias"))
+    gain, encoders = np.array(built.gain), np.array(built.encoders)
+    # with gain 0 they were zero; if training changed that, any gain will do
+    gain[(gain == 0) & np.any(scaled != 0, axis=1)] = 1
+    scales = gain != 0
+    encoders[scales] = ensemble.radius * scaled[scales] / gain[scales, np.newaxis]
+    return SimpleNamespace(gain=gain, bias=bias, encoders=encoders)
+
+
+def check_gains(network, built):
+    """Refuse ensembles of which training through NengoDL leaves no Nengo ensemble.
+
+    Where a gain is 0, NengoDL nevertheless trains what comes in through encoders, while
+    input to the neurons stays without effect.
+
+    Parameters
+    ----------
+    network : nengo.Network
+        To be trained, or trained.
+    built : mapping
+        From its objects to what Nengo built.
+
+    Raises
+    ------
+    ValidationError
+        If a trainable ensemble has a neuron with gain 0 and both kinds of input.
+    """
+    targets = {connection.post_obj for connection in network.all_connections}
+    trains = trainable(network)
+    for _, ensemble in _ensembles(network):
+        both = ensemble in targets and ensemble.neurons in targets
+        zeros = np.count_nonzero(np.asarray(built[ensemble].gain) == 0)
+        if both and zeros and trains[ensemble]:
+            raise ValidationError(
+                f"{ensemble} has {zeros} neurons with gain 0, and input to itself as "
+                "well as to its neurons: NengoDL would train what the first does to "
+                "them, which no gain says without letting in the second. Use a small "
+                "gain, or set the ensemble's trainable to False",
+                attr="network",
+            )
 
 
 def install(network, arrays):

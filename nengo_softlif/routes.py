@@ -12,6 +12,7 @@ from .chip_lowering import ChipLowering
 from .compat import nengo_dl, quiet_simulator
 from .lowering import Lowering
 from .neuron_builders import noise_counters
+from .parameters import check_gains
 
 
 def route(network, image, answer, batch_size, seed, batch_norm=False, target=None):
@@ -191,6 +192,11 @@ class ThroughNengoDL(_Route):
         sim = self._sim = quiet_simulator(
             network, minibatch_size=batch_size, seed=seed, progress_bar=False
         )
+        try:
+            check_gains(network, sim.model.params)
+        except ValidationError:
+            self.close()
+            raise
         self.keras_model, self.data = sim.keras_model, sim.data
         names = sim.tensor_graph.io_names
         self._input_name, self.output_name = names[image], names[answer]

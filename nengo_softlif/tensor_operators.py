@@ -127,18 +127,32 @@ class _Matrix(_Applied):
 
 
 class _Convolution(_Applied):
-    def __init__(self, op, built):
-        super().__init__(op, built)
-        if op.groups != 1:
-            raise Unconvertible("its convolution has groups of channels")
+    """Convolution.
+
+    Of groups TensorFlow has no gradient on the CPU, unless it is depthwise or oneDNN
+    is on.
+    """
 
     def initial(self):
         return np.reshape(self.built, self.op.weights.shape)
 
     def __call__(self, values, weights):
-        images = values.images(self.op.input_shape)
-        padding = self.op.padding.upper()
-        return Values(tf.nn.conv2d(images, weights, self.op.strides, padding))
+        op, images = self.op, values.images(self.op.input_shape)
+        padding, n_channels = op.padding.upper(), op.input_shape[2]
+        if op.groups == 1:
+            return Values(tf.nn.conv2d(images, weights, op.strides, padding))
+        rows, columns = op.strides
+        if op.groups == n_channels and rows == columns:
+            kernel = tf.reshape(weights, (*op.kernel_size, n_channels, -1))
+            strides = (1, rows, columns, 1)
+            return Values(tf.nn.depthwise_conv2d(images, kernel, strides, padding))
+        parts = zip(
+            tf.split(images, op.groups, axis=3),
+            tf.split(weights, op.groups, axis=3),
+            strict=True,
+        )
+        convolved = [tf.nn.conv2d(x, w, op.strides, padding) for x, w in parts]
+        return Values(tf.concat(convolved, axis=3))
 
 
 class _Pool(_Applied):

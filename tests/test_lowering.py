@@ -127,7 +127,36 @@ def users():
     return image, nengo.Probe(out)
 
 
-NETWORKS = [convolutions, local, branches, users]
+def groups():
+    """Convolutions in groups, depthwise ones, and such whose channels come first."""
+    image = node = nengo.Node(np.zeros(64))
+    for shape, kwargs in [
+        ((4, 4, 4), {"groups": 2}),
+        ((4, 4, 6), {"groups": 6, "strides": (2, 2)}),  # depthwise
+        ((2, 2, 6), {"groups": 6, "strides": (2, 1)}),
+        ((6, 1, 2), {"groups": 3, "channels_last": False}),
+    ]:
+        last = kwargs.get("channels_last", True)
+        first = shape[-1] if last else shape[0]
+        conv = nengo.Convolution(
+            6, shape, padding="same", init=normal(3, 3, first // kwargs["groups"], 6),
+            **{"strides": (1, 1), **kwargs},
+        )  # fmt: skip
+        post = nengo.Ensemble(
+            conv.size_out,
+            1,
+            neuron_type=soft(GaussianNoise()),
+            gain=np.ones(conv.size_out),
+            bias=np.linspace(1, 2, conv.size_out),
+        )
+        connect(node, post.neurons, conv)
+        node = post.neurons
+    out = nengo.Node(size_in=3)
+    connect(node, out, normal(3, node.size_out))
+    return image, nengo.Probe(out)
+
+
+NETWORKS = [convolutions, local, branches, users, groups]
 
 
 def make(function, dtype="float32", noise=True):
@@ -196,7 +225,7 @@ def test_losses_and_weights_are_those_of_nengo_dl(
         for name, array in arrays.items():
             # what has changed, on the scale of the largest change
             change, expected = array - start[name], arrays2[name] - start[name]
-            # NengoDL finds gains in its type's precision, from encoders
+            # NengoDL finds encoders in its type's precision
             atol = rtol * np.abs(expected).max() + 1e-6
             np.testing.assert_allclose(change, expected, atol=atol, err_msg=name)
     moved = {n for n in start if not np.allclose(arrays[n], start[n], atol=1e-6)}
@@ -208,9 +237,37 @@ def test_losses_and_weights_are_those_of_nengo_dl(
         )
         weights -= {f"connections/{index(frozen)}/weights"}
         weights |= {"ensembles/0/bias", "ensembles/1/bias"}
-    if function is branches:
-        weights |= {f"ensembles/{i}/bias" for i in range(3)}
+    if function in (branches, groups):
+        n_ensembles = len(net.all_ensembles)
+        weights |= {f"ensembles/{i}/bias" for i in range(n_ensembles)}
     assert moved == weights
+
+
+@pytest.mark.parametrize("function", [convolutions, groups])
+def test_gradients_are_differences(function):
+    net, image, answer = make(function, "float64", noise=False)
+    lowering = Lowering(net, image, answer, N_EXAMPLES, 0, "float64")
+    x, _ = batch(image, "float64")
+    rng = np.random.default_rng(1)
+    factors = rng.normal(size=lowering.keras_model(x).shape)
+
+    def loss(x):
+        return tf.reduce_sum(lowering.keras_model(x) * factors)
+
+    variables = [tf.Variable(x), *lowering.trained]
+    with tf.GradientTape() as tape:
+        value = loss(variables[0])
+    for variable, gradient in zip(
+        variables, tape.gradient(value, variables), strict=True
+    ):
+        step = rng.normal(size=variable.shape) * 1e-5
+        expected = float(tf.reduce_sum(gradient * step))
+        variable.assign_add(step)
+        above = loss(variables[0])
+        variable.assign_sub(2 * step)
+        difference = float(above - loss(variables[0])) / 2
+        variable.assign_add(step)
+        assert difference == pytest.approx(expected, rel=1e-5, abs=1e-12)
 
 
 def test_noise_is_a_function_of_seed_and_pass():
@@ -250,11 +307,6 @@ def decoded_input(a, b):
     return nengo.Connection(a.neurons, b, transform=np.ones((1, 5)), synapse=None)
 
 
-def grouped(a, b):
-    transform = nengo.Convolution(4, (1, 1, 4), (1, 1), groups=2)
-    return connect(a.neurons[:4], b.neurons[:4], transform)
-
-
 def sparse(a, b):
     transform = nengo.Sparse((5, 5), indices=[[0, 1], [4, 0]], init=[1.0, 2.0])
     return connect(a.neurons, b.neurons, transform)
@@ -277,7 +329,6 @@ def twice_in_one_place(a, b):
     [
         (decoded, "<Connection from .*a.* is decoded from an ensemble"),
         (decoded_input, "<Ensemble 'b'> has decoded input"),
-        (grouped, "<Connection from .*a.* groups of channels"),
         (sparse, "<Connection from .*a.* sparse"),
         (recurrent, "<Neurons of <Ensemble 'b'>> .* loop"),
         (of_another_type, r"<Ensemble 'a'> has LIFRate\(\); only SoftLIFRate"),
