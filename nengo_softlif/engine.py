@@ -4,7 +4,6 @@ Layer after layer, each for a chunk of time steps: the linear work is then a few
 large products, and one loop does synapse, membrane, refractory time and spikes.
 """
 
-import os
 from collections.abc import Mapping
 
 import nengo
@@ -20,6 +19,7 @@ from tqdm import tqdm
 
 from . import layers, neuron_stages
 from .arguments import check_number, check_whole
+from .machine import memory
 from .products import numbers
 from .stages import Settings
 
@@ -286,11 +286,11 @@ class Simulator:
             share = 1 if probe.sample_every is None else self.dt / probe.sample_every
             n_bytes += n_steps * share * probe.size_in
         n_bytes *= self._n_examples * self.dtype.itemsize
-        if n_bytes > _memory():
+        if n_bytes > memory():
             raise _error(
                 "n_steps",
                 f"probes would see {n_bytes / 1e9:.0f} GB in {n_steps} steps, but the "
-                f"machine has {_memory() / 1e9:.0f} GB; probe fewer values, set "
+                f"machine has {memory() / 1e9:.0f} GB; probe fewer values, set "
                 "sample_every, or simulate fewer examples at a time",
             )
 
@@ -338,11 +338,11 @@ def _check_memory(read, n_examples, dtype):
     """Refuse sizes that the machine's memory cannot hold."""
     n_values = sum(layer.size * (2 + 2 * len(layer.inputs)) for layer in read.values())
     n_bytes = n_values * n_examples * dtype.itemsize
-    if n_bytes > _memory():
+    if n_bytes > memory():
         raise _error(
             "minibatch_size",
             f"the state of {n_examples} examples takes {n_bytes / 1e9:.0f} GB, but the "
-            f"machine has {_memory() / 1e9:.0f} GB; simulate fewer at a time",
+            f"machine has {memory() / 1e9:.0f} GB; simulate fewer at a time",
         )
 
 
@@ -352,11 +352,6 @@ def _check_finite(probe, output):
             f"{probe} saw NaN or infinity; the network's weights are too large, or a "
             "node puts out such values"
         )
-
-
-def _memory():
-    """Bytes of memory that the machine has."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _error(attr, message):

@@ -40,6 +40,7 @@ INTERNAL = {
     "folding",
     "loihi_builders",
     "lowering",
+    "machine",
     "matrices",
     "normalisation",
     "neuron_builders",
