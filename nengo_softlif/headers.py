@@ -111,7 +111,7 @@ def converted(record, form, what, remedy, hook=None):
     """
     try:
         return msgspec.convert(record, form, dec_hook=hook)
-    except (msgspec.ValidationError, RecursionError) as error:
+    except (msgspec.ValidationError, UnicodeError, RecursionError) as error:
         raise ValidationError(
             f"expected {what}, but a value does not fit ({error}); {remedy}",
             attr="header",

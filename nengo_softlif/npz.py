@@ -77,7 +77,10 @@ def declared(archive, name):
         # later versions are for names of fields, and their headers may be of any size
         if np.lib.format.read_magic(file) != (1, 0):
             raise ValueError(f"{name} is of a type that has fields")
-        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        try:
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        except MemoryError as error:  # which Python's parser raises, in 64 kB of text
+            raise ValueError(f"the header of {name} is nested too deep") from error
         start = file.tell()
     if dtype.kind not in "biuf" or dtype.shape:
         raise ValueError(f"{name} is of type {dtype}")
