@@ -557,7 +557,7 @@ def run(name, n, seed, first, watch):
             if found not in ("refused", "equal"):
                 n_shown += 1
                 if n_shown <= 20:
-                    print(f"{name}, seed {seed}, number {i}: {found:.300}")
+                    print(f"{name}, seed {seed}, number {i}: {found!a:.300}")
                 found = "wrong"
             counts[found] += 1
     seconds = time.process_time() - start
