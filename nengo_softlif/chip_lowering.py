@@ -8,34 +8,11 @@ import tensorflow as tf
 from nengo.exceptions import ValidationError
 
 from . import chip_rates
-from .chip_training import CHIP_NOISE, LoihiTarget, chip_noise
+from .chip_training import CHIP_NOISE, chip_noise
 from .chip_weights import Rounding
 from .curves import Response, soft_lif
 from .lowering import Lowering
 from .noise import LowpassNoise
-
-
-def checked_target(target, batch_norm):
-    """Return the target that `.fit` was given, as an object or None.
-
-    Raises
-    ------
-    ValidationError
-        If it is none, or does not go with batch normalisation.
-    """
-    if isinstance(target, str) and target == "loihi":
-        target = LoihiTarget()
-    if target is not None and not isinstance(target, LoihiTarget):
-        raise ValidationError(
-            f"expected 'loihi', a LoihiTarget or None, got {target!r}", attr="target"
-        )
-    if target is not None and batch_norm:
-        raise ValidationError(
-            "the chip rounds weights that batch normalisation is folded into already; "
-            "train with it first, then for the chip without",
-            attr="batch_norm",
-        )
-    return target
 
 
 class ChipLowering(Lowering):

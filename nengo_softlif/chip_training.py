@@ -2,6 +2,8 @@
 
 from dataclasses import asdict, dataclass
 
+from nengo.exceptions import ValidationError
+
 from .arguments import check_number
 from .noise import AlphaNoise, Dropout, GaussianNoise, LowpassNoise
 
@@ -58,6 +60,29 @@ class LoihiTarget:
     def describe(self):
         """Describe the settings, as JSON holds them."""
         return {"type": "loihi", **asdict(self)}
+
+
+def checked_target(target, batch_norm):
+    """Return the target that `.fit` was given, as an object or None.
+
+    Raises
+    ------
+    ValidationError
+        If it is none, or does not go with batch normalisation.
+    """
+    if isinstance(target, str) and target == "loihi":
+        target = LoihiTarget()
+    if target is not None and not isinstance(target, LoihiTarget):
+        raise ValidationError(
+            f"expected 'loihi', a LoihiTarget or None, got {target!r}", attr="target"
+        )
+    if target is not None and batch_norm:
+        raise ValidationError(
+            "the chip rounds weights that batch normalisation is folded into already; "
+            "train with it first, then for the chip without",
+            attr="batch_norm",
+        )
+    return target
 
 
 def chip_noise(noise):

@@ -8,10 +8,23 @@ from pathlib import Path
 
 import click
 
-from . import __version__, datasets, networks, options, terminal
+from . import __version__, checkpoints, datasets, networks, options, terminal
+from .arguments import check_data
+from .chip_training import checked_target
 from .compat import install
 
 _NETWORK_OF = {"mnist": "mnist", "fashion_mnist": "mnist", "cifar10": "cifar10"}
+
+# all settings that fit records, so that the demo knows its model again
+_DEMO = {
+    "epochs": 30,
+    "batch_size": 32,
+    "learning_rate": 3e-3,
+    "weight_decay": 0.0,
+    "batch_norm": False,
+    "target": None,
+    "validation_split": 0.0,
+}
 
 _PACKAGES = (
     "nengo_softlif",
@@ -41,14 +54,15 @@ def main():
 @main.command()
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=options.FOLDER,
     default="nengo-softlif-demo",
     show_default=True,
     help="Folder for the model, the results and the figures.",
 )
+@options.force
 @options.seed
 @options.as_json
-def demo(out, seed, as_json):
+def demo(out, force, seed, as_json):
     """Train on handwritten digits, rebuild in spikes, and go onto Loihi, emulated.
 
     Uses the 8 x 8 digits inside scikit-learn: nothing is downloaded. Trains a small
@@ -57,15 +71,22 @@ def demo(out, seed, as_json):
     digits is classified. The first hundred of them are also shown to Nengo's own
     simulator, one at a time.
     """
-    terminal.start_tensorflow()
-    from . import evaluate, explain, figures, fit, to_spiking
-
     out.mkdir(parents=True, exist_ok=True)
     data = datasets.load("digits")
     model = networks.small(seed=seed)
-    click.echo(f"Training {model} on {data}", err=True)
-    fit(model, data, epochs=30, batch_size=32, learning_rate=3e-3, seed=seed)
-    model.save(out / "digits.safetensors")
+    settings = {**_DEMO, "seed": seed}
+    path = out / "digits.safetensors"
+    trained = checkpoints.trained(path, _record(model, data, settings), force)
+    terminal.start_tensorflow()
+    from . import evaluate, explain, figures, fit, to_spiking
+
+    if trained is None:
+        click.echo(f"Training {model} on {data}", err=True)
+        fit(model, data, **settings)
+        model.save(path)
+    else:
+        click.echo(f"Trained already: {path}", err=True)
+        model = trained
 
     click.echo("Evaluating, rung by rung, from rates down to the chip", err=True)
     ladder = explain(model, data, seed=seed)
@@ -96,16 +117,33 @@ def demo(out, seed, as_json):
 @click.argument("dataset")
 @options.network
 @options.noise
-@click.option("--epochs", default=10, show_default=True, help="Passes over the images.")
-@click.option("--batch-size", default=128, show_default=True, help="Images per step.")
+@click.option(
+    "--epochs",
+    type=options.COUNT,
+    default=10,
+    show_default=True,
+    help="Passes over the images.",
+)
+@click.option(
+    "--batch-size",
+    type=options.COUNT,
+    default=128,
+    show_default=True,
+    help="Images per step.",
+)
 @click.option(
     "--learning-rate",
+    type=options.POSITIVE,
     default=1e-3,
     show_default=True,
     help="Peak of Adam's schedule. A trained model needs less: 1e-4 to 3e-4.",
 )
 @click.option(
-    "--weight-decay", default=0.0, show_default=True, help="Decoupled weight decay."
+    "--weight-decay",
+    type=options.NOT_NEGATIVE,
+    default=0.0,
+    show_default=True,
+    help="Decoupled weight decay.",
 )
 @click.option(
     "--batch-norm", is_flag=True, help="Normalise layers over each batch, in training."
@@ -118,11 +156,12 @@ def demo(out, seed, as_json):
 )
 @click.option(
     "--start-from",
-    type=click.Path(path_type=Path),
+    type=options.INPUT,
     help="Model to start from, a file that train wrote, instead of a new network.",
 )
 @click.option(
     "--validation-split",
+    type=options.PART,
     default=0.0,
     show_default=True,
     help="Part of the training images to report error on instead.",
@@ -130,71 +169,104 @@ def demo(out, seed, as_json):
 @options.seed
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=options.OUTPUT,
     help="File for the model. Default: DATASET.safetensors in this folder, with "
     "--target DATASET-loihi.safetensors.",
 )
+@options.force
 @options.as_json
 @click.pass_context
 def train(
-    ctx, dataset, network, noise_model, start_from, out, as_json, seed, **settings
+    ctx, dataset, network, noise_model, start_from, out, force, as_json, **settings
 ):
     """Train a network of soft LIF neurons on DATASET.
 
     DATASET is digits, mnist, fashion_mnist, cifar10, or an .npz file with the arrays
     x_train, y_train, x_test and y_test. State is saved after every epoch: after
-    Ctrl-C or a crash the same command goes on where it was.
+    Ctrl-C or a crash the same command goes on where it was, and when all is done it
+    says so. What another training left is replaced only with --force.
     """
     if start_from is not None:
         options.check_not_given(ctx, "network", "noise_model", "batch_norm")
-    data = datasets.load(dataset)
-    if start_from is None:
-        model = _new_model(network, data, noise_model, seed)
-    else:
-        model = networks.load(start_from)
-    on_loihi = settings["target"] == "loihi"
+    on_loihi = checked_target(settings["target"], settings["batch_norm"]) is not None
     if out is None:
-        out = Path(f"{data.name}{'-loihi' if on_loihi else ''}.safetensors")
-        if start_from is not None and out.exists() and out.samefile(start_from):
-            raise click.UsageError(
-                f"{out} is the model to start from, and would be replaced; name "
-                "another file with --out, or this one if that is meant"
-            )
-    options.check_folder(out)
-
-    terminal.start_tensorflow()
-    from . import fit
-
-    checkpoint = out.with_name(out.name + ".checkpoint")
-    click.echo(f"Training {model} on {data}", err=True)
-    if checkpoint.exists():
-        click.echo(f"Going on from {checkpoint}", err=True)
-    try:
-        history = fit(model, data, seed=seed, checkpoint=checkpoint, **settings)
-    except KeyboardInterrupt:
-        click.echo("Stopped. The same command goes on from the last epoch.", err=True)
-        sys.exit(130)
-    model.save(out)
-    checkpoint.unlink(missing_ok=True)
+        name = f"{Path(dataset).stem}{'-loihi' if on_loihi else ''}.safetensors"
+        out = options.OUTPUT.convert(name, None, ctx)
+    checkpoint = checkpoints.beside(out)
+    inputs = {"the data set": options.data_files(dataset)}
+    if start_from is not None:
+        inputs["the model to start from"] = [start_from]
+    options.check_outputs(inputs, out=out, checkpoint=checkpoint)
+    with checkpoints.claimed(checkpoint):
+        data = datasets.load(dataset)
+        if start_from is None:
+            model = _new_model(network, data, noise_model, settings["seed"])
+        else:
+            model = networks.load(start_from)
+        check_data(data, model)
+        record = _record(model, data, settings)
+        trained = checkpoints.trained(out, record, force)
+        if trained is None:
+            checkpoints.check(checkpoint, record, force)
+            _train(model, data, checkpoint, settings)
+            model.save(out)
+            did = "Saved"
+        else:
+            model, did = trained, "This training is done already, in"
+        if not checkpoints.unlike(checkpoint, record):
+            checkpoint.unlink(missing_ok=True)
     if as_json:
-        click.echo(json.dumps({"model": str(out), "history": history}))
+        click.echo(json.dumps({"model": str(out), "history": model.history}))
     else:
         chip = ", the chip's rounding and noise included" if on_loihi else ""
         backend = " --backend loihi-emulator" if on_loihi else ""
         click.echo(
-            f"Saved {out}: training error {history['error_percent'][-1]:.2f} % in the "
-            f"last epoch{chip}. Next: nengo-softlif evaluate {out} --data {dataset}"
-            + backend
+            f"{did} {out}: training error {model.history['error_percent'][-1]:.2f} % "
+            f"in the last epoch{chip}. Next: nengo-softlif evaluate {out} --data "
+            f"{dataset}{backend}"
         )
 
 
+def _train(model, data, checkpoint, settings):
+    """Train, from the checkpoint if there is one."""
+    terminal.start_tensorflow()
+    from . import fit
+
+    click.echo(f"Training {model} on {data}", err=True)
+    if checkpoint.exists():
+        click.echo(f"Going on from {checkpoint}", err=True)
+    try:
+        fit(model, data, checkpoint=checkpoint, **settings)
+    except KeyboardInterrupt:
+        click.echo("Stopped. The same command goes on from the last epoch.", err=True)
+        sys.exit(130)
+
+
+def _record(model, data, settings):
+    """Describe the training that `fit` would do with these settings."""
+    target = checked_target(settings["target"], settings["batch_norm"])
+    return checkpoints.record(
+        model,
+        data,
+        **{**settings, "target": target and target.describe()},
+        optimizer=None,
+        callbacks=[],
+    )
+
+
 @main.command()
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=options.INPUT)
 @click.option("--data", required=True, help="Data set: a name or an .npz file.")
 @options.backend
 @options.synapse
 @options.presentation_time
-@click.option("--dt", default=0.001, show_default=True, help="Time step, in seconds.")
+@click.option(
+    "--dt",
+    type=options.SECONDS,
+    default=0.001,
+    show_default=True,
+    help="Time step, in seconds.",
+)
 @options.window
 @click.option(
     "--reset/--no-reset",
@@ -212,10 +284,11 @@ def evaluate(model, data, backend, synapse, out, as_json, **settings):
     from . import evaluate as run
     from . import to_loihi, to_spiking
 
-    if out is not None:
-        options.check_folder(out)
+    inputs = {"the model": [model], "the data set": options.data_files(data)}
+    options.check_outputs(inputs, out=out)
     model = networks.load(model)
     data = datasets.load(data)
+    check_data(data, model)
     if backend != "rate":
         model = to_spiking(model, synapse=synapse)
     if backend.startswith("loihi"):
@@ -230,7 +303,7 @@ def evaluate(model, data, backend, synapse, out, as_json, **settings):
 
 
 @main.command()
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=options.INPUT)
 @click.option("--data", required=True, help="Data set: a name or an .npz file.")
 @options.synapse
 @options.presentation_time
@@ -241,7 +314,7 @@ def evaluate(model, data, backend, synapse, out, as_json, **settings):
 @options.out
 @click.option(
     "--figure",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=options.OUTPUT,
     help="File for a figure, whose ending says its kind: .png, .pdf or .svg.",
 )
 @options.as_json
@@ -256,12 +329,13 @@ def explain(model, data, out, figure, as_json, **settings):
     from . import explain as run
     from . import figures
 
-    for path in filter(None, (out, figure)):
-        options.check_folder(path)
+    inputs = {"the model": [model], "the data set": options.data_files(data)}
+    options.check_outputs(inputs, out=out, figure=figure)
     if figure is not None:
         figures.check_ending(figure)
     model = networks.load(model)
     data = datasets.load(data)
+    check_data(data, model)
     terminal.start_tensorflow()
     ladder = run(model, data, **settings)
     for rung in ladder.rungs:

@@ -19,7 +19,7 @@ from .arguments import (
     check_whole,
 )
 from .chip_neurons import warn_of_high_rates
-from .readout import decide, readout_steps, time_to_decide
+from .readout import check_memory, decide, readout_steps, time_to_decide
 from .results import Evaluation, wilson
 from .watched import Watched, layer_names, neuron_layers
 
@@ -308,6 +308,7 @@ def _check(
     )
     if backend in chip_backends.RUN:
         chip_backends.check(model, backend, dt)
+    check_memory(presentation_time / dt, model.output.size_in)
     n_steps = round(presentation_time / dt)
     if n_steps < 1 or abs(presentation_time / dt - n_steps) > 1e-6 * n_steps:
         raise _error(
@@ -353,6 +354,7 @@ def _check(
         _warn_of_fast_neurons(model, dt)
     one = backend in ("nengo", *chip_backends.ONE_BY_ONE)
     batch_size = 1 if one else min(batch_size, n_examples)
+    check_memory(n_steps, batch_size * model.output.size_in)
     return int(n_examples), n_steps, int(batch_size)
 
 

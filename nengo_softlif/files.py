@@ -4,16 +4,12 @@ Everything the package saves, models and training checkpoints alike, is one
 `safetensors <https://huggingface.co/docs/safetensors>`_ file: named arrays and a JSON
 header, with a checksum over both. Reading one never runs code. Every file is written
 beside its target first and then takes its place, so a full disk, Ctrl-C or a crash
-leaves the earlier file as it was.
+leaves the earlier file as it was. What a crash leaves beside it goes at the next save.
 """
 
-import contextlib
-import errno
 import hashlib
 import json
 import os
-import secrets
-from pathlib import Path
 
 import numpy as np
 from nengo.exceptions import ValidationError
@@ -21,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from .reading import irregular
+from .replacement import replace
 
 FORMAT = "nengo_softlif"
 VERSION = 1
@@ -33,17 +30,6 @@ _TYPES = (
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
     *("float16", "float32", "float64", "complex64"),
 )
-
-_REMEDIES = {
-    errno.ENOSPC: "free some space, or choose another disk",
-    errno.EDQUOT: "free some of your quota, or choose another disk",
-    errno.ENOENT: "create the folder first",
-    errno.ENOTDIR: "choose a folder; part of this path is a file",
-    errno.EISDIR: "give the name of a file; this is a folder",
-    errno.EACCES: "choose a folder you may write to",
-    errno.EPERM: "choose a folder you may write to",
-    errno.EROFS: "choose a disk you may write to",
-}
 
 
 def write(path, header, arrays, kind, form=None):
@@ -106,7 +92,7 @@ def write(path, header, arrays, kind, form=None):
             f"{_header_size(content):,}; leave something out, such as of the history",
             attr="header",
         )
-    _replace(path, content)
+    replace(path, content)
 
 
 def read(path, kind, form=None):
@@ -134,6 +120,7 @@ def read(path, kind, form=None):
         If there is no such file, or it is truncated, altered, foreign, of another
         kind or form, larger than memory, or from a newer version of this package.
     """
+    path = os.path.expanduser(path)
 
     def unfit(came, remedy):
         return ValidationError(
@@ -238,7 +225,7 @@ def write_text(path, text):
     OSError
         If the file cannot be written; ``errno`` tells the cause.
     """
-    _replace(path, text.encode())
+    replace(path, text.encode())
 
 
 def sha256(arrays, text=""):
@@ -268,36 +255,3 @@ def _plain(array):
     """Return the array in C order and little-endian, as safetensors stores it."""
     array = np.asarray(array)
     return np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
-
-
-def _replace(path, data):
-    """Make ``data`` the content of the file, all of it or nothing."""
-    path = Path(path)
-    try:
-        if path.exists() and not path.is_file() and not path.is_dir():
-            # a pipe, a terminal or /dev/null must not become a regular file
-            path.write_bytes(data)
-            return
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        # a link goes on pointing to where it did
-        path = Path(os.path.realpath(path))
-        # os.replace is atomic only within one file system, hence the same folder;
-        # tempfile's functions would make the result unreadable to other users
-        temporary = path.with_name(f".{FORMAT}-{secrets.token_hex(8)}.tmp")
-        try:
-            with open(temporary, "xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
-    except OSError as error:
-        cause = error.strerror or str(error)
-        remedy = _REMEDIES.get(error.errno, "choose another place")
-        raise OSError(
-            error.errno, f"cannot write ({cause}); {remedy}", str(path)
-        ) from error

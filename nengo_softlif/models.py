@@ -39,6 +39,9 @@ class Model:
     source : dict, optional
         The function of `nengo_softlif.networks` that made the network, and its
         arguments, from which `load` makes it again.
+    training : dict, optional
+        What `fit` recorded of what decided the training: settings, and checksums of
+        data and initial weights. Equal trainings have equal ones.
 
     Raises
     ------
@@ -58,6 +61,7 @@ class Model:
         flip=False,
         history=None,
         source=None,
+        training=None,
     ):
         if not isinstance(network, nengo.Network):
             raise ValidationError(
@@ -93,6 +97,7 @@ class Model:
         self.flip = flip
         self.history = history
         self.source = source
+        self.training = training
 
     def __repr__(self):
         """Sizes of the network."""
@@ -127,6 +132,7 @@ class Model:
             flip=self.flip,
             history=copy.deepcopy(self.history),
             source=copy.deepcopy(self.source),
+            training=copy.deepcopy(self.training),
         )
 
     def save(self, path):
@@ -164,6 +170,7 @@ class Model:
             "crop": self.crop,
             "flip": self.flip,
             "history": self.history,
+            "training": self.training,
             "preprocessing": None,
         }
         if self.preprocessing is not None:

@@ -276,6 +276,7 @@ def load(path, network=None):
         flip=header["flip"],
         history=header["history"],
         source=source if made else None,
+        training=header.get("training"),  # files of earlier versions have none
     )
     _check_sizes(path, header, [model.input.size_out, model.output.size_in])
     pairs = zip_longest(

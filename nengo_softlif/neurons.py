@@ -3,9 +3,8 @@
 import numpy as np
 from nengo.exceptions import ValidationError
 from nengo.neurons import LIFRate
-from nengo.params import NumberParam
 
-from .noise import NoiseParam
+from .noise import FiniteParam, NoiseParam
 
 
 class SoftLIFRate(LIFRate):
@@ -53,7 +52,10 @@ class SoftLIFRate(LIFRate):
        Neurons", arXiv:1510.08829, 2015, equations for r(j) and rho_2.
     """
 
-    sigma = NumberParam("sigma", low=0, low_open=True)
+    sigma = FiniteParam("sigma", low=0, low_open=True)
+    tau_rc = FiniteParam("tau_rc", low=0, low_open=True)
+    tau_ref = FiniteParam("tau_ref", low=0)
+    amplitude = FiniteParam("amplitude", low=0, low_open=True)
     noise = NoiseParam("noise")
 
     def __init__(

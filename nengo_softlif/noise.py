@@ -15,9 +15,29 @@ The formulas take their mathematics from an argument ``xp`` (`numpy`, or
 ``tf.math`` inside NengoDL), so that each is written once.
 """
 
+import math
+
 import numpy as np
 from nengo.exceptions import ValidationError
 from nengo.params import FrozenObject, NumberParam, Parameter
+
+
+class FiniteParam(NumberParam):
+    """A parameter that holds a number, but neither NaN nor infinity."""
+
+    def coerce(self, instance, value):
+        """Refuse what Nengo's bounds let through, or fail at."""
+        try:
+            finite = math.isfinite(value)
+        except OverflowError:  # a whole number that no float can hold
+            finite = False
+        except TypeError:  # no number: Nengo says so
+            finite = True
+        if not finite:
+            raise ValidationError(
+                f"expected a finite number, got {value}", attr=self.name, obj=instance
+            )
+        return super().coerce(instance, value)
 
 
 class Noise(FrozenObject):
@@ -121,7 +141,7 @@ class GaussianNoise(Noise):
 
     random = "normal"
 
-    std = NumberParam("std", low=0)
+    std = FiniteParam("std", low=0)
 
     def __init__(self, std=10.0):
         super().__init__()
@@ -135,7 +155,7 @@ class GaussianNoise(Noise):
 class _SynapticNoise(Noise):
     """A regular spike train seen through a synapse, at a random phase."""
 
-    tau_s = NumberParam("tau_s", low=0, low_open=True)
+    tau_s = FiniteParam("tau_s", low=0, low_open=True)
 
     def __init__(self, tau_s=0.005):
         super().__init__()
@@ -272,7 +292,7 @@ class Dropout(Noise):
         Spike noise on the neurons that stay, if any.
     """
 
-    rate = NumberParam("rate", low=0, high=1, high_open=True)
+    rate = FiniteParam("rate", low=0, high=1, high_open=True)
     noise = NoiseParam("noise")
 
     def __init__(self, rate=0.5, noise=None):

@@ -1,5 +1,7 @@
-"""Options of the command line: those that take names, and those of all commands."""
+"""Options of the command line, and what is checked of them before anything else."""
 
+import os
+from functools import partial
 from pathlib import Path
 
 import click
@@ -7,8 +9,9 @@ import nengo
 from click.core import ParameterSource
 from nengo.exceptions import ValidationError
 
-from . import networks
+from . import datasets, networks
 from . import noise as noises
+from .arguments import check_number, check_whole
 
 _NOISES = {
     "gaussian": noises.GaussianNoise,
@@ -17,7 +20,16 @@ _NOISES = {
     "lowpass": noises.LowpassNoise,
 }
 
-_SYNAPSES = {"alpha": nengo.Alpha, "lowpass": nengo.Lowpass}
+
+def _synapse(kind, tau):
+    check_number("tau", tau, "a positive number of seconds", 0, low_open=True)
+    return kind(tau)
+
+
+_SYNAPSES = {
+    "alpha": partial(_synapse, nengo.Alpha),
+    "lowpass": partial(_synapse, nengo.Lowpass),
+}
 
 BACKENDS = (
     "rate",
@@ -49,6 +61,69 @@ class _Named(click.ParamType):
             reason = f" ({error})" if isinstance(error, ValidationError) else ""
             self.fail(f"expected none, {known}; got {value!r}{reason}", param, ctx)
 
+
+class _Path(click.Path):
+    """A path, where ``~`` is the home folder.
+
+    Parameters
+    ----------
+    to_write : bool
+        Refuse folders that do not exist or may not be written to.
+    **kinds
+        For `click.Path`.
+    """
+
+    def __init__(self, to_write=False, **kinds):
+        super().__init__(path_type=Path, **kinds)
+        self._to_write = to_write
+
+    def convert(self, value, param, ctx):
+        if not os.fspath(value):
+            self.fail("expected a name, got an empty one", param, ctx)
+        path = super().convert(os.path.expanduser(value), param, ctx)
+        folder = path.absolute().parent
+        if self._to_write and not folder.is_dir():
+            self.fail(f"{str(folder)!r} is not a folder; create it first", param, ctx)
+        if self._to_write and not os.access(folder, os.W_OK):
+            self.fail(f"you may not write to {str(folder)!r}", param, ctx)
+        return path
+
+
+class _Number(click.ParamType):
+    """A number that is checked as the function it is for checks it.
+
+    Parameters
+    ----------
+    number : click.ParamType
+        Reads it.
+    check : callable
+        Takes the name and the number, and raises `ValidationError`.
+    """
+
+    def __init__(self, number, check):
+        self.name, self._number, self._check = number.name, number, check
+
+    def convert(self, value, param, ctx):
+        number = self._number.convert(value, param, ctx)
+        self._check(param.name, number)
+        return number
+
+
+def _real(what, low, **limits):
+    return _Number(
+        click.FLOAT, lambda name, n: check_number(name, n, what, low, **limits)
+    )
+
+
+INPUT = _Path()
+OUTPUT = _Path(to_write=True, dir_okay=False)
+FOLDER = _Path(file_okay=False)
+COUNT = _Number(click.INT, lambda name, n: check_whole(name, n, 1))
+SECONDS = _real("a positive number of seconds", 0, low_open=True)
+SECONDS_FROM_0 = _real("0 or a positive number of seconds", 0)
+POSITIVE = _real("a positive number", 0, low_open=True)
+NOT_NEGATIVE = _real("0 or a positive number", 0)
+PART = _real("a part in [0, 1)", 0, high=1)
 
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON instead of text."
@@ -93,23 +168,37 @@ synapse = click.option(
     show_default=True,
     help="Synapse behind each layer of spiking neurons: alpha:S, lowpass:S or none.",
 )
-out = click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="File for the JSON."
+out = click.option("--out", type=OUTPUT, help="File for the JSON.")
+force = click.option(
+    "--force",
+    is_flag=True,
+    help="Replace what another training left: its model, its checkpoint.",
 )
 presentation_time = click.option(
-    "--presentation-time", default=0.2, show_default=True, help="Seconds per image."
+    "--presentation-time",
+    type=SECONDS,
+    default=0.2,
+    show_default=True,
+    help="Seconds per image.",
 )
 window = click.option(
     "--window",
+    type=SECONDS_FROM_0,
     default=0.0,
     show_default=True,
     help="Start of the readout window, in seconds.",
 )
 batch_size = click.option(
-    "--batch-size", default=50, show_default=True, help="Images at a time."
+    "--batch-size",
+    type=COUNT,
+    default=50,
+    show_default=True,
+    help="Images at a time.",
 )
 n_examples = click.option(
-    "--n-examples", type=int, help="Test images to use, a sample of all. Default: all."
+    "--n-examples",
+    type=COUNT,
+    help="Test images to use, a sample of all. Default: all.",
 )
 
 
@@ -124,9 +213,42 @@ def check_not_given(ctx, *names):
             )
 
 
-def check_folder(path):
-    """Tell before long work starts that its result cannot be written."""
-    if not path.absolute().parent.is_dir():
-        raise ValidationError(
-            f"{str(path.parent)!r} is not a folder; create it first", attr="out"
-        )
+def data_files(name):
+    """Files that a data set is read from."""
+    if name not in datasets.KNOWN:
+        return [Path(name).expanduser()]
+    found = Path(datasets.find(name) or "")
+    if found.is_absolute() and found.is_dir():
+        return list(found.iterdir())
+    return [found] if found.is_file() else []  # built in, or not on this machine
+
+
+def check_outputs(inputs, **outputs):
+    """Refuse outputs that are inputs, or one file, also through links.
+
+    Parameters
+    ----------
+    inputs : dict of str to list of Path
+        What is read, by what it is in words.
+    **outputs : Path or None
+        What is written, by the name of the option.
+    """
+    taken = [(what, path) for what, paths in inputs.items() for path in paths]
+    for option, path in outputs.items():
+        if path is None or (path.exists() and not path.is_file()):
+            continue  # a device, such as /dev/null, takes everything
+        for what, other in taken:
+            if _same(path, other):
+                raise ValidationError(
+                    f"{str(path)!r} is {what}, and would be replaced; "
+                    "name another file",
+                    attr=option,
+                )
+        taken.append((f"the file of --{option} as well", path))
+
+
+def _same(path, other):
+    """Whether two paths lead to one file, which need not exist."""
+    if path.exists() and other.exists():
+        return path.samefile(other)
+    return os.path.realpath(path) == os.path.realpath(other)

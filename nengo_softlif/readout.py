@@ -1,6 +1,9 @@
 """From the outputs of a network over time to its answers."""
 
 import numpy as np
+from nengo.exceptions import ValidationError
+
+from .machine import memory
 
 RECORD_EVERY = 0.005
 """Seconds between the times at which answers are recorded."""
@@ -35,6 +38,31 @@ def readout_steps(n_steps, dt, window=0.0):
     steps = steps[steps >= opening]
     first = np.ceil(np.maximum(opening, steps / 2)).astype(int)
     return steps, np.maximum(first, 1)
+
+
+def check_memory(n_steps, n_values):
+    """Refuse presentations whose outputs do not fit into the machine's memory.
+
+    Parameters
+    ----------
+    n_steps : float
+        Steps per image.
+    n_values : int
+        Values that a batch of images puts out in each step.
+
+    Raises
+    ------
+    ValidationError
+        If sums over them, which `decide` makes in float64, take more.
+    """
+    n_bytes = 8 * n_steps * n_values
+    if n_bytes > memory():
+        raise ValidationError(
+            f"{n_steps:,.0f} steps of {n_values} output values take "
+            f"{n_bytes / 1e9:,.0f} GB, but the machine has {memory() / 1e9:.0f} GB; "
+            "show images for a shorter time, or fewer at a time",
+            attr="presentation_time",
+        )
 
 
 def decide(outputs, steps, first):

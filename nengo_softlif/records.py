@@ -56,11 +56,12 @@ def load(path, from_json, name):
     OSError
         If it cannot be read.
     """
+    path = Path(path).expanduser()
     try:
         odd = irregular(path, unpacked=25)  # "[],[],..." takes that in Python
         if odd:
             raise ValueError(f"it {odd[0]}")
-        return from_json(Path(path).read_text(encoding="utf-8"))
+        return from_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValidationError(
             f"{str(path)!r} is not the record of {name}, or a damaged one ({error}); "

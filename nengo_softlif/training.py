@@ -6,7 +6,7 @@ from contextlib import closing
 
 import numpy as np
 import tensorflow as tf
-from nengo.exceptions import SimulationError, ValidationError
+from nengo.exceptions import ValidationError
 from tqdm import tqdm
 
 from . import files, parameters
@@ -18,8 +18,8 @@ from .arguments import (
     check_timeless,
     check_whole,
 )
-from .checkpoints import Checkpoint
-from .chip_lowering import checked_target
+from .checkpoints import Checkpoint, Diverged, claimed, record
+from .chip_training import checked_target
 from .models import copied
 from .preprocessing import Preprocessing
 from .routes import route
@@ -89,7 +89,8 @@ def fit(
     ----------
     model : Model
         Trained in place: its network receives the trained weights, and the
-        model the preprocessing and the history, when training has ended.
+        model the preprocessing, the history and what decided the training, when it
+        has ended.
     data : Dataset
         Its training images are used.
     epochs : int
@@ -140,9 +141,9 @@ def fit(
     ------
     ValidationError
         If arguments, model and data do not fit together, or the checkpoint is
-        of another training.
+        of another training, or of one that is running.
     SimulationError
-        If the loss becomes NaN or infinite.
+        If the loss becomes NaN or infinite. A checkpoint is deleted then.
     """
     check_model(model)
     check_data(data, model)
@@ -166,13 +167,31 @@ def fit(
         )
     n_batches = len(training) // batch_size
 
+    training_record = record(
+        model,
+        data,
+        seed,
+        epochs=epochs,
+        batch_size=batch_size,
+        optimizer=optimizer and _describe(optimizer),
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        batch_norm=bool(batch_norm),
+        target=target and target.describe(),
+        validation_split=validation_split,
+        callbacks=[type(callback).__name__ for callback in callbacks],
+    )
     # NengoDL's settings are part of a network's configuration: leave the user's be
     network, twin = copied(model.network)
     if network.seed is None:
         network.seed = seed
     image, answer = twin[model.input], twin[model.output]
-    way = route(network, image, answer, batch_size, seed, batch_norm, target)
-    with closing(way):
+    with (
+        claimed(checkpoint),
+        closing(
+            route(network, image, answer, batch_size, seed, batch_norm, target)
+        ) as way,
+    ):
         if optimizer is None:
             schedule = OneCycle(learning_rate, epochs * n_batches)
             optimizer = keras.optimizers.Adam(
@@ -188,14 +207,8 @@ def fit(
         checkpoint = Checkpoint(
             checkpoint,
             {
-                "epochs": epochs,
-                "batch_size": batch_size,
-                "optimizer": _describe(optimizer),
-                "batch_norm": bool(batch_norm),
-                "target": target and target.describe(),
-                "validation_split": validation_split,
-                "seed": seed,
-                "data": data.sha256,
+                **training_record,
+                "optimizer of Keras": _describe(optimizer),
                 **_describe_network(way, network, preprocessing),
             },
             way.variables(),
@@ -237,6 +250,7 @@ def fit(
     parameters.install(model.network, arrays)
     model.preprocessing = preprocessing
     model.history = history
+    model.training = training_record
     return history
 
 
@@ -289,10 +303,10 @@ def _check_finite(keras_model, logs, title):
 
 
 def _diverged(what):
-    return SimulationError(
+    return Diverged(
         f"training diverged: {what}. Lower the learning rate, or scale the images or "
-        "the initial weights down (with a checkpoint, in another file); the model is "
-        "left as it was."
+        "the initial weights down. The model is left as it was; a checkpoint is "
+        "deleted, as training would diverge again from there."
     )
 
 

@@ -1,10 +1,12 @@
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 
 from nengo_softlif import datasets, files, networks
+from nengo_softlif.checkpoints import claimed
 from nengo_softlif.cli import main
 from nengo_softlif.preprocessing import Preprocessing
 
@@ -111,10 +113,23 @@ def test_evaluate_prints_json(run, model_file):
     [
         (("--presentation-time", 0), "presentation_time"),
         (("--window", 1), "window"),
+        (("--presentation-time", "nan"), "presentation_time: expected a positive"),
+        (("--presentation-time", 1e6), "1,000,000,000 steps of 10 output values take"),
+        (("--presentation-time", 1e308), "output values take"),
+        (("--window", "nan"), "window: expected 0 or a positive number"),
         (("--n-examples", 0), "n_examples"),
+        (("--batch-size", 0), "batch_size: expected a whole number from 1 on, got 0"),
         (("--dt", -1), "dt"),
+        (("--dt", "nan"), "dt: expected a positive number of seconds"),
         (("--synapse", "beta:1"), "expected none, alpha:NUMBER, lowpass:NUMBER"),
-        (("--synapse", "alpha:-1"), "must be greater than or equal to 0"),
+        (("--synapse", "alpha:-1"), "a positive number of seconds, got -1.0"),
+        (("--synapse", "alpha:0"), "a positive number of seconds, got 0.0"),
+        (("--synapse", "alpha:inf"), "a positive number of seconds, got inf"),
+        (("--synapse", "alpha:nan"), "a positive number of seconds, got nan"),
+        (("--synapse", "lowpass:nan"), "a positive number of seconds, got nan"),
+        (("--out", ""), "expected a name, got an empty one"),
+        (("--out", "."), "'.' is a directory"),
+        (("--out", "no/such/folder/x"), "is not a folder"),
         (("--backend", "brian"), "'brian' is not one of"),
     ],
 )
@@ -128,7 +143,19 @@ def test_bad_options(run, model_file, options, message):
         (("imagenet",), "digits, mnist, fashion_mnist, cifar10"),
         (("nowhere.npz",), "nowhere.npz"),
         (("digits", "--epochs", 0), "expected a whole number from 1 on, got 0"),
+        (("digits", "--batch-size", 0), "batch_size: expected a whole number from 1"),
+        (("digits", "--learning-rate", "nan"), "learning_rate: expected a positive"),
+        (("digits", "--learning-rate", "inf"), "learning_rate: expected a positive"),
+        (("digits", "--weight-decay", "nan"), "weight_decay: expected 0 or a positive"),
+        (("digits", "--validation-split", "nan"), "validation_split: expected a part"),
+        (("digits", "--validation-split", 1), "validation_split: expected a part"),
         (("digits", "--seed", -1), "is not in the range"),
+        (("digits", "--noise", "gaussian:nan"), "expected a finite number, got nan"),
+        (("digits", "--noise", "gaussian:inf"), "expected a finite number, got inf"),
+        (("digits", "--noise", "alpha:-1"), "must be greater than 0"),
+        (("digits", "--out", ""), "expected a name, got an empty one"),
+        (("digits", "--out", "."), "'.' is a directory"),
+        (("digits", "--start-from", ""), "expected a name, got an empty one"),
         (("digits", "--noise", "pink"), "expected none, gaussian:NUMBER"),
         (("digits", "--out", "no/such/folder/x"), "is not a folder"),
         (("digits", "--target", "brainscales"), "'brainscales' is not"),
@@ -186,14 +213,15 @@ def test_for_loihi_from_a_trained_model(run, tmp_path):
     assert measured.exit_code == 0, measured.output
 
 
-def test_the_start_is_replaced_only_if_asked(run, model_file):
+def test_the_start_is_never_replaced(run, model_file):
     before = model_file.read_bytes()
     start = ("--start-from", model_file)
-    assert_fails(run("train", "digits", *SHORT, *start), "is the model to start from")
+    message = "is the model to start from, and would be replaced"
+    for out in ((), ("--out", model_file), ("--out", model_file, "--force")):
+        assert_fails(run("train", "digits", *SHORT, *start, *out), message)
     assert model_file.read_bytes() == before
-    result = run("train", "digits", *SHORT, *start, "--out", model_file)
+    result = run("train", "digits", *SHORT, *start, "--out", "other.safetensors")
     assert result.exit_code == 0, result.output
-    assert model_file.read_bytes() != before
 
 
 @pytest.mark.parametrize(
@@ -220,10 +248,212 @@ def test_going_on_with_another_start(run, model_file, tmp_path, monkeypatch):
     assert (tmp_path / "out.safetensors.checkpoint").exists()
 
     networks.small(noise=None, seed=1).save(tmp_path / "other.safetensors")
-    assert_fails(run(*command, "other.safetensors"), "other settings (initial weights")
+    message = "is not the checkpoint of this training (network, start); repeat"
+    assert_fails(run(*command, "other.safetensors"), message)
     result = run(*command, model_file)
     assert result.exit_code == 0, result.output
     assert "Going on from" in result.output
+
+
+@pytest.fixture(params=["itself", "link", "hard link", "other way"])
+def alias(request):
+    """Another name of a file, or the same one."""
+
+    def alias(path):
+        name = path.with_name(f"alias{path.suffix}")
+        if request.param == "link":
+            name.symlink_to(path)
+        elif request.param == "hard link":
+            name.hardlink_to(path)
+        elif request.param == "other way":
+            (path.parent / "folder").mkdir()
+            return path.parent / "folder" / ".." / path.name
+        else:
+            return path
+        return name
+
+    return alias
+
+
+@pytest.mark.parametrize(
+    ("command", "replaced"),
+    [
+        ("train stripes.npz --out NAME", "stripes.npz"),
+        ("train stripes.npz --out NAME --force", "stripes.npz"),
+        (
+            "train digits --start-from digits.safetensors --out NAME",
+            "digits.safetensors",
+        ),
+        ("train mnist --out NAME", "mnist.npz"),
+        ("evaluate digits.safetensors --data digits --out NAME", "digits.safetensors"),
+        ("evaluate digits.safetensors --data stripes.npz --out NAME", "stripes.npz"),
+        ("explain digits.safetensors --data digits --out NAME", "digits.safetensors"),
+        ("explain digits.safetensors --data stripes.npz --out NAME", "stripes.npz"),
+        (
+            "explain digits.safetensors --data digits --figure NAME",
+            "digits.safetensors",
+        ),
+    ],
+)
+def test_an_output_is_no_input(
+    run, model_file, stripes, alias, monkeypatch, command, replaced
+):
+    """The data that a known name stands for counts as well."""
+    monkeypatch.setenv("KERAS_HOME", str(stripes.parent / "keras"))
+    if replaced == "mnist.npz":
+        cache = stripes.parent / "keras" / "datasets"
+        cache.mkdir(parents=True)
+        path = stripes.rename(cache / replaced)
+    else:
+        path = stripes.with_name(replaced)
+    before = path.read_bytes()
+    name = alias(path)
+    words = [name if word == "NAME" else word for word in command.split()]
+    assert_fails(run(*words), "would be replaced; name another file")
+    assert path.read_bytes() == before
+
+
+def test_two_outputs_are_two_files(run, model_file, tmp_path):
+    command = ("explain", model_file, "--data", "digits", "--out", "x.png", "--figure")
+    assert_fails(run(*command, "x.png"), "is the file of --out as well")
+    (tmp_path / "y.png").symlink_to(tmp_path / "x.png")
+    assert_fails(run(*command, "y.png"), "is the file of --out as well")
+
+
+def test_a_checkpoint_is_no_input(run, model_file, tmp_path):
+    start = model_file.rename(tmp_path / "out.safetensors.checkpoint")
+    command = ("train", "digits", "--start-from", start, "--out", "out.safetensors")
+    assert_fails(run(*command), "checkpoint' is the model to start from")
+
+
+def test_devices_take_every_output(run, model_file):
+    steps = ("--presentation-time", 0.01, "--n-examples", 2)
+    command = ("evaluate", model_file, "--data", "digits", *steps, "--backend", "rate")
+    assert run(*command, "--out", "/dev/null").exit_code == 0
+
+
+def test_a_finished_training_is_replaced_only_if_asked(run, tmp_path, monkeypatch):
+    train = ("train", "digits", *SHORT, "--out", "m.safetensors")
+    assert "Saved m.safetensors" in run(*train).output
+    model = tmp_path / "m.safetensors"
+    before = model.read_bytes()
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nengo_softlif.training.fit", None)  # nothing is trained
+        again = run(*train)
+        assert again.exit_code == 0, again.output
+        assert "is done already, in m.safetensors: training error" in again.output
+        said = CliRunner().invoke(main, [*map(str, train), "--json"])
+        found = json.loads(said.stdout)
+        assert found == {"model": str(model.name), "history": found["history"]}
+        assert len(found["history"]["loss"]) == 1
+        for other, message in (
+            (("--seed", 1), "(network, start, seed 0 instead of 1)"),
+            (("--learning-rate", 2e-3), "(learning_rate 0.001 instead of 0.002)"),
+            (("--batch-norm",), "(batch_norm False instead of True)"),
+            (("--noise", "none"), "(network)"),
+        ):
+            assert_fails(run(*train, *other), f"a model of another training {message}")
+    assert model.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.safetensors"]
+
+    replaced = run(*train, "--seed", 1, "--force")
+    assert "Saved m.safetensors" in replaced.output
+    assert model.read_bytes() != before
+
+
+@pytest.mark.parametrize("content", ["my notes", "untrained", "of another kind"])
+def test_what_train_did_not_write_is_replaced_only_if_asked(
+    run, model_file, tmp_path, content
+):
+    out = tmp_path / "m.safetensors"
+    out.write_text(content)
+    if content == "untrained":
+        out.write_bytes(model_file.read_bytes())
+    elif content == "of another kind":
+        files.write(out, {}, {}, kind="checkpoint")
+    before = out.read_bytes()
+    command = ("train", "digits", *SHORT, "--out", out)
+    assert_fails(run(*command), "or add --force to replace it")
+    assert out.read_bytes() == before
+    assert run(*command, "--force").exit_code == 0
+    assert networks.load(out).training["epochs"] == 1
+
+
+def test_checkpoint_of_another_training(run, tmp_path, monkeypatch):
+    def stopped(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    train = ("train", "digits", *SHORT)
+    checkpoint = tmp_path / "digits.safetensors.checkpoint"
+    with monkeypatch.context() as patch:
+        patch.setattr("nengo_softlif.training._train", stopped)
+        assert run(*train, "--seed", 1).exit_code == 130
+        assert not (tmp_path / "digits.safetensors.checkpoint.lock").exists()
+        before = checkpoint.read_bytes()
+        message = "(network, start, seed 1 instead of 0); repeat the settings"
+        assert_fails(run(*train), message)
+        assert checkpoint.read_bytes() == before
+        forced = run(*train, "--force")
+        assert forced.exit_code == 130
+        assert "Going on" not in forced.output
+        assert checkpoint.read_bytes() != before
+    result = run(*train)
+    assert "Going on from" in result.output
+    assert result.exit_code == 0, result.output
+    checkpoint.write_text("damaged")
+    assert_fails(run(*train, "--seed", 1), "a model of another training")
+    assert run(*train).exit_code == 0
+    assert checkpoint.exists()  # it is not of this training
+    (tmp_path / "digits.safetensors").unlink()
+    assert_fails(run(*train), "add --force to start anew")
+    assert run(*train, "--force").exit_code == 0
+
+
+def test_one_training_to_a_file(run, tmp_path):
+    with claimed(tmp_path / "m.safetensors.checkpoint"):
+        command = ["train", "digits", *SHORT, "--out", tmp_path / "m.safetensors"]
+        second = subprocess.run(
+            [sys.executable, "-m", "nengo_softlif", *map(str, command)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert second.returncode == 2
+    assert f"is running in process {os.getpid()}" in second.stderr
+    assert len(second.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_home(run, model_file, tmp_path, monkeypatch):
+    """In ``--out=~/x`` no shell replaces it."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    steps = ("--presentation-time", 0.01, "--n-examples", 2, "--backend", "rate")
+    result = run(
+        "evaluate", "~/digits.safetensors", "--data=digits", "--out=~/x.json", *steps
+    )
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "x.json").exists()
+
+
+def test_nothing_heavy_is_loaded_before_arguments_are_checked(model_file, tmp_path):
+    """Neither by errors nor by a training that is done."""
+    model = networks.load(model_file)
+    commands = [
+        ["train", "digits", "--out", str(model_file)],
+        ["train", "digits", "--learning-rate", "nan"],
+        ["train", "digits", "--target", "loihi", "--batch-norm"],
+        ["evaluate", str(model_file), "--data", "digits", "--out", str(model_file)],
+    ]
+    assert model.training is None
+    code = (
+        "import sys; from click.testing import CliRunner\n"
+        "from nengo_softlif.cli import main\n"
+        f"for command in {commands!r}:\n"
+        "    assert CliRunner().invoke(main, command).exit_code == 2, command\n"
+        "assert not {'tensorflow', 'nengo_dl'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
 
 
 def test_files_that_are_no_model(run, model_file, tmp_path):

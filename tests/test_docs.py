@@ -57,6 +57,7 @@ INTERNAL = {
     "provenance",
     "reading",
     "records",
+    "replacement",
     "routes",
     "row_sums",
     "sizes",

@@ -1,6 +1,8 @@
+import contextlib
 import errno
 import json
 import os
+import signal
 import stat
 import struct
 import subprocess
@@ -330,6 +332,55 @@ def test_failed_write_leaves_the_old_file(
         assert caught.value.filename == str(saved)
     assert saved.read_bytes() == before
     assert os.listdir(saved.parent) == [saved.name]
+
+
+@contextlib.contextmanager
+def saving_in_another_process(path):
+    """A process in the middle of a save: all is written, until it hears from us."""
+    code = (
+        "import os; from nengo_softlif import files\n"
+        "fsync = os.fsync\n"
+        "def wait(file): print('written', flush=True); input(); fsync(file)\n"
+        "os.fsync = wait\n"
+        f"files.write_text({str(path)!r}, 'theirs')"
+    )
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", code], **streams) as process:
+        assert process.stdout.readline() == "written\n"
+        yield process
+
+
+def test_what_a_killed_save_left_goes_at_the_next(saved):
+    before = saved.read_bytes()
+    for _ in range(2):
+        with saving_in_another_process(saved) as process:
+            process.send_signal(signal.SIGKILL)
+        assert saved.read_bytes() == before
+        assert len(os.listdir(saved.parent)) == 2
+    other = saved.with_name("other")
+    files.write_text(other, "")
+    assert len(os.listdir(saved.parent)) == 3
+    files.write(saved, HEADER, ARRAYS, "model")
+    assert sorted(os.listdir(saved.parent)) == [saved.name, other.name]
+
+
+def test_a_save_that_goes_on_elsewhere_is_left_alone(saved):
+    with saving_in_another_process(saved) as process:
+        for _ in range(3):
+            files.write_text(saved, "ours")
+        assert saved.read_text() == "ours"
+        assert len(os.listdir(saved.parent)) == 2
+        process.communicate("\n")
+    assert process.returncode == 0
+    assert saved.read_text() == "theirs"
+    assert os.listdir(saved.parent) == [saved.name]
+
+
+def test_home_is_where_the_user_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    files.write("~/a model", HEADER, ARRAYS, "model")
+    assert os.listdir(tmp_path) == ["a model"]
+    assert files.read("~/a model", "model")[0] == HEADER
 
 
 def test_unwritable_targets(tmp_path, saved):

@@ -393,6 +393,13 @@ def test_they_are_frozen(noise, name):
     [
         (lambda: GaussianNoise(-1), "std: Value must be greater than or equal to 0"),
         (lambda: GaussianNoise("10 Hz"), "std: Must be a number"),
+        (lambda: GaussianNoise(None), "std: Parameter is not optional"),
+        (lambda: GaussianNoise(np.nan), "std: expected a finite number, got nan"),
+        (lambda: GaussianNoise(np.array(np.nan)), "std: expected a finite number"),
+        (lambda: GaussianNoise(np.inf), "std: expected a finite number, got inf"),
+        (lambda: AlphaNoise(np.float32(np.nan)), "tau_s: expected a finite number"),
+        (lambda: LowpassNoise(10**400), "tau_s: expected a finite number"),
+        (lambda: Dropout(np.nan), "rate: expected a finite number, got nan"),
         (lambda: LowpassNoise(0), "tau_s: Value must be greater than 0"),
         (lambda: AlphaNoise(-0.005), "tau_s: Value must be greater than 0"),
         (lambda: AlphaRCNoise([0.005]), "tau_s: Must be a number"),

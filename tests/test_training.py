@@ -3,10 +3,12 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 
 from nengo_softlif import (
     AlphaNoise,
     GaussianNoise,
+    LoihiTarget,
     Model,
     SoftLIFRate,
     Stack,
@@ -233,6 +235,105 @@ def test_divergence_stops(data):
         fit(model, data, optimizer=tf.keras.optimizers.SGD(1e38), **SETTINGS)
     for name, array in weights(model).items():
         np.testing.assert_array_equal(array, before[name])
+    assert model.training is None
+
+
+def test_a_diverged_training_does_not_block_the_next(data, tmp_path):
+    path = tmp_path / "checkpoint"
+    diverging = {**SETTINGS, "checkpoint": path, "optimizer": "sgd"}
+    late = tf.keras.callbacks.LearningRateScheduler(
+        lambda epoch, rate: 1e38 if epoch else rate
+    )
+    with pytest.raises(SimulationError, match=r"diverged.*a checkpoint is deleted"):
+        fit(networks.small(), data, callbacks=[late], **diverging)
+    assert os.listdir(tmp_path) == []
+    history = fit(networks.small(), data, **diverging)
+    assert len(history["loss"]) == 3
+
+
+def test_one_training_at_a_time(data, tmp_path):
+    """Another process holds the checkpoint, until it is killed."""
+    path = tmp_path / "checkpoint"
+    hold = f"""
+        from nengo_softlif.checkpoints import claimed
+        with claimed({str(path)!r}):
+            print("claimed", flush=True)
+            input()
+    """
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    command = [sys.executable, "-c", textwrap.dedent(hold)]
+    one = {**SETTINGS, "epochs": 1, "checkpoint": path}
+    with subprocess.Popen(command, **streams) as other:
+        assert other.stdout.readline() == "claimed\n"
+        for _ in range(2):
+            message = f"is running in process {other.pid}; wait for it"
+            with pytest.raises(ValidationError, match=message):
+                fit(networks.small(), data, **one)
+        assert not path.exists()
+        other.kill()
+    fit(networks.small(), data, **one)
+    assert os.listdir(tmp_path) == ["checkpoint"]
+
+
+def test_one_training_at_a_time_in_one_process(data, tmp_path):
+    """The first is not harmed by the second."""
+    path = tmp_path / "checkpoint"
+    (tmp_path / "link").symlink_to(path)
+    said = []
+
+    def second():
+        try:
+            fit(networks.small(), data, checkpoint=tmp_path / "link", **SETTINGS)
+        except ValidationError as error:
+            said.append(str(error))
+
+    class Meanwhile(tf.keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            thread = threading.Thread(target=second)
+            thread.start()
+            thread.join()
+
+    fit(networks.small(), data, checkpoint=path, callbacks=[Meanwhile()], **SETTINGS)
+    assert len(said) == 3
+    assert all(f"running in process {os.getpid()}" in line for line in said)
+    assert sorted(os.listdir(tmp_path)) == ["checkpoint", "link"]
+    header, _ = files.read(path, kind="checkpoint")
+    assert len(header["history"]["loss"]) == 3
+
+
+def test_a_folder_that_is_missing_stays_so(data, tmp_path):
+    with pytest.raises(FileNotFoundError, match="create the folder first"):
+        fit(networks.small(), data, checkpoint=tmp_path / "no" / "folder", **SETTINGS)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_model_tells_how_it_was_trained(data, tmp_path):
+    def trained(start=0, **settings):
+        model = networks.small(seed=start)
+        fit(model, data, **{**SETTINGS, "epochs": np.int64(1), **settings})
+        model.save(tmp_path / "model")
+        return networks.load(tmp_path / "model").training
+
+    first = trained()
+    assert first == trained(learning_rate=np.float64(1e-3))
+    assert first["data"] == data.sha256
+    assert (first["epochs"], first["batch_size"], first["seed"]) == (1, 64, 0)
+    others = [
+        trained(seed=1),
+        trained(optimizer="sgd"),
+        trained(learning_rate=2e-3),
+        trained(batch_norm=True),
+        trained(target=LoihiTarget(max_rate=np.float32(99))),
+        trained(start=1),
+        trained(callbacks=[tf.keras.callbacks.TerminateOnNaN()]),
+    ]
+    assert all(first != other for other in others)
+
+    model = networks.load(tmp_path / "model")
+    fit(model, data, **{**SETTINGS, "epochs": 1})
+    different = [name for name, value in model.training.items() if first[name] != value]
+    assert different == ["start"]
+    assert model.copy().training == model.training
 
 
 def test_callbacks_and_optimizers_of_keras(data):
