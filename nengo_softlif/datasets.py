@@ -11,6 +11,13 @@ from functools import cached_property
 from pathlib import Path
 
 from nengo_softlif import files, npz
+from nengo_softlif.images import (
+    check_classes,
+    checked_images,
+    checked_labels,
+    warn_of_channels_first,
+    warn_of_extremes,
+)
 from nengo_softlif.reading import irregular
 
 import numpy as np
@@ -46,15 +53,22 @@ class Dataset:
         What reports call it.
     x_train, x_test : array_like (n, height, width, channels) or (n, height, width)
         Images, in any numeric type and unit. Greyscale images may leave out the
-        channel axis; it is added.
+        channel axis; it is added. Tables (n, values) are held as images of one pixel,
+        1 x 1 x values, so that each value is a channel.
     y_train, y_test : array_like (n,) or (n, 1)
-        Classes, counted from 0.
+        Classes, counted from 0, each of which occurs in training.
 
     Raises
     ------
     ValidationError
-        If the arrays do not fit together, images hold NaN or infinity, or labels
-        are not classes that occur in training.
+        If the arrays do not fit together, images hold NaN, infinity or values beyond
+        1e38, or labels are not classes that occur in training.
+
+    Warns
+    -----
+    NengoWarning
+        If single values lie far from all others, if float32 does not tell values
+        apart, or if the channels of images seem to come first.
 
     Notes
     -----
@@ -78,8 +92,9 @@ class Dataset:
     def __post_init__(self):
         """Check the arrays and bring them into the same form."""
         for part in ("train", "test"):
-            images = _images(f"x_{part}", getattr(self, f"x_{part}"))
-            labels = _labels(f"y_{part}", getattr(self, f"y_{part}"))
+            x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
+            images = checked_images(f"Dataset.x_{part}", x)
+            labels = checked_labels(f"Dataset.y_{part}", y)
             if len(images) != len(labels):
                 raise _error(
                     f"y_{part}",
@@ -88,27 +103,29 @@ class Dataset:
                 )
             object.__setattr__(self, f"x_{part}", images)
             object.__setattr__(self, f"y_{part}", labels)
-
         if self.x_test.shape[1:] != self.image_shape:
             raise _error(
                 "x_test",
                 f"expected images of {_size(self.image_shape)} as in x_train, got "
                 f"{_size(self.x_test.shape[1:])} (height x width x channels)",
             )
-        unseen = np.setdiff1d(self.y_test, self.y_train)
-        if len(unseen):
-            raise _error(
-                "y_test",
-                f"expected classes that occur in y_train, got also {_some(unseen)}; "
-                "leave them out or add training images of them",
-            )
+        check_classes(self.y_train, self.y_test)
+        warn_of_channels_first("x_train", self.x_train)
+        for part in ("x_train", "x_test"):
+            warn_of_extremes(part, getattr(self, part))
 
     def __repr__(self):
         """Sizes, not the arrays themselves."""
+        height, width, channels = self.image_shape
+        table = (height, width) == (1, 1)
+        kind = (
+            f"rows of {channels} values"
+            if table
+            else f"images of {_size(self.image_shape)}"
+        )
         return (
             f"Dataset({self.name!r}, {len(self.x_train)} training and "
-            f"{len(self.x_test)} test images of {_size(self.image_shape)}, "
-            f"{self.n_classes} classes)"
+            f"{len(self.x_test)} test {kind}, {self.n_classes} classes)"
         )
 
     @property
@@ -284,78 +301,6 @@ def _load_keras(name):
             f"file with the arrays {', '.join(_ARRAYS)}",
         ) from error
     return Dataset(name, x_train, y_train, x_test, y_test)
-
-
-def _array(attr, values):
-    """Return a read-only view of the values as an array of plain numbers."""
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise _error(
-            attr, f"expected one array, got unequal parts ({error})"
-        ) from error
-    if array.dtype.kind not in "biuf":
-        raise _error(
-            attr, f"expected an array of real numbers, got type {array.dtype}; convert"
-        )
-    if array.size == 0:
-        raise _error(
-            attr, f"expected images, got an empty array of shape {array.shape}"
-        )
-    # TensorFlow takes native byte order only
-    array = array.astype(array.dtype.newbyteorder("="), copy=False).view()
-    array.flags.writeable = False
-    return array
-
-
-def _images(attr, values):
-    images = _array(attr, values)
-    if images.ndim == 3:
-        images = images[..., np.newaxis]
-    if images.ndim != 4:
-        raise _error(
-            attr,
-            "expected images of shape (n, height, width, channels) or (n, height, "
-            f"width), got {images.shape}; reshape them",
-        )
-    if images.dtype.kind == "f":
-        n_bad = images.size - np.count_nonzero(np.isfinite(images))
-        if n_bad:
-            raise _error(
-                attr,
-                f"expected finite pixels, but {n_bad} of {images.size} are NaN or "
-                "infinite; repair or remove these images",
-            )
-    return images
-
-
-def _labels(attr, values):
-    values = _array(attr, values)
-    if values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
-    if values.ndim != 1:
-        raise _error(
-            attr,
-            f"expected one label per image, shape (n,) or (n, 1), got {values.shape}; "
-            "turn one-hot rows into labels with argmax(axis=1)",
-        )
-    with np.errstate(invalid="ignore"):  # NaN becomes some integer, and differs from it
-        labels = values.astype(np.int64)
-    wrong = (labels != values) | (labels < 0)
-    if wrong.any():
-        raise _error(
-            attr,
-            "expected whole numbers from 0 as labels, got "
-            f"{_some(np.unique(values[wrong]))}; number the classes from 0",
-        )
-    labels.flags.writeable = False
-    return labels
-
-
-def _some(values):
-    """Return the first few values as text."""
-    shown = ", ".join(str(value) for value in values[:5])
-    return shown if len(values) <= 5 else f"{shown} and {len(values) - 5} more"
 
 
 def _size(shape):

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from nengo.exceptions import ValidationError
 
+from .images import FORMS, by_feature, in_one_form, n_features, real_numbers
+
 
 @dataclass(frozen=True, eq=False)
 class Preprocessing:
@@ -22,8 +24,10 @@ class Preprocessing:
     mean : float or array_like
         Subtracted, in the unit of the raw pixels: one number, one per channel
         (channels,), or one per pixel (height, width, channels). Kept as float32.
-    scale : float
-        Divides what is left, in the unit of the raw pixels.
+    scale : float or sequence of float
+        Divides what is left, in the unit of the raw pixels: one number, or one per
+        channel. Images of one row or one column of a single channel are tables: they
+        may have one per pixel. Kept as a number or a tuple.
     crop : int or (int, int), optional
         Height and width of the part the network sees, in pixels. None is all of it.
     flip : bool
@@ -37,7 +41,7 @@ class Preprocessing:
 
     image_shape: tuple
     mean: np.ndarray = field(repr=False)
-    scale: float
+    scale: float | tuple
     crop: tuple | None = None
     flip: bool = False
 
@@ -53,7 +57,10 @@ class Preprocessing:
                 f"{self.image_shape!r}",
             )
 
-        mean = np.array(self.mean, dtype=np.float32)  # a copy, so nobody else alters it
+        with np.errstate(over="ignore"):  # infinity is refused
+            mean = _numbers("mean", self.mean).astype(np.float32)
+            scale = _numbers("scale", self.scale).astype(float)
+            float_scale = scale.astype(np.float32)
         if mean.shape == image_shape[:2] and image_shape[2] == 1:
             mean = mean[..., np.newaxis]
         if mean.shape not in ((), image_shape[2:], image_shape):
@@ -66,9 +73,22 @@ class Preprocessing:
             raise _error("mean", "expected finite numbers, got NaN or infinity")
         mean.flags.writeable = False
 
-        scale = float(self.scale)
-        if not 0 < scale < np.inf:
-            raise _error("scale", f"expected a positive number, got {self.scale!r}")
+        wrong = ~((float_scale > 0) & (float_scale < np.inf))
+        if wrong.any():
+            raise _error(
+                "scale",
+                f"expected a positive number, got {scale[wrong][0]} (float32 holds "
+                "1.4e-45 to 3.4e38)",
+            )
+        n_scales = n_features(image_shape)
+        if scale.shape not in ((), (n_scales,)):
+            raise _error(
+                "scale",
+                f"expected one number, or {n_scales} for images of "
+                f"{_size(image_shape)}, got shape {scale.shape}",
+            )
+        # of one channel it is the same, and faster
+        scale = scale.item() if scale.size == 1 else tuple(scale.tolist())
 
         crop = self.crop
         if crop is not None:
@@ -96,10 +116,11 @@ class Preprocessing:
         Parameters
         ----------
         x_train : array_like (n, height, width, channels) or (n, height, width)
-            Raw training images.
-        scale : float, optional
-            Default: the standard deviation over all pixels of all images once the
-            mean is subtracted, so that what the network sees has unit variance.
+            Raw training images, or a table (n, values).
+        scale : float or sequence of float, optional
+            Default: for each channel (for each value of a table) the standard
+            deviation over all pixels of all images once the mean is subtracted, so
+            that what the network sees has unit variance. Where nothing varies it is 1.
         crop : int or (int, int), optional
             See `Preprocessing`.
         flip : bool
@@ -110,26 +131,14 @@ class Preprocessing:
         Preprocessing
             With one mean per pixel.
         """
-        images = np.asarray(x_train)
-        if images.ndim == 3:
-            images = images[..., np.newaxis]
+        images = in_one_form(_numbers("x_train", x_train))
         if images.ndim != 4 or images.size == 0:
             raise _error(
-                "image_shape",
-                "expected images of shape (n, height, width, channels) or (n, height, "
-                f"width), got {images.shape}",
+                "x_train", f"expected images of shape {FORMS}, got {images.shape}"
             )
         mean = images.mean(axis=0, dtype=np.float64)
         if scale is None:
-            # in pieces, as all images in float64 would take eight times their memory
-            pieces = (images[i : i + 1000] - mean for i in range(0, len(images), 1000))
-            scale = np.sqrt(sum(np.sum(piece**2) for piece in pieces) / images.size)
-            if scale == 0:
-                raise _error(
-                    "scale",
-                    "all training images are the same, so there is no standard "
-                    "deviation to divide by; give a scale",
-                )
+            scale = _spread(images, mean)
         return cls(images.shape[1:], mean, scale, crop, flip)
 
     @property
@@ -159,7 +168,11 @@ class Preprocessing:
         top, left = self._room() // 2
         height, width, _ = self.output_shape
         rows, columns = slice(top, top + height), slice(left, left + width)
-        return self._scaled(images[:, rows, columns], self._full_mean()[rows, columns])
+        mean, scale = (
+            values[rows, columns] if values.ndim == 3 else values
+            for values in (self._full_mean(), self._divisor())
+        )
+        return self._scaled(images[:, rows, columns], mean, scale)
 
     def train(self, images, rng):
         """Prepare images for training: a random part of each, mirrored at random.
@@ -191,17 +204,23 @@ class Preprocessing:
         # one index (n, height, width) crops and mirrors every image and its mean
         n_rows, n_columns, _ = self.image_shape
         pixel = rows[:, :, np.newaxis] * n_columns + columns[:, np.newaxis, :]
-        mean = self._full_mean().reshape(-1, n_channels).take(pixel, axis=0)
+        mean, scale = (
+            values.reshape(-1, n_channels).take(pixel, axis=0)
+            if values.ndim == 3
+            else values
+            for values in (self._full_mean(), self._divisor())
+        )
         pixel += np.arange(0, len(images) * n_rows * n_columns, n_rows * n_columns)[
             :, np.newaxis, np.newaxis
         ]
-        return self._scaled(images.reshape(-1, n_channels).take(pixel, axis=0), mean)
+        images = images.reshape(-1, n_channels).take(pixel, axis=0)
+        return self._scaled(images, mean, scale)
 
     def header(self):
         """Return the settings but the mean, as JSON can hold them."""
         return {
             "image_shape": list(self.image_shape),
-            "scale": self.scale,
+            "scale": self.scale if isinstance(self.scale, float) else list(self.scale),
             "crop": None if self.crop is None else list(self.crop),
             "flip": self.flip,
         }
@@ -250,16 +269,15 @@ class Preprocessing:
         """Equal ones have equal hashes; the mean is left out."""
         return hash((self.image_shape, self.scale, self.crop, self.flip))
 
-    def _checked(self, images):
-        images = np.asarray(images)
-        if self.image_shape[2] == 1 and images.ndim == 3:
-            images = images[..., np.newaxis]
+    def _checked(self, given):
+        given = _numbers("images", given)
+        images = in_one_form(given)
         if images.ndim != 4 or images.shape[1:] != self.image_shape:
             raise _error(
                 "image_shape",
                 f"expected images of {_size(self.image_shape)} (height x width x "
-                f"channels) in an array (n, ...), got {_size(images.shape[1:])} in an "
-                f"array of shape {images.shape}; resize them, or use the model of "
+                f"channels) in an array (n, ...), got {_size(given.shape[1:])} in an "
+                f"array of shape {given.shape}; resize them, or use the model of "
                 "such images",
             )
         return images
@@ -271,10 +289,68 @@ class Preprocessing:
     def _full_mean(self):
         return np.broadcast_to(self.mean, self.image_shape)
 
-    def _scaled(self, images, mean):
-        scaled = np.subtract(images, mean, dtype=np.float32)
-        scaled /= np.float32(self.scale)
-        return scaled.reshape(len(images), self.size)
+    def _divisor(self):
+        """The scale, as one number, one per channel, or an image of them."""
+        scale = np.float32(self.scale)
+        one_each = scale.ndim == 0 or len(scale) == self.image_shape[2]
+        return scale if one_each else scale.reshape(self.image_shape)
+
+    def _scaled(self, images, mean, scale):
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled = np.subtract(images, mean, dtype=np.float32)
+            scaled = scaled.reshape(len(images), self.size)
+            if scale.ndim > 0:
+                # long rows divide several times faster than three channels at a time
+                scale = np.broadcast_to(scale, scale.shape[:-3] + self.output_shape)
+                scale = scale.reshape(-1, self.size)
+            scaled /= scale
+        n_bad = scaled.size - np.count_nonzero(np.isfinite(scaled))
+        if n_bad:
+            raise _error(
+                "images",
+                f"{n_bad} of {scaled.size} prepared pixels are NaN or beyond the range "
+                "of float32; repair these images",
+            )
+        return scaled
+
+
+def _spread(images, mean):
+    """Standard deviation of each feature around the mean image, 1 where there is none.
+
+    Parameters
+    ----------
+    images : ndarray (n, height, width, channels)
+        Raw images.
+    mean : ndarray (height, width, channels)
+        Their mean.
+
+    Returns
+    -------
+    ndarray (n_features,)
+        In the unit of the pixels.
+    """
+    # in pieces, as all images in float64 would take eight times their memory
+    pieces = (images[i : i + 1000] - mean for i in range(0, len(images), 1000))
+    # of one feature all at once, in the order in which it was always summed
+    n_scales = n_features(mean.shape)
+    squares = sum(np.sum(p**2, axis=None if n_scales == 1 else 0) for p in pieces)
+    squares = np.reshape(squares, (-1, n_scales)).sum(axis=0)
+    spread = np.sqrt(squares / (images.size / n_scales))
+    # less than float32 can tell is what rounding has left of nothing
+    largest = np.abs(by_feature(mean[np.newaxis])).max(axis=0)
+    limits = np.finfo(np.float32)
+    constant = (spread <= limits.eps * largest) | (spread < limits.tiny)
+    if constant.all():
+        raise _error(
+            "scale",
+            "all training images are the same, so there is no standard deviation to "
+            "divide by; give a scale",
+        )
+    return np.where(constant, 1.0, spread)
+
+
+def _numbers(attr, values):
+    return real_numbers(f"Preprocessing.{attr}", values)
 
 
 def _whole_numbers(values):

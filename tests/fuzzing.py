@@ -128,7 +128,7 @@ def altered(record, rng):
             case 2 if isinstance(value, list):
                 parent[key] = value + value[-1:] if rng.random() < 0.5 else value[:-1]
             case 3 if isinstance(value, (int, float)):
-                parent[key] = value * rng.choice([-1, 2, 1e3, 10**9, 0.5])
+                parent[key] = value * rng.choice([-1, 2, 1000, 10**9])
             case _:
                 parent[key] = copy.deepcopy(rng.choice(ODD_VALUES))
     return record

@@ -5,6 +5,7 @@ import struct
 import subprocess
 import sys
 import types
+import warnings
 import zipfile
 import zlib
 
@@ -100,6 +101,88 @@ def test_images_keep_type_and_values(dtype):
     np.testing.assert_array_equal(data.x_train[..., 0], given["x_train"])
 
 
+def test_tables_are_images_of_one_pixel():
+    x = np.arange(80.0).reshape(8, 10) ** 2
+    data = Dataset("own", **arrays(x_train=x, x_test=x[:4]))
+    assert data.image_shape == (1, 1, 10)
+    np.testing.assert_array_equal(data.x_train[:, 0, 0], x)
+    assert (
+        repr(data)
+        == "Dataset('own', 8 training and 4 test rows of 10 values, 3 classes)"
+    )
+
+
+def table(n=300):
+    """A table of which nothing is to be said."""
+    return np.random.RandomState(0).normal(size=(n, 6))
+
+
+def told(x_train):
+    """Make a data set, and return the warnings."""
+    labels = np.arange(len(x_train)) % 3
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        Dataset("own", x_train, labels, table(3), labels[:3])
+    assert all(warning.filename == __file__ for warning in caught)
+    return [str(warning.message) for warning in caught]
+
+
+@pytest.mark.parametrize("n", [20, 300, 30_000])
+def test_a_value_far_from_all_others_is_told(n):
+    x = table(n)
+    assert told(x) == []
+    x[7, 4] = -1e9
+    (warning,) = told(x)
+    assert "x_train has a value of -1e+09 in channel 4" in warning
+    assert "in 1 of 6 channels" in warning
+
+
+def test_values_that_float32_does_not_tell_apart_are_told():
+    x = table()
+    x[:, 2] = 1.6e9 + 100 * x[:, 2]  # a time stamp
+    (warning,) = told(x)
+    assert "in channel 2" in warning
+    assert "which float32 rounds to steps of 128" in warning
+
+
+@pytest.mark.parametrize(
+    "usual",
+    [
+        np.random.RandomState(0).rand(300, 6) < 0.01,
+        np.random.RandomState(0).rand(300, 6) < 0.5,
+        np.random.RandomState(0).lognormal(size=(300, 6)),
+        np.random.RandomState(0).randint(2**63, size=(300, 6)).astype(np.uint64) * 2,
+        np.ones((300, 6)),
+    ],
+    ids=["rarely", "often", "lognormal", "uint64", "constant"],
+)
+def test_usual_values_are_not_told(usual):
+    assert told(usual) == []
+    assert told(usual.astype(np.float64)) == []
+
+
+@pytest.mark.parametrize(
+    ("shape", "suspect"),
+    [
+        ((3, 20, 20), True),
+        ((1, 28, 28), True),
+        ((20, 20, 3), False),
+        ((4, 4, 4), False),
+        ((1, 100, 8), False),
+        ((1, 1, 400), False),
+        ((8, 8, 16), False),
+    ],
+)
+def test_channels_that_seem_to_come_first_are_told(shape, suspect):
+    x = np.random.RandomState(0).rand(6, *shape)
+    labels = np.arange(6) % 3
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        Dataset("own", x, labels, x, labels)
+    remedies = ["np.moveaxis(x_train, 1, -1)" in str(w.message) for w in warned]
+    assert remedies == [True] * suspect
+
+
 def test_labels_take_one_form():
     reference = Dataset("own", **arrays())
     for form in (
@@ -140,7 +223,12 @@ with_nan[3, 0, 0] = np.inf
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"x_train": np.zeros((8, 20))}, r"x_train: .* got \(8, 20\); reshape"),
+        ({"x_train": np.zeros(8)}, r"x_train: .* got \(8,\); reshape"),
+        ({"x_train": np.zeros((8, 20))}, "x_test: .* 1 x 1 x 20 .* got 5 x 4 x 1"),
+        (
+            {"x_train": np.full((8, 5, 4), 1e300)},
+            r"x_train: .* from -1e38 to 1e38.* got 1e\+300 to 1e\+300; divide",
+        ),
         ({"x_train": np.zeros((8, 6, 4))}, "x_test: .* 6 x 4 x 1 .* got 5 x 4 x 1"),
         ({"x_test": np.zeros((4, 5, 4, 3))}, "x_test: .* 5 x 4 x 1 .* got 5 x 4 x 3"),
         ({"x_train": with_nan}, "x_train: .* 5 of 160 are NaN or infinite"),
@@ -164,7 +252,15 @@ with_nan[3, 0, 0] = np.inf
         ),
         ({"y_train": list("abcdefgh")}, "y_train: .* real numbers, got type <U1"),
         ({"y_test": [0, 1, 2, 3]}, "y_test: .* got also 3; leave them out"),
-        ({"y_train": [0, 3] * 4, "y_test": [0, 3, 1, 2]}, "y_test: .* also 1, 2;"),
+        ({"y_train": [0, 1] * 4, "y_test": [0, 3, 1, 2]}, "y_test: .* also 2, 3;"),
+        (
+            {"y_train": [0, 1, 2, 4] * 2},
+            r"y_train: .* 4 makes 5 classes, but only 4 .* \(3 does not\).* np\.unique",
+        ),
+        (
+            {"y_train": [10**6, *range(7)]},
+            "y_train: .* makes 1000001 classes, but only 8 of them occur",
+        ),
     ],
 )
 def test_bad_arrays(changes, match):

@@ -39,6 +39,7 @@ INTERNAL = {
     "filters",
     "folding",
     "headers",
+    "images",
     "loihi_builders",
     "lowering",
     "machine",

@@ -29,7 +29,9 @@ def preprocessings(draw):
         | st.lists(number, min_size=c, max_size=c)
         | st.integers(0, 99).map(lambda seed: pictures(1, (h, w, c), seed)[0] / 3)
     )
-    scale = draw(st.floats(0.1, 300))
+    positive = st.floats(0.1, 300)
+    n_scales = h * w if c == 1 and 1 in (h, w) else c
+    scale = draw(positive | st.lists(positive, min_size=n_scales, max_size=n_scales))
     crop = draw(st.none() | st.tuples(st.integers(1, h), st.integers(1, w)))
     return Preprocessing((h, w, c), mean, scale, crop, draw(st.booleans()))
 
@@ -37,7 +39,9 @@ def preprocessings(draw):
 @given(preprocessings())
 def test_test_is_centre_of_standardised_image(pre):
     images = pictures(3, pre.image_shape)
-    whole = (images - np.float64(pre.mean)) / pre.scale
+    one_each = np.size(pre.scale) in (1, pre.image_shape[2])
+    scale = pre.scale if one_each else np.reshape(pre.scale, pre.image_shape)
+    whole = (images - np.float64(pre.mean)) / scale
     (h, w, _), (height, width, _) = pre.image_shape, pre.output_shape
     top, left = (h - height) // 2, (w - width) // 2
     centre = whole[:, top : top + height, left : left + width]
@@ -116,6 +120,7 @@ def test_equal_by_value():
         {"mean": 3.5},
         {"mean": np.full((6, 5), 3.0)},
         {"scale": 1.0},
+        {"scale": [3.0]},
         {"crop": None},
         {"flip": False},
     ):
@@ -138,10 +143,64 @@ def test_from_images_standardises():
     pre = Preprocessing.from_images(images)
     results = pre.test(images)
     np.testing.assert_allclose(results.mean(axis=0, dtype=float), 0, atol=1e-5)
-    np.testing.assert_allclose(results.std(dtype=float), 1, rtol=1e-6)
+    by_channel = results.reshape(-1, 3)
+    np.testing.assert_allclose(by_channel.std(axis=0, dtype=float), 1, rtol=1e-6)
     np.testing.assert_allclose(pre.mean, images.mean(axis=0), rtol=1e-6)
-    np.testing.assert_allclose(pre.scale, (images - images.mean(axis=0)).std())
+    left = images - images.mean(axis=0)
+    np.testing.assert_allclose(pre.scale, left.std(axis=(0, 1, 2)))
     assert Preprocessing.from_images(images, scale=16).scale == 16
+    assert Preprocessing.from_images(images, scale=[1, 2, 3]).scale == (1, 2, 3)
+
+
+def test_the_scale_of_a_single_channel_is_one_number():
+    """To the last bit that of all pixels, with which earlier models were trained."""
+    images = pictures(2500, (6, 5, 1))
+    mean = images.mean(axis=0, dtype=np.float64)
+    squares = sum(np.sum((images[i : i + 1000] - mean) ** 2) for i in (0, 1000, 2000))
+    scale = Preprocessing.from_images(images).scale
+    assert scale == np.sqrt(squares / images.size)
+    assert isinstance(scale, float)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 6), (1, 6, 1), (6, 1, 1)])
+def test_tables_have_a_scale_for_each_value(shape):
+    spreads = 10.0 ** np.arange(-3, 3)
+    x = 5 + spreads * generator().normal(size=(400, 6))
+    images = x.reshape(-1, *shape)
+    pre = Preprocessing.from_images(x if shape == (1, 1, 6) else images)
+    assert pre.image_shape == shape
+    np.testing.assert_allclose(pre.scale, x.std(axis=0))
+    for result in (pre.test(images), pre.train(images, generator())):
+        np.testing.assert_allclose(result.std(axis=0), 1, rtol=1e-3)
+    if shape == (1, 1, 6):
+        np.testing.assert_array_equal(pre.test(x), pre.test(images))
+
+
+def test_crops_of_a_row_keep_the_scale_of_their_pixels():
+    scale = np.arange(1.0, 8.0)
+    pre = Preprocessing((1, 7, 1), 0, scale, crop=(1, 5), flip=True)
+    np.testing.assert_array_equal(pre.test(scale.reshape(1, 1, 7, 1)), np.ones((1, 5)))
+    ones = pre.train(np.tile(scale.reshape(1, 1, 7, 1), (99, 1, 1, 1)), generator())
+    np.testing.assert_array_equal(ones, np.ones((99, 5)))
+
+
+def test_what_is_constant_is_not_scaled():
+    images = generator().normal(size=(50, 6, 5, 3))
+    images[..., 1] = np.linspace(0, 0.1, 30).reshape(6, 5)  # mean is not quite exact
+    pre = Preprocessing.from_images(images)
+    assert pre.scale[1] == 1
+    np.testing.assert_allclose(pre.test(images).reshape(-1, 3)[:, 1], 0, atol=1e-7)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e300])
+def test_what_float32_cannot_hold_is_refused(bad):
+    images = np.zeros((2, 6, 5))
+    images[1, 2, 3] = bad
+    pre = Preprocessing((6, 5), 0, 1)
+    with pytest.raises(ValidationError, match="1 of 60 prepared pixels are NaN or bey"):
+        pre.test(images)
+    with pytest.raises(ValidationError, match=r"images: .* real numbers, got type <U1"):
+        pre.test(np.full((2, 6, 5), "a"))
 
 
 def test_channel_axis_may_be_missing():
@@ -202,6 +261,13 @@ def test_fast():
         ({"scale": 0}, "scale: expected a positive number, got 0"),
         ({"scale": -1.0}, "scale: expected a positive number, got -1.0"),
         ({"scale": np.nan}, "scale: expected a positive number, got nan"),
+        ({"scale": 1e-300}, "scale: expected a positive number, got 1e-300"),
+        ({"scale": [1, 0, 1]}, "scale: expected a positive number, got 0"),
+        ({"scale": [1, 2]}, r"scale: .* one number, or 3 for .* got shape \(2,\)"),
+        ({"scale": None}, "scale: expected an array of real numbers, got type object"),
+        ({"scale": "1"}, "scale: expected an array of real numbers, got type <U1"),
+        ({"mean": "1"}, "mean: expected an array of real numbers, got type <U1"),
+        ({"mean": None}, "mean: expected an array of real numbers, got type object"),
         ({"crop": 6}, "crop: .* within 6 x 5, got 6"),
         ({"crop": (6, 5, 3)}, r"crop: .* got \(6, 5, 3\)"),
         ({"crop": 0}, "crop: .* got 0"),
@@ -229,8 +295,8 @@ def test_images_of_another_size(shape):
 def test_images_without_statistics():
     with pytest.raises(ValidationError, match=r"images are the same.*give a scale"):
         Preprocessing.from_images(np.ones((4, 6, 5)))
-    with pytest.raises(ValidationError, match=r"expected images of shape .* \(4, 30\)"):
-        Preprocessing.from_images(np.ones((4, 30)))
+    with pytest.raises(ValidationError, match=r"expected images of shape .* \(30,\)"):
+        Preprocessing.from_images(np.ones(30))
     with pytest.raises(ValidationError, match="mean: expected finite"):
         Preprocessing.from_images(np.full((4, 6, 5), np.nan))
 

@@ -1,0 +1,290 @@
+"""The form of images and tables, and what looks wrong in them."""
+
+import warnings
+
+import numpy as np
+from nengo.exceptions import NengoWarning, ValidationError
+
+FORMS = "(n, height, width, channels), (n, height, width) or, for a table, (n, values)"
+"""Shapes that `in_one_form` takes, in words."""
+
+
+def in_one_form(x):
+    """Bring images, or the rows of a table, into the form of images.
+
+    Parameters
+    ----------
+    x : ndarray
+        Images with or without channel axis, or a table.
+
+    Returns
+    -------
+    ndarray (n, height, width, channels)
+        A view. Rows of a table are images of one pixel, whose channels are the values.
+        Arrays of other shapes are returned as they are.
+    """
+    if x.ndim == 2:
+        return x[:, np.newaxis, np.newaxis, :]
+    return x[..., np.newaxis] if x.ndim == 3 else x
+
+
+def n_features(image_shape):
+    """Count what has a scale of its own in images.
+
+    Channels do. Rows and columns of a single channel are tables in another form: each
+    value is a quantity of its own.
+
+    Parameters
+    ----------
+    image_shape : (int, int, int)
+        Height, width and channels.
+
+    Returns
+    -------
+    int
+        Number of features; the last axis of images, flattened, repeats them.
+    """
+    height, width, channels = image_shape
+    return height * width if channels == 1 and 1 in (height, width) else channels
+
+
+def by_feature(images):
+    """Lay out the values of images by feature.
+
+    Parameters
+    ----------
+    images : ndarray (n, height, width, channels)
+        Images.
+
+    Returns
+    -------
+    ndarray (n_values, n_features)
+        See `n_features`.
+    """
+    return images.reshape(-1, n_features(images.shape[1:]))
+
+
+def real_numbers(attr, values):
+    """Return the values as an array, or refuse what is not made of real numbers.
+
+    Parameters
+    ----------
+    attr : str
+        Name of the values, for errors.
+    values : array_like
+        Numbers, or truth values.
+
+    Returns
+    -------
+    ndarray
+        In the type that they have.
+    """
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValidationError(
+            f"expected one array, got unequal parts ({error})", attr=attr
+        ) from error
+    if array.dtype.kind not in "biuf":
+        raise ValidationError(
+            f"expected an array of real numbers, got type {array.dtype}; convert",
+            attr=attr,
+        )
+    return array
+
+
+def checked_images(attr, values):
+    """Refuse images that cannot be trained on.
+
+    Parameters
+    ----------
+    attr : str
+        Name of the images, for errors.
+    values : array_like
+        Images or a table, in one of `FORMS`.
+
+    Returns
+    -------
+    ndarray (n, height, width, channels)
+        A read-only view.
+    """
+    given = _array(attr, values)
+    images = in_one_form(given)
+    if images.ndim != 4:
+        raise ValidationError(
+            f"expected images of shape {FORMS}, got {given.shape}; reshape them",
+            attr=attr,
+        )
+    # float32 holds 3.4e38, which the distance from the mean must not reach either
+    low, high = images.min(), images.max()
+    if not (low >= -1e38 and high <= 1e38):
+        n_bad = images.size - np.count_nonzero(np.isfinite(images))
+        raise ValidationError(
+            f"expected finite pixels, but {n_bad} of {images.size} are NaN or "
+            "infinite; repair or remove these images"
+            if n_bad
+            else "expected values from -1e38 to 1e38, which float32 can hold, got "
+            f"{low:g} to {high:g}; divide them by a unit",
+            attr=attr,
+        )
+    return images
+
+
+def checked_labels(attr, values):
+    """Refuse labels that are not numbers of classes.
+
+    Parameters
+    ----------
+    attr : str
+        Name of the labels, for errors.
+    values : array_like (n,) or (n, 1)
+        Whole numbers from 0, in any numeric type.
+
+    Returns
+    -------
+    ndarray (n,) of int64
+        Read-only.
+    """
+    values = _array(attr, values)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1:
+        raise ValidationError(
+            f"expected one label per image, shape (n,) or (n, 1), got {values.shape}; "
+            "turn one-hot rows into labels with argmax(axis=1)",
+            attr=attr,
+        )
+    with np.errstate(invalid="ignore"):  # NaN becomes some integer, and differs from it
+        labels = values.astype(np.int64)
+    wrong = (labels != values) | (labels < 0)
+    if wrong.any():
+        raise ValidationError(
+            "expected whole numbers from 0 as labels, got "
+            f"{_some(np.unique(values[wrong]))}; number the classes from 0",
+            attr=attr,
+        )
+    labels.flags.writeable = False
+    return labels
+
+
+def check_classes(y_train, y_test):
+    """Refuse classes without training images: the network would have outputs for them.
+
+    Parameters
+    ----------
+    y_train, y_test : ndarray (n,) of int64
+        Labels.
+    """
+    classes = np.unique(y_train)
+    n_classes = int(classes[-1]) + 1
+    if len(classes) < n_classes:
+        missing = np.argmax(classes != np.arange(len(classes)))
+        raise ValidationError(
+            f"a largest label of {n_classes - 1} makes {n_classes} classes, but only "
+            f"{len(classes)} of them occur ({missing} does not); add images of the "
+            "others, or number those that occur with np.unique(np.concatenate("
+            "[y_train, y_test]), return_inverse=True)[1]",
+            attr="Dataset.y_train",
+        )
+    unseen = np.setdiff1d(y_test, classes)
+    if len(unseen):
+        raise ValidationError(
+            f"expected classes that occur in y_train, got also {_some(unseen)}; leave "
+            "them out or add training images of them",
+            attr="Dataset.y_test",
+        )
+
+
+def warn_of_channels_first(name, images):
+    """Say so if images seem to have their channels before height and width.
+
+    Parameters
+    ----------
+    name : str
+        Name of the array, for the warning.
+    images : ndarray (n, height, width, channels)
+        Images, as the user gave them.
+    """
+    _, height, width, channels = images.shape
+    # what would be height and width of such images: more than a few pixels, of no very
+    # different number, as images of a few rows with many channels exist
+    low, high = sorted((width, channels))
+    if height <= 4 < low and high <= 4 * low:
+        _warn(
+            f"{name} is taken for images of {height} x {width} pixels with {channels} "
+            f"channels; if its channels come first, give np.moveaxis({name}, 1, -1)"
+        )
+
+
+def warn_of_extremes(name, images):
+    """Say which values would train badly, but without an error.
+
+    Parameters
+    ----------
+    name : str
+        Name of the array, for the warning.
+    images : ndarray (n, height, width, channels)
+        Images of finite values.
+    """
+    if images.dtype.itemsize == 1:
+        return  # there is no room for extremes
+    values = by_feature(images)
+    # over the images first: long rows of memory, which is many times faster
+    least, most = images.min(axis=0), images.max(axis=0)
+    least = by_feature(least[np.newaxis]).min(axis=0).astype(float)
+    most = by_feature(most[np.newaxis]).max(axis=0).astype(float)
+    n_drawn = max(1000, 1_000_000 // values.shape[1])
+    if len(values) > n_drawn:
+        values = values[np.random.default_rng(0).integers(len(values), size=n_drawn)]
+    values = values.astype(float)
+    # inwards, so that of a few values the outermost does not count
+    low = np.quantile(values, 0.01, axis=0, method="higher")
+    high = np.quantile(values, 0.99, axis=0, method="lower")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        beyond = np.maximum(low - least, most - high) / (high - low)
+        largest = np.maximum(abs(low), abs(high)).astype(np.float32)
+        coarse = np.spacing(largest).astype(float) / (high - low)
+    # where hardly anything varies, every value that does would be far off
+    beyond[high <= low] = coarse[high <= low] = 0
+
+    worst = beyond.argmax()
+    if beyond[worst] > 100:
+        below = low[worst] - least[worst] > most[worst] - high[worst]
+        _warn(
+            f"{name} has a value of {(least if below else most)[worst]:g} in channel "
+            f"{worst} (counted from 0), where 98 % lie between {low[worst]:g} and "
+            f"{high[worst]:g}, and such extremes in {np.sum(beyond > 100)} of "
+            f"{len(beyond)} channels; the network will hardly tell the other values "
+            "apart, so repair or clip these"
+        )
+    worst = coarse.argmax()
+    if coarse[worst] > 0.01 and images.dtype != np.float32:
+        _warn(
+            f"{name} has values from {low[worst]:.9g} to {high[worst]:.9g} in channel "
+            f"{worst} (counted from 0), which float32 rounds to steps of "
+            f"{np.spacing(largest[worst]):g}, and the like in {np.sum(coarse > 0.01)} "
+            f"of {len(coarse)} channels; subtract an offset or change the unit before"
+        )
+
+
+def _array(attr, values):
+    """Return a read-only view of numbers in native byte order, as TensorFlow takes."""
+    array = real_numbers(attr, values)
+    if array.size == 0:
+        raise ValidationError(
+            f"expected images, got an empty array of shape {array.shape}", attr=attr
+        )
+    array = array.astype(array.dtype.newbyteorder("="), copy=False).view()
+    array.flags.writeable = False
+    return array
+
+
+def _some(values):
+    """Return the first few values as text."""
+    shown = ", ".join(str(value) for value in values[:5])
+    return shown if len(values) <= 5 else f"{shown} and {len(values) - 5} more"
+
+
+def _warn(message):
+    # the caller of Dataset, past its __init__ and __post_init__
+    warnings.warn(message, NengoWarning, stacklevel=5)
