@@ -90,9 +90,11 @@ def unlike(path, wanted):
     str
         Differences in words, or why it cannot be read; empty if it can be used.
     """
+    from .headers import Checkpoint as form  # takes time to load
+
     try:
         if path.exists():
-            header, _ = files.read(path, kind="checkpoint")
+            header, _ = files.read(path, "checkpoint", form)
             return differences(header["settings"], wanted)
         return ""
     except ValidationError as error:
@@ -268,13 +270,15 @@ class Checkpoint:
             Whether a callback has ended the training.
         """
         if self.path is not None:
+            from .headers import Checkpoint as form  # takes time to load
+
             header = {
                 "settings": self.settings,
                 "history": history,
                 "stopped": bool(stopped),
             }
             arrays = {name: v.numpy() for name, v in self.variables.items()}
-            files.write(self.path, header, arrays, kind="checkpoint")
+            files.write(self.path, header, arrays, "checkpoint", form)
 
     def restore(self):
         """Take up the state in the file, if there is one.
@@ -289,11 +293,13 @@ class Checkpoint:
         Raises
         ------
         ValidationError
-            If the file is of another training.
+            If the file is of another training, or damaged.
         """
+        from .headers import Checkpoint as form  # takes time to load
+
         if self.path is None or not os.path.exists(self.path):
             return {}, False
-        header, arrays = files.read(self.path, kind="checkpoint")
+        header, arrays = files.read(self.path, "checkpoint", form)
         different = differences(header["settings"], self.settings)
         if different or arrays.keys() != self.variables.keys():
             raise ValidationError(
@@ -302,6 +308,20 @@ class Checkpoint:
                 "delete it to start anew",
                 attr="checkpoint",
             )
+        unfit = [n for n, v in self.variables.items() if not _same(arrays[n], v)]
+        if unfit:
+            raise ValidationError(
+                f"{str(self.path)!r} is a damaged checkpoint: {', '.join(unfit[:3])} "
+                "are of another shape or type; delete it to start anew",
+                attr="checkpoint",
+            )
         for name, variable in self.variables.items():
             variable.assign(arrays[name])
         return header["history"], header["stopped"]
+
+
+def _same(array, variable):
+    """Whether an array has the shape and type of a variable."""
+    return (
+        array.shape == variable.shape and array.dtype == variable.dtype.as_numpy_dtype
+    )

@@ -6,18 +6,18 @@ import inspect
 import os
 import sys
 import zipfile
-import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from nengo_softlif import files
+from nengo_softlif import files, npz
 from nengo_softlif.images import (
     check_classes,
     checked_images,
     checked_labels,
     warn_of_values,
 )
+from nengo_softlif.reading import irregular
 
 import numpy as np
 from nengo.exceptions import ValidationError
@@ -257,7 +257,12 @@ def _digits():
 def _load_npz(path):
     if not path.exists():
         raise _error("name", f"expected a data set at {str(path)!r}, found no file")
-    if path.is_dir() or not zipfile.is_zipfile(path):
+    odd = irregular(path)
+    if odd and not path.is_dir():
+        raise _error(
+            "name", f"expected an .npz file, but {str(path)!r} {odd[0]}; {odd[1]}"
+        )
+    if odd or not zipfile.is_zipfile(path):
         raise _error(
             "name",
             f"expected an .npz file, but {str(path)!r} is something else or was cut "
@@ -265,20 +270,29 @@ def _load_npz(path):
             "y_test=...)",
         )
     try:
-        # pickled objects could run code
-        with np.load(path, allow_pickle=False) as file:
-            missing = [key for key in _ARRAYS if key not in file]
+        with zipfile.ZipFile(path) as file:
+            names = npz.names(file)
+            missing = [key for key in _ARRAYS if key not in names]
             if missing:
                 raise _error(
                     missing[0],
                     f"expected the arrays {', '.join(_ARRAYS)} in {str(path)!r}, but "
                     f"{', '.join(missing)} missing; found "
-                    f"{', '.join(file.files) or 'none'}",
+                    f"{', '.join(names[:9]) or 'none'}",
                 )
-            arrays = {key: file[key] for key in _ARRAYS}
+            found = {key: npz.declared(file, key) for key in _ARRAYS}
+            for part in ("train", "test"):
+                n_images, n_labels = (found[f"{x}_{part}"].shape[:1] for x in "xy")
+                if n_images != n_labels:
+                    raise _error(
+                        f"y_{part}",
+                        f"expected a label for each of the {_size(n_images)} images in "
+                        f"x_{part}, got {_size(n_labels)} labels",
+                    )
+            arrays = npz.read(file, found, f"the data set {str(path)!r}")
     except ValidationError:
         raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except npz.DAMAGED as error:
         raise _error(
             "name",
             f"cannot read {str(path)!r} ({error}); it must hold plain numeric arrays. "

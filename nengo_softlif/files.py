@@ -10,18 +10,20 @@ leaves the earlier file as it was. What a crash leaves beside it goes at the nex
 import hashlib
 import json
 import os
-import zlib
-from pathlib import Path
 
 import numpy as np
 from nengo.exceptions import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from .reading import irregular
 from .replacement import replace
 
 FORMAT = "nengo_softlif"
 VERSION = 1
+
+LARGEST_HEADER = 10_000_000
+"""Bytes of a header: 100,000 epochs. Unpacked, JSON can take 20 times as many."""
 
 # the types numpy and safetensors share
 _TYPES = (
@@ -30,7 +32,7 @@ _TYPES = (
 )
 
 
-def write(path, header, arrays, kind):
+def write(path, header, arrays, kind, form=None):
     """Write a header and arrays to one file, or leave what was there untouched.
 
     The same content gives the same bytes.
@@ -45,11 +47,13 @@ def write(path, header, arrays, kind):
         Arrays of numbers or booleans, of any shape.
     kind : str
         What the file holds, such as ``"model"`` or ``"checkpoint"``.
+    form : type, optional
+        What the header must look like: a class of `.headers`.
 
     Raises
     ------
     ValidationError
-        If the header is not JSON or an array cannot be stored.
+        If the header is not JSON or of another form, or an array cannot be stored.
     OSError
         If the file cannot be written; ``errno`` tells the cause.
     """
@@ -62,6 +66,7 @@ def write(path, header, arrays, kind):
             "lists and NumPy numbers into int or float",
             attr="header",
         ) from error
+    _check_form(header, form, f"the header of a {kind}", "correct it")
     arrays = {name: _plain(array) for name, array in arrays.items()}
     for name, array in arrays.items():
         if not isinstance(name, str) or name == "__metadata__":
@@ -80,10 +85,17 @@ def write(path, header, arrays, kind):
     record = {"version": VERSION, "kind": kind, "header": header}
     record["sha256"] = sha256(arrays, text=json.dumps(record))
     # a single entry, because safetensors writes several in random order
-    replace(path, save(arrays, metadata={FORMAT: json.dumps(record)}))
+    content = save(arrays, metadata={FORMAT: json.dumps(record)})
+    if _header_size(content) > LARGEST_HEADER:
+        raise ValidationError(
+            f"expected a header of at most {LARGEST_HEADER:,} bytes, got "
+            f"{_header_size(content):,}; leave something out, such as of the history",
+            attr="header",
+        )
+    replace(path, content)
 
 
-def read(path, kind):
+def read(path, kind, form=None):
     """Read what `write` wrote.
 
     Parameters
@@ -92,6 +104,8 @@ def read(path, kind):
         The file to read.
     kind : str
         What the file must hold, such as ``"model"`` or ``"checkpoint"``.
+    form : type, optional
+        What its header must look like: a class of `.headers`.
 
     Returns
     -------
@@ -104,7 +118,7 @@ def read(path, kind):
     ------
     ValidationError
         If there is no such file, or it is truncated, altered, foreign, of another
-        kind, or from a newer version of this package.
+        kind or form, larger than memory, or from a newer version of this package.
     """
     path = os.path.expanduser(path)
 
@@ -119,17 +133,23 @@ def read(path, kind):
         "use another copy of it, or save it again",
     )
 
-    if os.path.isdir(path):
-        raise unfit("is a folder", "give the name of a file in it")
     try:
-        with open(path, "rb") as file:
-            start = file.read(64)
+        odd = irregular(path)
+        if not odd:
+            with open(path, "rb") as file:
+                start = file.read(64)
     except FileNotFoundError as error:
         raise unfit("does not exist", "check the path") from error
     except OSError as error:
         raise unfit(f"cannot be opened ({error.strerror})", "check the path") from error
+    if odd:
+        raise unfit(*odd)
 
     try:
+        if _header_size(start) > LARGEST_HEADER:
+            raise SafetensorError(
+                f"its header would have {_header_size(start):,} bytes"
+            )
         with safe_open(str(path), framework="np") as file:
             text = (file.metadata() or {}).get(FORMAT)
             names = file.keys() if text is not None else []
@@ -156,6 +176,7 @@ def read(path, kind):
         checksum = record.pop("sha256")
         version, found, header = (record[key] for key in ("version", "kind", "header"))
         newer = version > VERSION
+        fits = checksum == sha256(arrays, text=json.dumps(record))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise damaged from error
     if newer:
@@ -164,11 +185,29 @@ def read(path, kind):
             f"{VERSION}",
             "upgrade with pip install --upgrade nengo_softlif",
         )
-    if checksum != sha256(arrays, text=json.dumps(record)):
+    if not fits:
         raise damaged
     if found != kind:
         raise unfit(f"holds a {found}", f"give the file of a {kind}")
+    _check_form(
+        header,
+        form,
+        f"the header of a {kind} in {str(path)!r}",
+        "use another copy of it, or save it again",
+    )
     return header, arrays
+
+
+def _check_form(header, form, what, remedy):
+    if form is not None:
+        from . import headers  # takes time to load
+
+        headers.converted(header, form, what, remedy)
+
+
+def _header_size(content):
+    """Bytes that the header of a safetensors file takes, as the file says."""
+    return int.from_bytes(content[:8], "little")
 
 
 def write_text(path, text):
@@ -187,40 +226,6 @@ def write_text(path, text):
         If the file cannot be written; ``errno`` tells the cause.
     """
     replace(path, text.encode())
-
-
-def read_record(path, from_json, name):
-    """Read what the ``save`` of a record wrote.
-
-    Parameters
-    ----------
-    path : str or Path
-        A JSON file.
-    from_json : callable
-        Makes the record of the file's text.
-    name : str
-        What it is, such as "an evaluation".
-
-    Returns
-    -------
-    object
-        What ``from_json`` returned.
-
-    Raises
-    ------
-    ValidationError
-        If the file is something else.
-    OSError
-        If it cannot be read.
-    """
-    try:
-        return from_json(Path(path).read_text(encoding="utf-8"))
-    except (ValueError, TypeError, KeyError, AttributeError, zlib.error) as error:
-        raise ValidationError(
-            f"{str(path)!r} is not the record of {name}, or a damaged one ({error}); "
-            "give a file that its save wrote",
-            attr="path",
-        ) from error
 
 
 def sha256(arrays, text=""):

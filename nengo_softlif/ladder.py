@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import nengo
 import numpy as np
-from nengo.exceptions import NengoWarning
+from nengo.exceptions import NengoWarning, ValidationError
 
-from . import files, layers, parameters
+from . import files, layers, parameters, records
 from .arguments import check_data, check_model, check_timeless
 from .chip_numbers import DT
 from .engine import Simulator
@@ -50,7 +50,7 @@ class Rung:
     change: str
     evaluation: Evaluation
     difference: Difference | None
-    deviations: dict | None
+    deviations: dict[str, float] | None
 
     @property
     def largest_deviation(self):
@@ -70,7 +70,7 @@ class Ladder:
         From the model as it was trained to the chip, all on the same images.
     """
 
-    rungs: list
+    rungs: list[Rung]
 
     def __repr__(self):
         """Error at both ends."""
@@ -155,13 +155,33 @@ class Ladder:
         ValidationError
             If the file is something else.
         """
-        return files.read_record(path, cls.from_json, "a ladder")
+        return records.load(path, cls.from_json, "a ladder")
 
     @classmethod
     def from_json(cls, text):
-        """Read what `to_json` returned."""
-        first, *others = map(_rung, json.loads(text)["rungs"])
-        return cls([first, *others])
+        """Read what `to_json` returned.
+
+        Parameters
+        ----------
+        text : str
+            JSON.
+
+        Returns
+        -------
+        Ladder
+            The record.
+
+        Raises
+        ------
+        ValidationError
+            If it is something else.
+        """
+        ladder = records.from_json(text, cls)
+        if not ladder.rungs:
+            raise ValidationError("expected at least one rung", attr="rungs")
+        for rung in ladder.rungs:
+            records.check_sizes(rung.evaluation)
+        return ladder
 
 
 def explain(
@@ -353,13 +373,3 @@ def _row(number, rung):
         f"{rung.evaluation.mean_rate_hz:.1f} Hz",
         f"{largest[0]}: {largest[1]:.1f} %" if largest else "",
     )
-
-
-def _rung(record):
-    record = dict(record)
-    record["evaluation"] = Evaluation.from_json(json.dumps(record["evaluation"]))
-    if record["difference"] is not None:
-        found = dict(record["difference"])
-        found["interval_points"] = tuple(found["interval_points"])
-        record["difference"] = Difference(**found)
-    return Rung(**record)

@@ -163,9 +163,14 @@ class Model:
 
         Raises
         ------
+        ValidationError
+            If ``scale``, ``crop``, ``flip`` or ``history`` are not of the kind that
+            `Model` says.
         OSError
             If the file cannot be written.
         """
+        from .headers import Model as form  # takes time to load
+
         arrays = parameters.collect(self.network, parameters.build(self.network))
         header = {
             "source": self.source,
@@ -185,7 +190,7 @@ class Model:
             header["preprocessing"] = self.preprocessing.header()
             for name, array in self.preprocessing.arrays().items():
                 arrays[f"preprocessing/{name}"] = array
-        files.write(path, header, arrays, kind="model")
+        files.write(path, header, arrays, kind="model", form=form)
 
 
 def network_of(network):

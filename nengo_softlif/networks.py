@@ -4,7 +4,9 @@ Each function returns a `.Model` around a plain `nengo.Network`.
 """
 
 import inspect
+import math
 from functools import wraps
+from itertools import zip_longest
 
 import nengo
 import numpy as np
@@ -13,10 +15,12 @@ from nengo.exceptions import ValidationError
 from . import files, parameters
 from . import noise as noises
 from .checks import LARGEST_SEED, check_whole
-from .models import Model
+from .models import Model, network_of
 from .neurons import SoftLIFRate
 from .noise import GaussianNoise
 from .preprocessing import Preprocessing
+from .reading import check_unpacked
+from .sizes import Sizes
 from .stacks import Stack
 
 
@@ -74,13 +78,22 @@ def small(image_shape=(8, 8, 1), n_classes=10, noise=DEFAULT_NOISE, seed=0):
     neuron_type = SoftLIFRate(0.02, 0.022, 0.002, 0.063, noise)
     with nengo.Network(label="small", seed=seed) as net:
         stack = Stack(image_shape, neuron_type)
-        stack.convolution(16)
-        _pool_if_large(stack)
-        stack.convolution(32)
-        _pool_if_large(stack)
-        stack.dense(64)
-        output = stack.readout(n_classes)
+        output = _small_layers(stack, n_classes)
     return Model(net, stack.input, output)
+
+
+def _small_layers(stack, n_classes):
+    stack.convolution(16)
+    _pool_if_large(stack)
+    stack.convolution(32)
+    _pool_if_large(stack)
+    stack.dense(64)
+    return stack.readout(n_classes)
+
+
+def _pool_if_large(stack):
+    if min(stack.shape[:2]) >= 4:
+        stack.average_pool(2)
 
 
 @_recorded
@@ -120,19 +133,23 @@ def mnist(
        Neuromorphic Hardware", arXiv:1611.05141, 2016, and the authors' layer
        files (layers-mnist-lif.cfg).
     """
-    conv1, conv2, dense, readout = (
-        (0.1, 0.1, 0.01, 0.01) if paper else (None, None, None, 0.01)
-    )
     neuron_type = SoftLIFRate(0.02, 0.022, 0.002, 0.063, noise)
     with nengo.Network(label="mnist", seed=seed) as net:
         stack = Stack(image_shape, neuron_type)
-        stack.convolution(16, kernel_size=5, std=conv1)
-        stack.average_pool(2)
-        stack.convolution(64, kernel_size=5, std=conv2)
-        stack.average_pool(2)
-        stack.dense(2000, std=dense, dropout=0.5)
-        output = stack.readout(n_classes, std=readout)
+        output = _mnist_layers(stack, n_classes, paper)
     return Model(net, stack.input, output, scale=255.0 if paper else None)
+
+
+def _mnist_layers(stack, n_classes, paper=False):
+    conv1, conv2, dense, readout = (
+        (0.1, 0.1, 0.01, 0.01) if paper else (None, None, None, 0.01)
+    )
+    stack.convolution(16, kernel_size=5, std=conv1)
+    stack.average_pool(2)
+    stack.convolution(64, kernel_size=5, std=conv2)
+    stack.average_pool(2)
+    stack.dense(2000, std=dense, dropout=0.5)
+    return stack.readout(n_classes, std=readout)
 
 
 @_recorded
@@ -174,17 +191,10 @@ def cifar10(
        Neurons", arXiv:1510.08829, 2015, and the authors' layer files
        (layers-cifar10-lif.cfg).
     """
-    conv1, conv2, local3, local4 = (0.0001, 0.01, 0.04, 0.04) if paper else [None] * 4
     neuron_type = SoftLIFRate(0.02, 0.05, 0.001, 0.063, noise)
     with nengo.Network(label="cifar10", seed=seed) as net:
         stack = Stack(image_shape, neuron_type, gain=0.825)
-        stack.convolution(64, kernel_size=5, std=conv1)
-        stack.average_pool(3, strides=2, padding="ceil")
-        stack.convolution(64, kernel_size=5, std=conv2)
-        stack.average_pool(3, strides=2, padding="ceil")
-        stack.local(64, std=local3)
-        stack.local(32, std=local4)
-        output = stack.readout(n_classes)
+        output = _cifar10_layers(stack, n_classes, paper)
     return Model(
         net,
         stack.input,
@@ -195,12 +205,20 @@ def cifar10(
     )
 
 
-def _pool_if_large(stack):
-    if min(stack.shape[:2]) >= 4:
-        stack.average_pool(2)
+def _cifar10_layers(stack, n_classes, paper=False):
+    conv1, conv2, local3, local4 = (0.0001, 0.01, 0.04, 0.04) if paper else [None] * 4
+    stack.convolution(64, kernel_size=5, std=conv1)
+    stack.average_pool(3, strides=2, padding="ceil")
+    stack.convolution(64, kernel_size=5, std=conv2)
+    stack.average_pool(3, strides=2, padding="ceil")
+    stack.local(64, std=local3)
+    stack.local(32, std=local4)
+    return stack.readout(n_classes)
 
 
-FUNCTIONS = {function.__name__: function for function in (small, mnist, cifar10)}
+_LAYERS = {small: _small_layers, mnist: _mnist_layers, cifar10: _cifar10_layers}
+
+FUNCTIONS = {function.__name__: function for function in _LAYERS}
 """The networks a file may name."""
 
 
@@ -223,19 +241,19 @@ def load(path, network=None):
     Raises
     ------
     ValidationError
-        If the file is not a model of this version, or the network does not fit.
+        If the file is not a model of this version, or is damaged, or the network
+        does not fit. Sizes are compared before anything is made.
     """
-    if isinstance(network, Model):
-        network = network.network
-    if network is not None and not isinstance(network, nengo.Network):
-        raise ValidationError(
-            f"expected a nengo.Network or a Model, got {network!r}", attr="network"
-        )
-    header, arrays = files.read(path, kind="model")
+    from .headers import Model as form  # takes time to load
+
+    if network is not None:
+        network = network_of(network)
+    header, arrays = files.read(path, "model", form)
+    _check_numbers(path, arrays)
     source = header["source"]
     made = network is None
     if made:
-        network = _remake(path, source).network
+        network = _remake(path, header, arrays).network
 
     preprocessing = None
     mean = {
@@ -265,16 +283,11 @@ def load(path, network=None):
         source=source if made else None,
         training=header.get("training"),  # files of earlier versions have none
     )
-    sizes = [model.input.size_out, model.output.size_in]
-    if header.get("sizes", sizes) != sizes:
-        raise ValidationError(
-            f"the model saved in {str(path)!r} takes {header['sizes'][0]} values and "
-            f"answers with {header['sizes'][1]}; in this network they are {sizes[0]} "
-            f"and {sizes[1]}; build the same network",
-            attr="network",
-        )
-    found, saved = parameters.describe(network), header["parts"]
-    different = [f"{a} (saved: {b})" for a, b in zip(found, saved) if a != b]  # noqa: B905
+    _check_sizes(path, header, [model.input.size_out, model.output.size_in])
+    pairs = zip_longest(
+        parameters.describe(network), header["parts"], fillvalue="nothing"
+    )
+    different = [f"{a} (saved: {b})" for a, b in pairs if a != b]
     if different:
         raise ValidationError(
             f"the network saved in {str(path)!r} had other parts than this one: "
@@ -291,7 +304,54 @@ def load(path, network=None):
     return model
 
 
-def _remake(path, source):
+def _check_numbers(path, arrays):
+    """Refuse what is not numbers that a network can have."""
+    for name, array in arrays.items():
+        if array.dtype not in (np.float32, np.float64):
+            wrong = f"of type {array.dtype}"
+        elif not np.isfinite(array).all():
+            wrong = "infinite or NaN"
+        else:
+            continue
+        raise ValidationError(
+            f"expected finite numbers in {str(path)!r}, but {name} is {wrong}; did "
+            "training diverge? Use another copy, or train again",
+            attr="path",
+        )
+
+
+def _check_sizes(path, header, sizes):
+    """Refuse a network that takes or answers other than the saved one."""
+    saved = header.get("sizes") or sizes
+    if saved != sizes:
+        raise ValidationError(
+            f"the model saved in {str(path)!r} takes {saved[0]} values and answers "
+            f"with {saved[1]}; in this network they are {sizes[0]} and {sizes[1]}; "
+            "build the same network",
+            attr="network",
+        )
+
+
+def _check_arrays(path, layers, arguments, arrays):
+    """Refuse sizes that the arrays belie: a small file could ask for any memory."""
+    n_bytes = sum(array.nbytes for array in arrays.values())
+    what = f"the images of the network that {str(path)!r} names"
+    check_unpacked(8 * math.prod(arguments["image_shape"]), n_bytes, what)
+    found = {name: array.shape for name, array in arrays.items()}
+    try:
+        layers(Sizes(arguments["image_shape"], found), arguments["n_classes"])
+    except KeyError as error:
+        raise ValidationError(
+            f"the network that {str(path)!r} names has {error.args[0]} as in the file; "
+            "it was altered, or changed after it was made, so build it and call "
+            "load(path, network=net)",
+            attr="network",
+        ) from error
+
+
+def _remake(path, header, arrays):
+    """Call the function that made the network, if its arrays are those of the file."""
+    source = header["source"]
     if source is None:
         raise ValidationError(
             f"{str(path)!r} holds the weights of a network of your own: build it and "
@@ -313,5 +373,16 @@ def _remake(path, source):
             "nengo_softlif",
             attr="network",
         )
+    from .headers import Arguments, converted
+
+    converted(
+        arguments,
+        Arguments,
+        f"the arguments of the network {source['function']!r} in {str(path)!r}",
+        "use another copy of it, or save it again",
+    )
     arguments["noise"] = noises.from_json(arguments["noise"])
+    n_values = math.prod(arguments["image_shape"])
+    _check_sizes(path, header, [n_values, arguments["n_classes"]])
+    _check_arrays(path, _LAYERS[function], arguments, arrays)
     return function(**arguments)

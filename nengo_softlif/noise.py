@@ -373,18 +373,48 @@ def to_json(noise):
 
 
 def from_json(description):
-    """Return the noise model that `to_json` described."""
+    """Return the noise model that `to_json` described.
+
+    Parameters
+    ----------
+    description : dict or None
+        As from `to_json`.
+
+    Returns
+    -------
+    Noise or None
+        Equal to the one described.
+
+    Raises
+    ------
+    ValidationError
+        If it is something else.
+    """
     if description is None:
         return None
+    if not isinstance(description, dict):
+        raise ValidationError(
+            f"expected a description as from to_json, got {description!r}", attr="noise"
+        )
     arguments = dict(description)
-    name = arguments.pop("type")
-    if name not in _MODELS:
+    name = arguments.pop("type", None)
+    if not isinstance(name, str) or name not in _MODELS:
         raise ValidationError(
             f"unknown noise {name!r}; expected one of {', '.join(_MODELS)}",
             attr="noise",
         )
+    known = to_json(_MODELS[name]()).keys() - {"type"}
+    if arguments.keys() != known:
+        raise ValidationError(
+            f"expected {', '.join(sorted(known))} of {name}, got "
+            f"{', '.join(sorted(arguments)) or 'nothing'}",
+            attr="noise",
+        )
     if "noise" in arguments:
-        arguments["noise"] = from_json(arguments["noise"])
+        inner = arguments["noise"]
+        if isinstance(inner, dict) and inner.get("type") == "Dropout":
+            raise ValidationError("expected no dropout within dropout", attr="noise")
+        arguments["noise"] = from_json(inner)
     return _MODELS[name](**arguments)
 
 

@@ -1,14 +1,12 @@
 """What an evaluation found, and how sure it is."""
 
-import base64
 import json
-import zlib
 from dataclasses import dataclass, fields
 
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from . import files
+from . import files, records
 from .readout import RECORD_EVERY, TOLERANCE_PERCENT
 
 Z = 1.959963984540054
@@ -101,31 +99,31 @@ class Evaluation:
     synapse: str
     n_examples: int
     error_percent: float
-    error_interval_percent: list
+    error_interval_percent: list[float]
     presentation_time: float | None
     time_to_decide: float | None
     dt: float | None
-    rates_hz: dict
+    rates_hz: dict[str, float]
     mean_rate_hz: float
     spikes_per_image: float | None
-    synops_per_image: dict
+    synops_per_image: records.Synops
     seconds: float
     seed: int
-    versions: dict
+    versions: dict[str, str]
     commit: str | None
     data_sha256: str
     command: str | None
     window: float | None
     reset: bool | None
     batch_size: int
-    times: list | None
-    error_over_time_percent: list | None
-    confusion: list
-    labels: list
-    predictions: list
+    times: list[float] | None
+    error_over_time_percent: list[float] | None
+    confusion: list[list[int]]
+    labels: list[int]
+    predictions: list[int]
     predictions_over_time: np.ndarray | None
-    chip: dict | None = None
-    highest_rates_hz: dict | None = None
+    chip: records.Chip | None = None
+    highest_rates_hz: dict[str, float] | None = None
 
     def __repr__(self):
         """Say what was measured, and the error."""
@@ -197,7 +195,7 @@ class Evaluation:
     def to_json(self):
         """Return the record as JSON text, a line for each field."""
         record = {f.name: getattr(self, f.name) for f in fields(self)}
-        record["predictions_over_time"] = _packed(self.predictions_over_time)
+        record["predictions_over_time"] = records.packed(self.predictions_over_time)
         lines = (f"  {json.dumps(key)}: {json.dumps(record[key])}" for key in record)
         return "{\n" + ",\n".join(lines) + "\n}\n"
 
@@ -237,14 +235,30 @@ class Evaluation:
         OSError
             If it cannot be read.
         """
-        return files.read_record(path, cls.from_json, "an evaluation")
+        return records.load(path, cls.from_json, "an evaluation")
 
     @classmethod
     def from_json(cls, text):
-        """Read what `to_json` returned."""
-        record = json.loads(text)
-        record["predictions_over_time"] = _unpacked(record["predictions_over_time"])
-        return cls(**record)
+        """Read what `to_json` returned.
+
+        Parameters
+        ----------
+        text : str
+            JSON.
+
+        Returns
+        -------
+        Evaluation
+            The record.
+
+        Raises
+        ------
+        ValidationError
+            If it is something else, or its parts do not fit together.
+        """
+        evaluation = records.from_json(text, cls)
+        records.check_sizes(evaluation)
+        return evaluation
 
 
 def wilson(n_wrong, n):
@@ -283,7 +297,7 @@ class Difference:
     """
 
     points: float
-    interval_points: tuple
+    interval_points: tuple[float, float]
     n_examples: int
 
     def __str__(self):
@@ -369,21 +383,6 @@ def _row(name, number):
 
 def _ms(seconds):
     return f"{1000 * seconds:g} ms"
-
-
-def _packed(array):
-    """Turn an array of small whole numbers into something JSON can hold."""
-    if array is None:
-        return None
-    data = base64.b64encode(zlib.compress(np.ascontiguousarray(array), 9)).decode()
-    return {"zlib_base64": data, "dtype": array.dtype.str, "shape": array.shape}
-
-
-def _unpacked(packed):
-    if packed is None:
-        return None
-    data = zlib.decompress(base64.b64decode(packed["zlib_base64"], validate=True))
-    return np.frombuffer(data, packed["dtype"]).reshape(packed["shape"])
 
 
 def _error(attr, message):

@@ -14,6 +14,8 @@ from nengo.exceptions import BuildError, ValidationError
 from nengo.params import EnumParam, IntParam, ShapeParam
 from nengo.transforms import ChannelShape, Sparse
 
+from .sizes import positions
+
 
 class _Windows(Sparse):
     """A sparse transform made of windows that slide over an image."""
@@ -41,35 +43,22 @@ class _Windows(Sparse):
         inside : (rows, columns, height, width) ndarray of bool
             Whether that pixel exists.
         """
-        positions = []
-        for length, width, stride in zip(
-            self.input_shape[:2], size, self.strides, strict=True
-        ):
-            if self.padding == "same":
-                n_windows = -(-length // stride)
-                before = max((n_windows - 1) * stride + width - length, 0) // 2
-            else:
-                slack = length - width
-                n_windows = 1 + (
-                    -(-slack // stride) if self.padding == "ceil" else slack // stride
-                )
-                before = 0
-            last_start = (n_windows - 1) * stride - before
-            too_wide = width > length and self.padding != "same"
-            if n_windows < 1 or too_wide or last_start >= length:
-                raise ValidationError(
-                    f"Windows of {size} with strides {self.strides} and padding "
-                    f"{self.padding!r} do not lie on images of "
-                    f"{self.input_shape[:2]}; make them smaller, or use "
-                    "padding='same'",
-                    attr="input_shape",
-                    obj=self,
-                )
-            starts = np.arange(n_windows) * stride - before
-            positions.append(starts[:, None] + np.arange(width))
-
-        y = positions[0][:, None, :, None]
-        x = positions[1][None, :, None, :]
+        along = [
+            positions(length, width, stride, self.padding)
+            for length, width, stride in zip(
+                self.input_shape[:2], size, self.strides, strict=True
+            )
+        ]
+        if not all(map(len, along)):
+            raise ValidationError(
+                f"Windows of {size} with strides {self.strides} and padding "
+                f"{self.padding!r} do not lie on images of {self.input_shape[:2]}; "
+                "make them smaller, or use padding='same'",
+                attr="input_shape",
+                obj=self,
+            )
+        y = along[0][:, None, :, None]
+        x = along[1][None, :, None, :]
         height, width = self.input_shape[:2]
         inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
         return y * width + x, inside

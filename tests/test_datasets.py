@@ -1,12 +1,15 @@
 import gzip
 import inspect
+import os
 import struct
 import subprocess
 import sys
 import types
 import warnings
+import zipfile
+import zlib
 
-from nengo_softlif import datasets
+from nengo_softlif import datasets, reading
 from nengo_softlif.datasets import Dataset
 
 import numpy as np
@@ -318,6 +321,113 @@ def test_npz_with_pickled_objects(tmp_path):
     np.savez(path, **arrays(y_train=np.array([print] * 8)))
     with pytest.raises(ValidationError, match=r"cannot read .* plain numeric arrays"):
         datasets.load(path)
+
+
+class Trap:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize("key", ["x_train", "y_test", "other"])
+def test_pickled_objects_are_not_made(key, tmp_path):
+    path, trapped = tmp_path / "shapes.npz", tmp_path / "trapped"
+    content = arrays()
+    content[key] = np.array([Trap(trapped)] * 8)
+    np.savez(path, **content)
+    if key == "other":  # and other arrays are not even looked at
+        datasets.load(path)
+    else:
+        with pytest.raises(ValidationError, match=f"{key} is of type object"):
+            datasets.load(path)
+    assert not trapped.exists()
+
+
+def npz_with_header(path, key, descr, shape, content=b""):
+    """A file of which one array has another header than it should."""
+    header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}}}".encode()
+    start = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    np.savez(path, **{k: v for k, v in arrays().items() if k != key})
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"{key}.npy", start + content)
+
+
+@pytest.mark.parametrize(
+    ("descr", "shape", "match"),
+    [
+        ("'<f8'", "(8, 5, 4)", r"x_train .* would take 1280 bytes, and .* has 160 for"),
+        ("'|u1'", "(8, -5, -4)", "x_train of shape"),
+        ("'|u1'", "(8, 5)", "x_train of shape"),
+        ("'|u1'", f"(8, {10**30})", "x_train of shape"),
+        ("'|O'", "(8, 5, 4)", "x_train is of type object"),
+        ("'<U9999999'", "(8, 5, 4)", "x_train is of type"),
+        ("[('a', 'u1')]", "(8, 5, 4)", "x_train is of type"),
+        ("'<M8[s]'", "(8, 5, 4)", "x_train is of type datetime64"),
+        ("(" * 3000 + ")" * 3000, "(8, 5, 4)", "cannot read"),
+        ("__import__('os').mkdir('trapped')", "(8, 5, 4)", "cannot read"),
+    ],
+)
+def test_headers_of_arrays_are_looked_at_first(descr, shape, match, tmp_path):
+    path = tmp_path / "shapes.npz"
+    npz_with_header(path, "x_train", descr, shape, bytes(160))
+    with pytest.raises(ValidationError, match=match):
+        datasets.load(path)
+
+
+def test_labels_are_counted_before_images_are_unpacked(tmp_path):
+    """The images are damaged, which is not found because they are not read."""
+    path = tmp_path / "shapes.npz"
+    x = np.zeros((8, 50, 60), np.uint8)
+    np.savez(path, **arrays(x_train=x, y_train=np.arange(7) % 3, x_test=x[:4]))
+    content = bytearray(path.read_bytes())
+    content[9000] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValidationError, match=r"each of the 8 images .*, got 7 labels"):
+        datasets.load(path)
+
+
+def add_zeros(archive, key, n):
+    """Add n zeros in the shape (n, 1, 1), packed, in no time."""
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({n}, 1, 1)}}"
+    start = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
+    stream, size = zlib.compressobj(9, zlib.DEFLATED, -15), 10**7
+    content = stream.compress(start) + stream.flush(zlib.Z_FULL_FLUSH)
+    block = stream.compress(bytes(size)) + stream.flush(zlib.Z_FULL_FLUSH)
+    archive.writestr(f"{key}.npy", content + block * (n // size) + stream.flush())
+    # what was stored is what deflate would have made
+    info = archive.getinfo(f"{key}.npy")
+    info.compress_type, info.file_size = zipfile.ZIP_DEFLATED, len(start) + n
+
+
+def test_what_swells_a_thousand_times_is_not_unpacked(tmp_path):
+    """A file of 4 MB that unpacks to 4 GB."""
+    path, n = tmp_path / "bomb.npz", 4 * 10**9
+    with zipfile.ZipFile(path, "w") as archive:
+        for key, size in {**dict.fromkeys(arrays(), 10**7), "x_train": n}.items():
+            add_zeros(archive, key, n if key == "y_train" else size)
+    assert path.stat().st_size < 9e6
+    with pytest.raises(
+        ValidationError, match=r"take 8\.\d+ GB of memory, .* \d\.\d MB"
+    ):
+        datasets.load(path)
+    with zipfile.ZipFile(path) as archive, archive.open("x_train.npy") as file:
+        assert file.read(300).count(b"\0") > 200
+
+
+def test_what_does_not_fit_memory_is_not_unpacked(tmp_path, monkeypatch):
+    path = tmp_path / "shapes.npz"
+    np.savez(path, **arrays())
+    needed = sum(array.nbytes for array in arrays().values())
+    monkeypatch.setattr(reading, "memory", lambda: 2 * needed - 1)
+    monkeypatch.setattr(datasets, "irregular", lambda path: None)
+    with pytest.raises(ValidationError, match="of which half is left for the work"):
+        datasets.load(path)
+    monkeypatch.setattr(reading, "memory", lambda: 2 * needed)
+    datasets.load(path)
 
 
 def test_damaged_npz(tmp_path):

@@ -7,8 +7,9 @@ import stat
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
-from nengo_softlif import files
+from nengo_softlif import Evaluation, datasets, files, headers, load, reading
 
 import numpy as np
 import pytest
@@ -128,6 +129,101 @@ def test_missing_file_and_folder(tmp_path, saved):
         files.read(tmp_path, "model")
     with pytest.raises(ValidationError, match=r"cannot be opened \(Not a directory\)"):
         files.read(saved / "inside", "model")
+
+
+READERS = """
+import sys
+from nengo_softlif import Evaluation, datasets, load
+from nengo.exceptions import ValidationError
+for read in (load, Evaluation.load, datasets.load):
+    try:
+        read(sys.argv[1])
+    except ValidationError as error:
+        print(error)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes")
+def test_pipes_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    path = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, sys.path)])
+    found = subprocess.run(
+        [sys.executable, "-c", READERS, str(tmp_path / "pipe")],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert found.stdout.count("is a device or a pipe") == 3
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/null"), reason="no such device here")
+@pytest.mark.parametrize("read", [load, Evaluation.load, datasets.load])
+@pytest.mark.parametrize("linked", [False, True])
+def test_devices_are_not_read(read, linked, tmp_path):
+    """/dev/zero would never end; /dev/null is refused in the same way."""
+    path = Path("/dev/null")
+    if linked:
+        path = tmp_path / "model.npz"
+        path.symlink_to("/dev/null")
+    with pytest.raises(ValidationError, match="is a device or a pipe"):
+        read(path)
+
+
+def test_a_file_larger_than_memory_is_not_read(saved, monkeypatch):
+    monkeypatch.setattr(reading, "memory", lambda: 2 * saved.stat().st_size - 1)
+    with pytest.raises(
+        ValidationError, match=r"has 0\.0 GB .* use a machine with more"
+    ):
+        files.read(saved, "model")
+    monkeypatch.setattr(reading, "memory", lambda: 2 * saved.stat().st_size)
+    files.read(saved, "model")
+
+
+def test_a_name_with_a_zero():
+    with pytest.raises(ValidationError, match=r"is not the name of a file .*null"):
+        files.read("model\0", "model")
+
+
+def test_a_header_may_not_be_of_any_size(saved, monkeypatch):
+    before = saved.read_bytes()
+    monkeypatch.setattr(files, "LARGEST_HEADER", 100)
+    with pytest.raises(ValidationError, match=r"header of at most 100 bytes, got \d+"):
+        files.write(saved, HEADER, ARRAYS, "model")
+    assert saved.read_bytes() == before
+    with pytest.raises(ValidationError, match=r"its header would have \d+ bytes"):
+        files.read(saved, "model")
+
+
+def test_the_largest_header_is_read(path):
+    header = {"history": {"loss": [1 / 3] * 400_000}}
+    files.write(path, header, {}, "model")
+    assert path.stat().st_size > 8_000_000
+    assert files.read(path, "model")[0] == header
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"stopped": 1}, r"Expected `bool`, got `int` - at `\$\.stopped`"),
+        ({"settings": None}, r"Expected `object`, got `null`"),
+        ({"history": {"loss": ["a"]}}, r"Expected `float`, got `str`"),
+        ({"history": {"loss": [10**400]}}, r"Number out of range"),
+    ],
+)
+def test_headers_of_another_form(path, change, match):
+    header = {"settings": {"epochs": 3}, "history": {"loss": [0.5, 3]}, "stopped": True}
+    files.write(path, header, {}, "checkpoint", headers.Checkpoint)
+    assert files.read(path, "checkpoint", headers.Checkpoint)[0] == header
+    header |= {"odd": None, **change}
+    before = path.read_bytes()
+    with pytest.raises(ValidationError, match=f"expected the header of a .*{match}"):
+        files.write(path, header, {}, "checkpoint", headers.Checkpoint)
+    assert path.read_bytes() == before
+    files.write(path, header, {}, "checkpoint")
+    with pytest.raises(ValidationError, match=rf"model\.safetensors', but .*{match}"):
+        files.read(path, "checkpoint", headers.Checkpoint)
 
 
 @pytest.mark.parametrize(
