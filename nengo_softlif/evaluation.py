@@ -23,6 +23,9 @@ from .readout import decide, readout_steps, time_to_decide
 from .results import Evaluation, wilson
 from .watched import Watched, layer_names, neuron_layers
 
+BATCH_SIZE = 50
+"""Images simulated side by side, unless told otherwise."""
+
 
 def evaluate(
     model,
@@ -32,7 +35,7 @@ def evaluate(
     dt=0.001,
     window=0.0,
     reset=True,
-    batch_size=50,
+    batch_size=None,
     n_examples=None,
     seed=0,
     progress_bar=True,
@@ -71,10 +74,12 @@ def evaluate(
         does not count.
     reset : bool
         Whether each image starts from the initial state. Otherwise images are
-        shown back to back, as in the papers; but with "nengo" there are
-        ``batch_size`` such rows of images.
-    batch_size : int
-        Number of images simulated side by side.
+        shown back to back, as in the papers: all in one row, or in ``batch_size``
+        rows that are simulated side by side.
+    batch_size : int, optional
+        Number of images simulated side by side, 50 by default. Without reset, the
+        number of rows in which images are shown back to back: fewer than images, and
+        one by default. Of n rows, each takes every n-th image.
     n_examples : int, optional
         Show only so many images: the first in `presentation_order`.
     seed : int
@@ -95,10 +100,12 @@ def evaluate(
     SimulationError
         If the network's output is NaN or infinite.
     """
+    check_model(model)
     if backend is None:
-        check_model(model)
         on_chip = chip_backends.is_for_chip(model)
         backend = "loihi-emulator" if on_chip else "engine"
+    if batch_size is None:
+        batch_size = BATCH_SIZE if reset or backend == "rate" else 1
     evaluation, _ = measure(
         model,
         data,
@@ -156,6 +163,7 @@ def measure(
         presentation_time,
         dt,
         window,
+        reset,
         batch_size,
         n_examples,
         seed,
@@ -173,7 +181,7 @@ def measure(
         (n_examples, len(steps)), np.min_scalar_type(model.output.size_in - 1)
     )
     layers = neuron_layers(model)
-    fan_out = _if_understood(synops.fan_out, model.network)
+    fan_out = _if_understood(synops.fan_out, model.network) if timed else None
     watched = Watched.from_model(model, fan_out or {}, seed)
     watched.n_kept = min(n_kept, n_examples)
     batches = (
@@ -219,6 +227,7 @@ def measure(
             "spikes_per_image": float(fired[:, 0].sum()),
             "window": float(window),
             "reset": bool(reset),
+            "rows": None if reset else batch_size,
             "times": np.round(steps * dt, 9).tolist(),
             "error_over_time_percent": errors.tolist(),
             "predictions_over_time": predictions,
@@ -287,6 +296,7 @@ _OVER_TIME = (
     "spikes_per_image",
     "window",
     "reset",
+    "rows",
     "times",
     "error_over_time_percent",
     "predictions_over_time",
@@ -294,7 +304,16 @@ _OVER_TIME = (
 
 
 def _check(
-    model, data, backend, presentation_time, dt, window, batch_size, n_examples, seed
+    model,
+    data,
+    backend,
+    presentation_time,
+    dt,
+    window,
+    reset,
+    batch_size,
+    n_examples,
+    seed,
 ):
     """Check the arguments of `evaluate`; fill in sizes that depend on others."""
     check_model(model)
@@ -350,10 +369,42 @@ def _check(
         )
         n_steps = 1
     else:
+        _check_spiking(model, backend)
         _warn_of_fast_neurons(model, dt)
     one = backend in ("nengo", *chip_backends.ONE_BY_ONE)
+    if not reset and backend != "rate":
+        _check_rows(batch_size, n_examples, backend if one else None)
     batch_size = 1 if one else min(batch_size, n_examples)
     return int(n_examples), n_steps, int(batch_size)
+
+
+def _check_spiking(model, backend):
+    """Refuse to count the spikes of neurons that have none."""
+    if not any(ensemble.neuron_type.spiking for ensemble in model.ensembles):
+        types = {str(ensemble.neuron_type) for ensemble in neuron_layers(model)}
+        raise _error(
+            "model",
+            f"{backend!r} simulates spikes, but its neurons have rates only "
+            f"({', '.join(sorted(types))}); evaluate to_spiking(model), or its rates "
+            "with backend='rate'",
+        )
+
+
+def _check_rows(n_rows, n_examples, one_by_one):
+    """Refuse rows of images that would not be what was asked for."""
+    if n_rows >= n_examples > 1:
+        raise _error(
+            "batch_size",
+            f"without reset it is the number of rows in which images are shown back to "
+            f"back, and {n_rows} rows of {n_examples} images would show each from "
+            "the initial state; leave it out for one row, or make it smaller",
+        )
+    if one_by_one and n_rows > 1:
+        raise _error(
+            "batch_size",
+            f"{one_by_one!r} shows one image at a time, so that without reset there is "
+            f"one row of images, not {n_rows}; leave it out, or use another backend",
+        )
 
 
 def _warn_of_fast_neurons(model, dt):

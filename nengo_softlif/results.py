@@ -93,6 +93,9 @@ class Evaluation:
         Rate of each layer that all but a thousandth of its neurons and images stay
         at or below, while an image is shown: the 99.9th percentile. None for backends
         that do not tell neurons apart ("nengo-dl", "nengo", "rate").
+    rows : int or None
+        In how many rows images were shown back to back: each takes every ``rows``-th
+        image. None if each image started from the initial state (``reset``).
     """
 
     dataset: str
@@ -126,6 +129,7 @@ class Evaluation:
     predictions_over_time: np.ndarray | None
     chip: dict | None = None
     highest_rates_hz: dict | None = None
+    rows: int | None = None
 
     def __repr__(self):
         """Say what was measured, and the error."""
@@ -192,7 +196,11 @@ class Evaluation:
         settings = f"steps of {_ms(self.dt)}, synapse {self.synapse}"
         if self.window:
             settings += f", answers from {_ms(self.window)}"
-        return settings if self.reset else settings + ", no reset"
+        if self.reset:
+            return settings
+        if self.rows is None:  # a record that does not tell
+            return settings + ", no reset"
+        return f"{settings}, no reset, {self.rows} row{'s' * (self.rows > 1)} of images"
 
     def to_json(self):
         """Return the record as JSON text, a line for each field."""

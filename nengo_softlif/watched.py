@@ -102,16 +102,27 @@ class Watched:
         """
         if not self.histograms:
             self.histograms = [np.zeros(1, np.int64) for _ in self.layers]
-        self._keep(counts)
-        fired = np.zeros((len(self.layers), 2))
-        for i, (count, fan_out) in enumerate(zip(counts, self.fan_out, strict=True)):
-            total = count.sum(axis=0)
-            fired[i] = total.sum(), total @ fan_out
+        for i, count in enumerate(counts):
             whole = np.rint(np.abs(count)).astype(np.intp).ravel()
             seen = np.bincount(whole, minlength=len(self.histograms[i]))
             seen[: len(self.histograms[i])] += self.histograms[i]
             self.histograms[i] = seen
-        return fired
+        return self.added(counts)
+
+    def added(self, counts):
+        """Sum spikes, or rates, and keep those of the first images.
+
+        Parameters and result are those of `count`, which also remembers how often
+        neurons fired.
+        """
+        self._keep(counts)
+        totals = [count.sum(axis=0) for count in counts]
+        return np.array(
+            [
+                (total.sum(), total @ fan_out)
+                for total, fan_out in zip(totals, self.fan_out, strict=True)
+            ]
+        )
 
     def _keep(self, counts):
         """Keep the counts of the first images."""
