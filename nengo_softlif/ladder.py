@@ -8,7 +8,7 @@ import nengo
 import numpy as np
 from nengo.exceptions import NengoWarning
 
-from . import files, layers, parameters
+from . import files, layers, parameters, tables
 from .arguments import check_data, check_model, check_timeless
 from .chip_numbers import DT
 from .engine import Simulator
@@ -84,11 +84,8 @@ class Ladder:
 
     def __str__(self):
         """Lay it out as a table, and say below what each rung changes."""
-        first, last = self.rungs[0].evaluation, self.rungs[-1].evaluation
-        whole = difference(first, last)
-        head = "", "error %", "points (95 % interval)", "mean rate", "deviates most"
-        rows = [head, *(_row(i, rung) for i, rung in enumerate(self.rungs, 1))]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+        rows = [_HEAD, *self._rows()]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD))]
         lines = [
             "  ".join(
                 cell.ljust(width) if i in (0, 4) else cell.rjust(width)
@@ -100,18 +97,39 @@ class Ladder:
         changes = [f"{i}  {rung.change}" for i, rung in enumerate(self.rungs, 1)]
         return "\n".join(
             [
-                f"{first.network} on {first.n_examples:,} test images of "
-                f"{first.dataset}, the same on every rung",
+                self._title(),
                 "",
                 lines[0],
                 rule,
                 *lines[1:],
                 rule,
-                f"all together: {whole}",
+                f"all together: {self._whole()}",
                 "",
                 *changes,
             ]
         )
+
+    def _repr_html_(self):
+        """Show it in a notebook."""
+        changes = (rung.change for rung in self.rungs)
+        rows = [
+            (*row, change) for row, change in zip(self._rows(), changes, strict=True)
+        ]
+        rows.append(("all together", "", self._whole(), "", "", ""))
+        return tables.html(self._title(), (*_HEAD, "what changes"), rows)
+
+    def _title(self):
+        first = self.rungs[0].evaluation
+        return (
+            f"{first.network} on {first.n_examples:,} test images of {first.dataset}, "
+            "the same on every rung"
+        )
+
+    def _rows(self):
+        return [_row(i, rung) for i, rung in enumerate(self.rungs, 1)]
+
+    def _whole(self):
+        return difference(self.rungs[0].evaluation, self.rungs[-1].evaluation)
 
     def to_json(self):
         """Return the record as JSON text."""
@@ -339,6 +357,9 @@ def _deviation(above, below):
     if size == 0:
         return 100.0 if deviation > 0 else 0.0
     return float(100 * deviation / size)
+
+
+_HEAD = "", "error %", "points (95 % interval)", "mean rate", "deviates most"
 
 
 def _row(number, rung):

@@ -55,6 +55,8 @@ INTERNAL = {
     "routes",
     "row_sums",
     "stages",
+    "summaries",
+    "tables",
     "tensor_operators",
     "terminal",
     "threads",

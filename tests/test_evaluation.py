@@ -3,6 +3,7 @@
 import json
 import warnings
 from dataclasses import fields, replace
+from xml.etree import ElementTree
 
 from nengo_softlif import Model, Preprocessing, backends, datasets, networks, to_spiking
 from nengo_softlif.compat import nengo_dl
@@ -570,6 +571,26 @@ def test_table(result, rate, data):
     timeless = evaluate(rate, data, "rate", n_examples=1, progress_bar=False)
     assert "time to decide" not in str(timeless)
     assert "None" not in table + str(timeless)
+
+
+def cells(html):
+    """The rows of a table in HTML."""
+    table = ElementTree.fromstring(html)
+    return [[cell.text or "" for cell in row] for row in table.iter("tr")]
+
+
+@pytest.mark.parametrize("backend", ["engine", "rate"])
+def test_notebooks_show_what_print_does(result, rate, data, backend):
+    if backend == "rate":
+        result = evaluate(rate, data, "rate", n_examples=1, progress_bar=False)
+    _, *rows = cells(result._repr_html_())
+    lines = [line.split() for line in str(result).splitlines()[1:] if line]
+    assert [" ".join(row).split() for row in rows] == lines
+
+
+def test_notebooks_show_differences(result):
+    found = Difference(0.5, (-1.0, 2.0), 9)
+    assert cells(found._repr_html_())[1] == ["+0.50", "-1.00 to +2.00", "9"]
 
 
 # -- bad input -------------------------------------------------------------------------

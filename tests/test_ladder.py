@@ -1,5 +1,7 @@
 """The ladder measures the networks it names, on the same images, and adds up."""
 
+from xml.etree import ElementTree
+
 import nengo_softlif as softlif
 from nengo_softlif import datasets, figures, ladder
 
@@ -144,6 +146,17 @@ def test_text_and_figure_show_each_rung(found):
         assert rung.change in text
         assert f"{rung.evaluation.error_percent:.2f}" in text
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_notebooks_show_each_rung(found):
+    table = ElementTree.fromstring(found._repr_html_())
+    cells = [[cell.text or "" for cell in row] for row in table.iter("tr")]
+    text = str(found)
+    assert len(cells) == len(found.rungs) + 2
+    for row, rung in zip(cells[1:], found.rungs, strict=False):
+        assert row[-1] == rung.change
+        assert all(cell in text for cell in row)
+    assert cells[-1][2] in text
 
 
 def test_what_cannot_be_made_for_the_chip_is_refused_at_once(data, monkeypatch):
