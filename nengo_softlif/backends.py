@@ -113,24 +113,21 @@ def run_engine(watched, batches, n_steps, dt, reset, batch_size, seed):
     fired : (n_layers, 2) ndarray
         Spikes of each layer, and spikes times fan-out, in the whole batch.
     """
-    sim = _simulator(watched, dt, batch_size, seed)
-    yield from run_batches(sim, watched, batches, n_steps, reset, batch_size)
+    with _simulator(watched, dt, batch_size, seed) as sim:
+        yield from run_batches(sim, watched, batches, n_steps, reset, batch_size)
 
 
 def run_batches(sim, watched, batches, n_steps, reset, batch_size):
-    """Simulate images with a `.Simulator`, and close it; see `run_engine`."""
-    with sim:
-        for images in batches:
-            n = len(images)
-            sim.run_steps(
-                n_steps, {watched.input: _padded(images, batch_size)[:, None]}
-            )
-            fired = watched.count([sim.spike_counts(e)[:n] for e in watched.layers])
-            yield sim.data[watched.output][:n], fired
-            if reset:
-                sim.reset()
-            else:
-                sim.clear_probes()
+    """Simulate images with a `.Simulator`; see `run_engine`."""
+    for images in batches:
+        n = len(images)
+        sim.run_steps(n_steps, {watched.input: _padded(images, batch_size)[:, None]})
+        fired = watched.count([sim.spike_counts(e)[:n] for e in watched.layers])
+        yield sim.data[watched.output][:n], fired
+        if reset:
+            sim.reset()
+        else:
+            sim.clear_probes()
 
 
 def run_nengo_dl(watched, batches, n_steps, dt, reset, batch_size, seed):

@@ -6,19 +6,13 @@ import warnings
 from collections import ChainMap
 
 import numpy as np
-from nengo.exceptions import NengoWarning, Unconvertible, ValidationError
+from nengo.exceptions import NengoWarning, Unconvertible
 from tqdm import tqdm
 
 from . import backends, chip_backends, provenance, synops
-from .arguments import (
-    LARGEST_SEED,
-    check_data,
-    check_model,
-    check_number,
-    check_timeless,
-    check_whole,
-)
+from .arguments import check_model
 from .chip_neurons import warn_of_high_rates
+from .evaluation_arguments import checked
 from .readout import decide, readout_steps, time_to_decide
 from .results import Evaluation, wilson
 from .watched import Watched, layer_names, neuron_layers
@@ -135,6 +129,8 @@ def measure(
     seed,
     title=None,
     n_kept=0,
+    prepared=None,
+    warns=True,
 ):
     """Evaluate a model, and keep how often single neurons fired.
 
@@ -146,17 +142,21 @@ def measure(
         Of the progress bar; without it there is none.
     n_kept : int
         Number of images for which spikes are kept, the first that are shown.
+    prepared : (Watched, Simulator), optional
+        A copy of the model, and what simulates it in place of the backend's own.
+    warns : bool
+        Whether to warn of rates that are too high for the steps or the chip.
 
     Returns
     -------
     Evaluation
         The record.
     list of (n_kept, n_neurons) ndarray
-        How often the neurons of each layer fired; empty for backends that do not tell
-        neurons apart.
+        How often the neurons of each layer fired, or their rates if these are rate
+        neurons; empty for backends that do not tell neurons apart.
     """
     start = time.perf_counter()
-    n_examples, n_steps, batch_size = _check(
+    n_examples, n_steps, batch_size = checked(
         model,
         data,
         backend,
@@ -167,6 +167,7 @@ def measure(
         batch_size,
         n_examples,
         seed,
+        warns,
     )
     backend = backends.chosen(backend, model)
     on_chip = backend in chip_backends.RUN
@@ -182,15 +183,21 @@ def measure(
     )
     layers = neuron_layers(model)
     fan_out = _if_understood(synops.fan_out, model.network) if timed else None
-    watched = Watched.from_model(model, fan_out or {}, seed)
-    watched.n_kept = min(n_kept, n_examples)
+    watched, simulator = prepared or (Watched.from_model(model, seed), None)
+    reached = fan_out or {e: np.zeros(e.n_neurons) for e in layers}
+    watched.begin([reached[e] for e in layers], min(n_kept, n_examples))
     batches = (
         model.preprocessing.test(data.x_test[examples[i : i + batch_size]])
         for i in range(0, n_examples, batch_size)
     )
     fired = np.zeros((len(layers), 2))
     done = n_wrong = 0
-    run = _RUN[backend](watched, batches, n_steps, dt, reset, batch_size, seed)
+    if simulator is None:
+        run = _RUN[backend](watched, batches, n_steps, dt, reset, batch_size, seed)
+    else:
+        run = backends.run_batches(
+            simulator, watched, batches, n_steps, reset, batch_size
+        )
     with (
         tqdm(
             total=n_examples, unit="image", desc=title, disable=title is None
@@ -213,7 +220,7 @@ def measure(
     highest = watched.highest_counts()
     if highest is not None:
         highest = [count / (n_steps * dt) for count in highest]
-        if on_chip:
+        if on_chip and warns:
             warn_of_high_rates(model.network, dict(zip(layers, highest, strict=True)))
         highest = dict(zip(names, highest, strict=True))
     over_time = dict.fromkeys(_OVER_TIME)
@@ -301,130 +308,6 @@ _OVER_TIME = (
     "error_over_time_percent",
     "predictions_over_time",
 )
-
-
-def _check(
-    model,
-    data,
-    backend,
-    presentation_time,
-    dt,
-    window,
-    reset,
-    batch_size,
-    n_examples,
-    seed,
-):
-    """Check the arguments of `evaluate`; fill in sizes that depend on others."""
-    check_model(model)
-    check_data(data, model)
-    if not isinstance(backend, str) or backend not in _RUN:
-        raise _error("backend", f"expected one of {', '.join(_RUN)}, got {backend!r}")
-    positive = "a positive number of seconds, such as"
-    check_number("dt", dt, f"{positive} 0.001", 0, low_open=True)
-    check_number(
-        "presentation_time", presentation_time, f"{positive} 0.2", 0, low_open=True
-    )
-    if backend in chip_backends.RUN:
-        chip_backends.check(model, backend, dt)
-    n_steps = round(presentation_time / dt)
-    if n_steps < 1 or abs(presentation_time / dt - n_steps) > 1e-6 * n_steps:
-        raise _error(
-            "presentation_time",
-            f"expected a multiple of dt = {dt:g} s, got {presentation_time!r} s",
-        )
-    check_number(
-        "window",
-        window,
-        "a start of the readout window in seconds, from 0 and before the end of the "
-        f"presentation at {presentation_time:g} s",
-        low=0,
-        high=presentation_time,
-    )
-    check_whole("batch_size", batch_size, 1)
-    check_whole("seed", seed, 0, LARGEST_SEED)
-    n_test = len(data.x_test)
-    n_examples = n_test if n_examples is None else n_examples
-    check_whole("n_examples", n_examples, 1, n_test)
-
-    if model.preprocessing is None:
-        raise _error(
-            "model",
-            "has no preprocessing: fit it first, or set model.preprocessing = "
-            "Preprocessing.from_images(data.x_train)",
-        )
-    size = model.preprocessing.test(data.x_test[:1]).shape[1]
-    if size != model.input.size_out:
-        raise _error(
-            "model",
-            f"its preprocessing makes images of {size} numbers, but its input node "
-            f"takes {model.input.size_out}; use the preprocessing it was trained with",
-        )
-    if not neuron_layers(model):
-        raise _error("model", "its network has no neurons")
-
-    if backend == "rate":
-        check_timeless(
-            model, "backend", "evaluate the model it was made from, or use 'engine'"
-        )
-        n_steps = 1
-    else:
-        _check_spiking(model, backend)
-        _warn_of_fast_neurons(model, dt)
-    one = backend in ("nengo", *chip_backends.ONE_BY_ONE)
-    if not reset and backend != "rate":
-        _check_rows(batch_size, n_examples, backend if one else None)
-    batch_size = 1 if one else min(batch_size, n_examples)
-    return int(n_examples), n_steps, int(batch_size)
-
-
-def _check_spiking(model, backend):
-    """Refuse to count the spikes of neurons that have none."""
-    if not any(ensemble.neuron_type.spiking for ensemble in model.ensembles):
-        types = {str(ensemble.neuron_type) for ensemble in neuron_layers(model)}
-        raise _error(
-            "model",
-            f"{backend!r} simulates spikes, but its neurons have rates only "
-            f"({', '.join(sorted(types))}); evaluate to_spiking(model), or its rates "
-            "with backend='rate'",
-        )
-
-
-def _check_rows(n_rows, n_examples, one_by_one):
-    """Refuse rows of images that would not be what was asked for."""
-    if n_rows >= n_examples > 1:
-        raise _error(
-            "batch_size",
-            f"without reset it is the number of rows in which images are shown back to "
-            f"back, and {n_rows} rows of {n_examples} images would show each from "
-            "the initial state; leave it out for one row, or make it smaller",
-        )
-    if one_by_one and n_rows > 1:
-        raise _error(
-            "batch_size",
-            f"{one_by_one!r} shows one image at a time, so that without reset there is "
-            f"one row of images, not {n_rows}; leave it out, or use another backend",
-        )
-
-
-def _warn_of_fast_neurons(model, dt):
-    for ensemble in model.ensembles:
-        tau_ref = getattr(ensemble.neuron_type, "tau_ref", np.inf)
-        if ensemble.neuron_type.spiking and tau_ref < dt * (1 - 1e-9):
-            warnings.warn(
-                f"{ensemble} may fire up to {1 / tau_ref:g} Hz by its refractory "
-                f"period of {tau_ref:g} s, but steps of dt = {dt:g} s allow only "
-                f"{1 / dt:g} Hz; use dt <= {tau_ref:g}"
-                if tau_ref > 0
-                else f"{ensemble} has no refractory period, but steps of dt = {dt:g} s "
-                f"allow it no more than {1 / dt:g} Hz",
-                NengoWarning,
-                stacklevel=4,
-            )
-
-
-def _error(attr, message):
-    return ValidationError(message, attr=attr)
 
 
 def _if_understood(count, network):

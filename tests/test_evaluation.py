@@ -296,7 +296,8 @@ def test_a_network_of_ones_own(data):
     assert a.synops_per_image == pytest.approx(
         {"paper": a.spikes_per_image * 10, "direct": a.spikes_per_image}
     )
-    watched = Watched.from_model(model, {}, seed=4)
+    watched = Watched.from_model(model, seed=4)
+    watched.begin([np.zeros(20), np.zeros(20)])
     images = [model.preprocessing.test(shown(data, 3))]
     for run in (backends.run_engine, backends.run_nengo_dl):
         outputs, _ = next(run(watched, images, 2, 0.001, True, 3, 4))

@@ -46,6 +46,8 @@ def test_rungs_are_the_networks_they_are_named_after(found, model, data):
     for name, network, backend in (
         ("soft LIF rates", model, "rate"),
         ("spikes", spiking, "nengo-dl"),
+        ("chip's neurons", chip, "engine"),
+        ("chip's weights", chip, "loihi-weights"),
         ("chip, emulated", chip, "loihi-emulator"),
     ):
         rung = found.rungs[names(found).index(name)]
@@ -202,17 +204,29 @@ def prepared(model, data):
 def test_what_cannot_be_emulated_is_refused_first(data, monkeypatch):
     """A layer on the host between two on the chip."""
     model = prepared(skipping(), data)
-    backends = []
-    real = ladder.measure
-
-    def noted(model, data, backend, *args, **kwargs):
-        backends.append(backend)
-        return real(model, data, backend, *args, **kwargs)
-
-    monkeypatch.setattr(ladder, "measure", noted)
+    monkeypatch.setattr(ladder, "measure", None)  # nothing is measured
     with pytest.raises(Unconvertible, match="brings to the host"):
         softlif.explain(model, data, **SHORT)
-    assert backends == ["loihi-emulator"]
+
+
+def test_rungs_run_in_order_and_each_network_once(data, model, monkeypatch):
+    """Also the rates of single neurons come from there."""
+    run, built = [], []
+    measure, build = ladder.measure, ladder.Emulator
+
+    def measured(*args, title, **settings):
+        run.append(title)
+        return measure(*args, title=None, **settings)
+
+    def emulator(*args, **settings):
+        built.append(args)
+        return build(*args, **settings)
+
+    monkeypatch.setattr(ladder, "measure", measured)
+    monkeypatch.setattr(ladder, "Emulator", emulator)
+    found = softlif.explain(model, data, **{**SHORT, "progress_bar": True})
+    assert run == names(found)
+    assert len(built) == 1
 
 
 def test_arguments_are_checked(data, model):
