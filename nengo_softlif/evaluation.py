@@ -12,6 +12,7 @@ from tqdm import tqdm
 from . import backends, chip_backends, provenance, synops
 from .arguments import check_model
 from .chip_neurons import warn_of_high_rates
+from .compiling import compilation
 from .evaluation_arguments import checked
 from .readout import decide, readout_steps, time_to_decide
 from .results import Evaluation, wilson
@@ -203,6 +204,7 @@ def measure(
             total=n_examples, unit="image", desc=title, disable=title is None
         ) as progress,
         contextlib.closing(run),
+        compilation(quiet=title is None) as compiling,
     ):
         for outputs, newly_fired in run:
             new = slice(done, done + len(outputs))
@@ -257,7 +259,7 @@ def measure(
         rates_hz=dict(zip(names, rates.tolist(), strict=True)),
         mean_rate_hz=float(rates @ n_neurons / n_neurons.sum()),
         synops_per_image=counts,
-        seconds=time.perf_counter() - start,
+        seconds=time.perf_counter() - start - compiling.seconds,
         seed=int(seed),
         versions=provenance.versions(),
         commit=commit,

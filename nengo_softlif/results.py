@@ -56,7 +56,7 @@ class Evaluation:
         and readout values that each spike reaches (`.fan_out`). None for
         networks they cannot read.
     seconds : float
-        What the evaluation took.
+        What the evaluation took, without compiling anything.
     seed : int
         Seed it was given.
     versions : dict of str to str

@@ -32,6 +32,7 @@ INTERNAL = {
     "chip",
     "chip_stages",
     "cli",  # on a page of its own
+    "compiling",
     "cores",
     "curves",
     "emulator_kernels",
