@@ -38,24 +38,46 @@ def chosen(backend, model):
         try:
             layers.read(model.network)
         except Unconvertible as error:
-            warnings.warn(
-                f"simulating with nengo-dl, which is slower: {error}",
-                NengoWarning,
-                stacklevel=3,
-            )
+            _warn_of_nengo_dl(error)
             return "nengo-dl"
     return backend
 
 
+def _warn_of_nengo_dl(error):
+    warnings.warn(
+        f"simulating with nengo-dl, which is slower: {error}",
+        NengoWarning,
+        stacklevel=4,
+    )
+
+
 def run_rate(watched, batches, n_steps, dt, reset, batch_size, seed):
-    """Compute the answer of rate neurons at once, with NengoDL.
+    """Compute the answer of rate neurons at once.
 
     Parameters and yields are those of `run_engine`; there is one step, and in place
     of spikes there are spikes per second.
     """
+    try:
+        sim = _simulator(watched, dt, batch_size, seed)
+    except Unconvertible as error:
+        _warn_of_nengo_dl(error)
+        yield from _run_rate_nengo_dl(watched, batches, dt, batch_size, seed)
+        return
+    with sim:
+        for images in batches:
+            n = len(images)
+            sim.run_steps(1, {watched.input: _padded(images, batch_size)[:, None]})
+            rates = [sim.spike_counts(e)[:n] / dt for e in watched.layers]
+            yield sim.data[watched.output][:n], watched.added(rates)
+            sim.reset()
+
+
+def _run_rate_nengo_dl(watched, batches, dt, batch_size, seed):
     totals = watched.with_totals()
     with _nengo_dl_simulator(watched, dt, batch_size, seed) as sim:
-        for images in batches:
+        for i, images in enumerate(batches):
+            if i > 0:
+                sim.reset(include_trainable=False)
             shown = _padded(images, batch_size)
             outputs, seen = _predict(sim, watched, totals, shown, 1)
             n = len(images)
@@ -91,26 +113,21 @@ def run_engine(watched, batches, n_steps, dt, reset, batch_size, seed):
     fired : (n_layers, 2) ndarray
         Spikes of each layer, and spikes times fan-out, in the whole batch.
     """
-    sim = Simulator(
-        watched.network, dt, seed, batch_size, watched.dtype, progress_bar=False
-    )
-    yield from run_batches(sim, watched, batches, n_steps, reset, batch_size)
+    with _simulator(watched, dt, batch_size, seed) as sim:
+        yield from run_batches(sim, watched, batches, n_steps, reset, batch_size)
 
 
 def run_batches(sim, watched, batches, n_steps, reset, batch_size):
-    """Simulate images with a `.Simulator`, and close it; see `run_engine`."""
-    with sim:
-        for images in batches:
-            n = len(images)
-            sim.run_steps(
-                n_steps, {watched.input: _padded(images, batch_size)[:, None]}
-            )
-            fired = watched.count([sim.spike_counts(e)[:n] for e in watched.layers])
-            yield sim.data[watched.output][:n], fired
-            if reset:
-                sim.reset()
-            else:
-                sim.clear_probes()
+    """Simulate images with a `.Simulator`; see `run_engine`."""
+    for images in batches:
+        n = len(images)
+        sim.run_steps(n_steps, {watched.input: _padded(images, batch_size)[:, None]})
+        fired = watched.count([sim.spike_counts(e)[:n] for e in watched.layers])
+        yield sim.data[watched.output][:n], fired
+        if reset:
+            sim.reset()
+        else:
+            sim.clear_probes()
 
 
 def run_nengo_dl(watched, batches, n_steps, dt, reset, batch_size, seed):
@@ -166,6 +183,12 @@ RUN = {
     "rate": run_rate,
 }
 """The backends by name."""
+
+
+def _simulator(watched, dt, batch_size, seed):
+    return Simulator(
+        watched.network, dt, seed, batch_size, watched.dtype, progress_bar=False
+    )
 
 
 def _nengo_dl_simulator(watched, dt, batch_size, seed):

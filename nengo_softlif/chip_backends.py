@@ -83,8 +83,8 @@ def run_emulator(backend, watched, batches, n_steps, dt, reset, batch_size, seed
         As in `.run_engine`, and so are the yields.
     """
     rounding = backend == "loihi-emulator"
-    sim = Emulator(watched.network, seed, batch_size, False, rounding)
-    yield from run_batches(sim, watched, batches, n_steps, reset, batch_size)
+    with Emulator(watched.network, seed, batch_size, False, rounding) as sim:
+        yield from run_batches(sim, watched, batches, n_steps, reset, batch_size)
 
 
 def run_nengo_loihi(target, watched, batches, n_steps, dt, reset, batch_size, seed):

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from nengo.exceptions import SimulationError
 
-from . import chip, emulator_kernels
+from . import chip, emulator_kernels, operators, products
 from .chip_numbers import DT
 from .products import Counts
 from .threads import spread
@@ -28,7 +28,8 @@ class Chip:
     settings : Settings
         What all stages share.
     rounding : bool
-        Whether currents and voltages are whole numbers, as on the chip.
+        Whether currents and voltages are whole numbers, as on the chip. It may be
+        changed before `reset`.
 
     Attributes
     ----------
@@ -45,10 +46,15 @@ class Chip:
     def __init__(self, model, settings, rounding=True):
         self.chip = chip.read(model)
         self.settings = settings
-        self.kind = np.int32 if rounding else np.float64
+        self.rounding = rounding
         self.senders = {}
         self.recorded = set()  # (population, "current" or "voltage")
         self.state, self.fired, self.signals = {}, {}, {}
+
+    @property
+    def kind(self):
+        """Type of currents and voltages."""
+        return np.int32 if self.rounding else np.float64
 
     def watch(self, probe):
         """Return what a probe of nengo-loihi's will see, as a function of steps."""
@@ -164,9 +170,19 @@ class Seen:
 
     def __init__(self, on_chip, probe, parts):
         self.on_chip, self.probe, self.parts = on_chip, probe, parts
+        self.product = None
+        matrices = all(np.ndim(weights) == 2 for weights in probe.weights)
+        together = len({id(population) for population, _ in parts}) == 1
+        if probe.key == "spiked" and matrices and together:
+            weights = operators.Matrix(np.concatenate(probe.weights).T)
+            self.product = products.compiled(weights, np.float64)
 
     def __call__(self, n_steps):
         """Return what it saw in the chunk, (n_examples, n_steps, size)."""
+        if self.product is not None:  # of all blocks at once, following the spikes
+            places = np.concatenate([places for _, places in self.parts])
+            spikes = self.on_chip._columns(self.parts[0][0])[..., places]
+            return self.product(Counts(spikes, np.ones(1)))
         outputs = []
         for population, places in self.parts:
             if self.probe.key == "spiked":

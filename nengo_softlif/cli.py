@@ -273,9 +273,9 @@ def _record(model, data, settings):
     "--reset/--no-reset",
     default=True,
     show_default=True,
-    help="Start each image from rest, or show images back to back.",
+    help="Start each image from rest, or show all back to back, in one row.",
 )
-@options.batch_size
+@options.batch_size_or_rows
 @options.n_examples
 @options.seed
 @options.out

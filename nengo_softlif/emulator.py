@@ -50,7 +50,8 @@ class Emulator(Simulator):
         Whether currents and voltages are whole numbers, as on the chip. Otherwise they
         are real and have no range to leave: all that is left of the chip are its
         weights, biases, thresholds and time constants, and spikes are not those of
-        nengo-loihi. That tells what of an error comes from which.
+        nengo-loihi. That tells what of an error comes from which. Setting the
+        attribute of this name goes back to the initial state.
 
     Attributes
     ----------
@@ -82,8 +83,18 @@ class Emulator(Simulator):
         progress_bar=True,
         rounding=True,
     ):
-        self.rounding = rounding
+        self._rounding = rounding
         super().__init__(network, DT, seed, minibatch_size, "float64", progress_bar)
+
+    @property
+    def rounding(self):
+        """Whether currents and voltages are whole numbers."""
+        return self._rounding
+
+    @rounding.setter
+    def rounding(self, rounding):
+        self._rounding = self._on_chip.rounding = bool(rounding)
+        self.reset()
 
     def _read(self):
         """Let nengo-loihi build the network; read what it put on the host."""
@@ -99,7 +110,7 @@ class Emulator(Simulator):
     def _make(self, read, settings):
         """Put the chip between what leads to it and the rest of the host."""
         model = self.loihi_model
-        on_chip = chip_stages.Chip(model, settings, self.rounding)
+        self._on_chip = on_chip = chip_stages.Chip(model, settings, self.rounding)
         feeding = self._feeding(read)
         made = {}
         received = set()

@@ -11,9 +11,8 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
+from .compiling import compiled
 from .product_kernels import spiking
-
-_compiled = njit(cache=True, error_model="numpy", nogil=True)
 
 INPUT_BITS = 21
 """Bits, beside the sign, of what arrives in a step (nengo-loihi's Q_BITS)."""
@@ -45,20 +44,20 @@ def _decayed(x, factor):
     return np.int32(-size) if x < 0 else size
 
 
-@_compiled
+@compiled
 def _add(out, row):
     for i in range(len(out)):
         out[i] = np.int32(out[i] + row[i])
 
 
-@_compiled
+@compiled
 def _add_four(out, row0, row1, row2, row3):
     for i in range(len(out)):
         two = np.int32(row0[i] + row1[i])
         out[i] = np.int32(out[i] + np.int32(two + np.int32(row2[i] + row3[i])))
 
 
-@_compiled
+@compiled
 def _deliver(q, found, n_found, rows, edges, runs, weights):
     """Add the rows of neurons that fired, four at a time if they have equal targets.
 
@@ -92,7 +91,7 @@ def _deliver(q, found, n_found, rows, edges, runs, weights):
         k += n
 
 
-@_compiled
+@compiled
 def _filter(q, u, bias, scale, factor, overflows):
     """Let the synaptic current decay and take in what arrived: a tile of neurons.
 
@@ -116,7 +115,7 @@ def _filter(q, u, bias, scale, factor, overflows):
     overflows[2] |= lost2 != 0
 
 
-@_compiled
+@compiled
 def _integrate(q, v, factor, lowest, highest):
     """Move membranes, and empty ``q`` for the next step."""
     for i in range(len(q)):
@@ -151,7 +150,7 @@ def _move_in_their_kind(q, u, v, bias, scale, tile, overflows):
     return integers if isinstance(u.dtype, types.Integer) else reals
 
 
-@_compiled
+@compiled
 def _fire(v, rest, threshold, out, pause, fired, found):
     """Let neurons fire, or rest."""
     for i in range(len(v)):
@@ -167,7 +166,7 @@ def _fire(v, rest, threshold, out, pause, fired, found):
         fired[i] += 1
 
 
-@_compiled
+@compiled
 def advance(
     spikes,
     u,

@@ -6,16 +6,20 @@ import warnings
 from collections import ChainMap
 
 import numpy as np
-from nengo.exceptions import NengoWarning, Unconvertible, ValidationError
+from nengo.exceptions import NengoWarning, Unconvertible
 from tqdm import tqdm
 
 from . import backends, chip_backends, provenance, synops
-from .arguments import check_data, check_model, check_timeless
-from .checks import LARGEST_SEED, check_number, check_whole
+from .arguments import check_model
 from .chip_neurons import warn_of_high_rates
-from .readout import check_memory, decide, readout_steps, time_to_decide
+from .compiling import compilation
+from .evaluation_arguments import checked
+from .readout import decide, readout_steps, time_to_decide
 from .results import Evaluation, wilson
 from .watched import Watched, layer_names, neuron_layers
+
+BATCH_SIZE = 50
+"""Images simulated side by side, unless told otherwise."""
 
 
 def evaluate(
@@ -26,7 +30,7 @@ def evaluate(
     dt=0.001,
     window=0.0,
     reset=True,
-    batch_size=50,
+    batch_size=None,
     n_examples=None,
     seed=0,
     progress_bar=True,
@@ -65,10 +69,12 @@ def evaluate(
         does not count.
     reset : bool
         Whether each image starts from the initial state. Otherwise images are
-        shown back to back, as in the papers; but with "nengo" there are
-        ``batch_size`` such rows of images.
-    batch_size : int
-        Number of images simulated side by side.
+        shown back to back, as in the papers: all in one row, or in ``batch_size``
+        rows that are simulated side by side.
+    batch_size : int, optional
+        Number of images simulated side by side, 50 by default. Without reset, the
+        number of rows in which images are shown back to back: fewer than images, and
+        one by default. Of n rows, each takes every n-th image.
     n_examples : int, optional
         Show only so many images: the first in `presentation_order`.
     seed : int
@@ -89,10 +95,12 @@ def evaluate(
     SimulationError
         If the network's output is NaN or infinite.
     """
+    check_model(model)
     if backend is None:
-        check_model(model)
         on_chip = chip_backends.is_for_chip(model)
         backend = "loihi-emulator" if on_chip else "engine"
+    if batch_size is None:
+        batch_size = BATCH_SIZE if reset or backend == "rate" else 1
     evaluation, _ = measure(
         model,
         data,
@@ -122,6 +130,8 @@ def measure(
     seed,
     title=None,
     n_kept=0,
+    prepared=None,
+    warns=True,
 ):
     """Evaluate a model, and keep how often single neurons fired.
 
@@ -133,26 +143,32 @@ def measure(
         Of the progress bar; without it there is none.
     n_kept : int
         Number of images for which spikes are kept, the first that are shown.
+    prepared : (Watched, Simulator), optional
+        A copy of the model, and what simulates it in place of the backend's own.
+    warns : bool
+        Whether to warn of rates that are too high for the steps or the chip.
 
     Returns
     -------
     Evaluation
         The record.
     list of (n_kept, n_neurons) ndarray
-        How often the neurons of each layer fired; empty for backends that do not tell
-        neurons apart.
+        How often the neurons of each layer fired, or their rates if these are rate
+        neurons; empty for backends that do not tell neurons apart.
     """
     start = time.perf_counter()
-    n_examples, n_steps, batch_size = _check(
+    n_examples, n_steps, batch_size = checked(
         model,
         data,
         backend,
         presentation_time,
         dt,
         window,
+        reset,
         batch_size,
         n_examples,
         seed,
+        warns,
     )
     backend = backends.chosen(backend, model)
     on_chip = backend in chip_backends.RUN
@@ -167,21 +183,28 @@ def measure(
         (n_examples, len(steps)), np.min_scalar_type(model.output.size_in - 1)
     )
     layers = neuron_layers(model)
-    fan_out = _if_understood(synops.fan_out, model.network)
-    watched = Watched.from_model(model, fan_out or {}, seed)
-    watched.n_kept = min(n_kept, n_examples)
+    fan_out = _if_understood(synops.fan_out, model.network) if timed else None
+    watched, simulator = prepared or (Watched.from_model(model, seed), None)
+    reached = fan_out or {e: np.zeros(e.n_neurons) for e in layers}
+    watched.begin([reached[e] for e in layers], min(n_kept, n_examples))
     batches = (
         model.preprocessing.test(data.x_test[examples[i : i + batch_size]])
         for i in range(0, n_examples, batch_size)
     )
     fired = np.zeros((len(layers), 2))
     done = n_wrong = 0
-    run = _RUN[backend](watched, batches, n_steps, dt, reset, batch_size, seed)
+    if simulator is None:
+        run = _RUN[backend](watched, batches, n_steps, dt, reset, batch_size, seed)
+    else:
+        run = backends.run_batches(
+            simulator, watched, batches, n_steps, reset, batch_size
+        )
     with (
         tqdm(
             total=n_examples, unit="image", desc=title, disable=title is None
         ) as progress,
         contextlib.closing(run),
+        compilation(quiet=title is None) as compiling,
     ):
         for outputs, newly_fired in run:
             new = slice(done, done + len(outputs))
@@ -199,7 +222,7 @@ def measure(
     highest = watched.highest_counts()
     if highest is not None:
         highest = [count / (n_steps * dt) for count in highest]
-        if on_chip:
+        if on_chip and warns:
             warn_of_high_rates(model.network, dict(zip(layers, highest, strict=True)))
         highest = dict(zip(names, highest, strict=True))
     over_time = dict.fromkeys(_OVER_TIME)
@@ -213,6 +236,7 @@ def measure(
             "spikes_per_image": float(fired[:, 0].sum()),
             "window": float(window),
             "reset": bool(reset),
+            "rows": None if reset else batch_size,
             "times": np.round(steps * dt, 9).tolist(),
             "error_over_time_percent": errors.tolist(),
             "predictions_over_time": predictions,
@@ -235,7 +259,7 @@ def measure(
         rates_hz=dict(zip(names, rates.tolist(), strict=True)),
         mean_rate_hz=float(rates @ n_neurons / n_neurons.sum()),
         synops_per_image=counts,
-        seconds=time.perf_counter() - start,
+        seconds=time.perf_counter() - start - compiling.seconds,
         seed=int(seed),
         versions=provenance.versions(),
         commit=commit,
@@ -281,95 +305,11 @@ _OVER_TIME = (
     "spikes_per_image",
     "window",
     "reset",
+    "rows",
     "times",
     "error_over_time_percent",
     "predictions_over_time",
 )
-
-
-def _check(
-    model, data, backend, presentation_time, dt, window, batch_size, n_examples, seed
-):
-    """Check the arguments of `evaluate`; fill in sizes that depend on others."""
-    check_model(model)
-    check_data(data, model)
-    if not isinstance(backend, str) or backend not in _RUN:
-        raise _error("backend", f"expected one of {', '.join(_RUN)}, got {backend!r}")
-    positive = "a positive number of seconds, such as"
-    check_number("dt", dt, f"{positive} 0.001", 0, low_open=True)
-    check_number(
-        "presentation_time", presentation_time, f"{positive} 0.2", 0, low_open=True
-    )
-    if backend in chip_backends.RUN:
-        chip_backends.check(model, backend, dt)
-    check_memory(presentation_time / dt, model.output.size_in)
-    n_steps = round(presentation_time / dt)
-    if n_steps < 1 or abs(presentation_time / dt - n_steps) > 1e-6 * n_steps:
-        raise _error(
-            "presentation_time",
-            f"expected a multiple of dt = {dt:g} s, got {presentation_time!r} s",
-        )
-    check_number(
-        "window",
-        window,
-        "a start of the readout window in seconds, from 0 and before the end of the "
-        f"presentation at {presentation_time:g} s",
-        low=0,
-        high=presentation_time,
-    )
-    check_whole("batch_size", batch_size, 1)
-    check_whole("seed", seed, 0, LARGEST_SEED)
-    n_test = len(data.x_test)
-    n_examples = n_test if n_examples is None else n_examples
-    check_whole("n_examples", n_examples, 1, n_test)
-
-    if model.preprocessing is None:
-        raise _error(
-            "model",
-            "has no preprocessing: fit it first, or set model.preprocessing = "
-            "Preprocessing.from_images(data.x_train)",
-        )
-    size = model.preprocessing.test(data.x_test[:1]).shape[1]
-    if size != model.input.size_out:
-        raise _error(
-            "model",
-            f"its preprocessing makes images of {size} numbers, but its input node "
-            f"takes {model.input.size_out}; use the preprocessing it was trained with",
-        )
-    if not neuron_layers(model):
-        raise _error("model", "its network has no neurons")
-
-    if backend == "rate":
-        check_timeless(
-            model, "backend", "evaluate the model it was made from, or use 'engine'"
-        )
-        n_steps = 1
-    else:
-        _warn_of_fast_neurons(model, dt)
-    one = backend in ("nengo", *chip_backends.ONE_BY_ONE)
-    batch_size = 1 if one else min(batch_size, n_examples)
-    check_memory(n_steps, batch_size * model.output.size_in)
-    return int(n_examples), n_steps, int(batch_size)
-
-
-def _warn_of_fast_neurons(model, dt):
-    for ensemble in model.ensembles:
-        tau_ref = getattr(ensemble.neuron_type, "tau_ref", np.inf)
-        if ensemble.neuron_type.spiking and tau_ref < dt * (1 - 1e-9):
-            warnings.warn(
-                f"{ensemble} may fire up to {1 / tau_ref:g} Hz by its refractory "
-                f"period of {tau_ref:g} s, but steps of dt = {dt:g} s allow only "
-                f"{1 / dt:g} Hz; use dt <= {tau_ref:g}"
-                if tau_ref > 0
-                else f"{ensemble} has no refractory period, but steps of dt = {dt:g} s "
-                f"allow it no more than {1 / dt:g} Hz",
-                NengoWarning,
-                stacklevel=4,
-            )
-
-
-def _error(attr, message):
-    return ValidationError(message, attr=attr)
 
 
 def _if_understood(count, network):

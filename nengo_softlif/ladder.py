@@ -1,23 +1,24 @@
 """Where accuracy goes: a model walked down to the chip, one change at a time."""
 
 import json
-import warnings
 from dataclasses import dataclass
 
 import nengo
 import numpy as np
-from nengo.exceptions import NengoWarning, ValidationError
+from nengo.exceptions import ValidationError
 
-from . import files, layers, parameters, records
+from . import chip_backends, files, layers, parameters, records, tables
 from .arguments import check_data, check_model, check_timeless
 from .chip_numbers import DT
-from .engine import Simulator
-from .evaluation import measure, presentation_order
+from .emulator import Emulator
+from .evaluation import measure
+from .evaluation_arguments import checked
 from .loihi import to_loihi
 from .neurons import SoftLIFRate
 from .results import Difference, Evaluation, difference
 from .spiking import to_spiking
-from .watched import layer_names, neuron_layers
+from .unfolded import UnfoldedSimulator
+from .watched import Watched, layer_names, neuron_layers
 
 COMPARED = 100
 """Images on which rates of single neurons are compared."""
@@ -84,11 +85,8 @@ class Ladder:
 
     def __str__(self):
         """Lay it out as a table, and say below what each rung changes."""
-        first, last = self.rungs[0].evaluation, self.rungs[-1].evaluation
-        whole = difference(first, last)
-        head = "", "error %", "points (95 % interval)", "mean rate", "deviates most"
-        rows = [head, *(_row(i, rung) for i, rung in enumerate(self.rungs, 1))]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+        rows = [_HEAD, *self._rows()]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD))]
         lines = [
             "  ".join(
                 cell.ljust(width) if i in (0, 4) else cell.rjust(width)
@@ -100,18 +98,39 @@ class Ladder:
         changes = [f"{i}  {rung.change}" for i, rung in enumerate(self.rungs, 1)]
         return "\n".join(
             [
-                f"{first.network} on {first.n_examples:,} test images of "
-                f"{first.dataset}, the same on every rung",
+                self._title(),
                 "",
                 lines[0],
                 rule,
                 *lines[1:],
                 rule,
-                f"all together: {whole}",
+                f"all together: {self._whole()}",
                 "",
                 *changes,
             ]
         )
+
+    def _repr_html_(self):
+        """Show it in a notebook."""
+        changes = (rung.change for rung in self.rungs)
+        rows = [
+            (*row, change) for row, change in zip(self._rows(), changes, strict=True)
+        ]
+        rows.append(("all together", "", self._whole(), "", "", ""))
+        return tables.html(self._title(), (*_HEAD, "what changes"), rows)
+
+    def _title(self):
+        first = self.rungs[0].evaluation
+        return (
+            f"{first.network} on {first.n_examples:,} test images of {first.dataset}, "
+            "the same on every rung"
+        )
+
+    def _rows(self):
+        return [_row(i, rung) for i, rung in enumerate(self.rungs, 1)]
+
+    def _whole(self):
+        return difference(self.rungs[0].evaluation, self.rungs[-1].evaluation)
 
     def to_json(self):
         """Return the record as JSON text."""
@@ -200,8 +219,8 @@ def explain(
     The rungs are: the model as it was trained; hard LIF rates; spiking neurons with
     synapses, as `.to_spiking` makes them; the chip's synapse and folded pooling, as
     `.to_loihi` has them; the chip's neurons (both simulated in real numbers); the
-    chip's weights; and the chip's arithmetic. Each is evaluated on the same images,
-    the last one first: what the emulator refuses is told before long work starts.
+    chip's weights; and the chip's arithmetic. Each is evaluated on the same images, in
+    this order. What the emulator refuses is told before.
 
     Parameters
     ----------
@@ -234,36 +253,34 @@ def explain(
     layers.read(model.network)  # else its rates cannot be compared
     check_timeless(model, "model", "give explain the rate model that was trained")
 
-    def measured(name, network, backend):
-        evaluation, counts = measure(
+    spiking = to_spiking(model, synapse)
+    chip = to_loihi(spiking)
+    settings = presentation_time, DT, window, True
+    n_examples, _, batch_size = checked(
+        chip, data, "loihi-emulator", *settings, batch_size, n_examples, seed, False
+    )
+    prepared = _simulators(spiking, chip, batch_size, seed)
+
+    steps = list(_networks(model, spiking, chip, synapse))
+    names = layer_names(neuron_layers(model))
+    rungs, above = [], None
+    for step in steps:
+        name, change, network, backend = step
+        evaluation, rates = measure(
             network,
             data,
             backend,
-            presentation_time,
-            DT,
-            window,
-            True,
+            *settings,
             batch_size,
             n_examples,
             seed,
             title=name if progress_bar else None,
             n_kept=COMPARED,
+            prepared=prepared(network, backend),
+            warns=step is steps[-1],
         )
-        if backend == "rate":
-            n = min(COMPARED, evaluation.n_examples)
-            return evaluation, _rates(network, data, n, evaluation.batch_size)
-        return evaluation, [count / presentation_time for count in counts]
-
-    steps = list(_networks(model, synapse))
-    results = []
-    for name, _, *what in reversed(steps):
-        with warnings.catch_warnings():
-            if results:  # what is to be said of the chip's rates, the last rung says
-                warnings.filterwarnings("ignore", ".* Hz", NengoWarning)
-            results.insert(0, measured(name, *what))
-    names = layer_names(neuron_layers(model))
-    rungs, above = [], None
-    for (name, change, *_), (evaluation, rates) in zip(steps, results, strict=True):
+        if backend != "rate":
+            rates = [count / presentation_time for count in rates]
         worse = deviations = None
         if rungs:
             worse = difference(rungs[-1].evaluation, evaluation)
@@ -274,10 +291,36 @@ def explain(
     return Ladder(rungs)
 
 
-def _networks(model, synapse):
+def _simulators(spiking, chip, batch_size, seed):
+    """What simulates rungs in place of their backends, so that nothing is done twice.
+
+    What the emulator cannot run is refused here.
+    """
+    emulated = Watched.from_model(chip, seed)
+    emulator = Emulator(emulated.network, seed, batch_size, False, rounding=False)
+
+    def prepared(model, backend):
+        if backend in chip_backends.RUN:  # both run what NengoLoihi built once
+            emulator.rounding = backend == "loihi-emulator"
+            return emulated, emulator
+        if not chip_backends.is_for_chip(model):
+            return None
+        watched = Watched.from_model(model, seed)
+        return watched, UnfoldedSimulator(
+            watched.network,
+            spiking.network,
+            dt=DT,
+            seed=seed,
+            minibatch_size=batch_size,
+            dtype=watched.dtype,
+            progress_bar=False,
+        )
+
+    return prepared
+
+
+def _networks(model, spiking, chip, synapse):
     """Name each rung and what changes there; give its network and its backend."""
-    spiking = to_spiking(model, synapse)
-    chip = to_loihi(spiking)
     filtered = chip.copy()
     for ensemble, twin in zip(filtered.ensembles, spiking.ensembles, strict=True):
         ensemble.neuron_type = twin.neuron_type
@@ -337,28 +380,15 @@ def _of_chip(chip):
     return " and ".join(sorted(types)), ", ".join(sorted(synapses))
 
 
-def _rates(model, data, n_examples, batch_size):
-    """Rates of the first images, (n_examples, n_neurons) for each layer."""
-    examples = presentation_order(len(data.x_test))[:n_examples]
-    images = model.preprocessing.test(data.x_test[examples])
-    rates = []
-    for low in range(0, n_examples, batch_size):
-        part = images[low : low + batch_size, None]
-        with Simulator(
-            model.network, DT, minibatch_size=len(part), progress_bar=False
-        ) as sim:
-            sim.run_steps(1, {model.input: part})
-            counts = [sim.spike_counts(layer) for layer in neuron_layers(model)]
-        rates.append([count / DT for count in counts])
-    return [np.concatenate(layer) for layer in zip(*rates, strict=True)]
-
-
 def _deviation(above, below):
     size = np.sqrt(np.mean(above**2))
     deviation = np.sqrt(np.mean((below - above) ** 2))
     if size == 0:
         return 100.0 if deviation > 0 else 0.0
     return float(100 * deviation / size)
+
+
+_HEAD = "", "error %", "points (95 % interval)", "mean rate", "deviates most"
 
 
 def _row(number, rung):

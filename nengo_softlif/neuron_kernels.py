@@ -10,15 +10,14 @@ vectorises: hence many short loops over few arrays instead of one long one.
 import math
 
 import numpy as np
-from numba import njit
 
-_compiled = njit(cache=True, error_model="numpy", nogil=True)
+from .compiling import compiled
 
 BLOCK = 1024
 """Neurons whose state is kept in the first cache while time passes."""
 
 
-@_compiled
+@compiled
 def only(array, index):
     """Return ``array[index]``, or the only entry there is."""
     if len(array) > 1:
@@ -26,7 +25,7 @@ def only(array, index):
     return array[0]
 
 
-@_compiled
+@compiled
 def _advance_one(p, u, a, b, c, out):
     """Let a first-order filter see input for one step.
 
@@ -38,7 +37,7 @@ def _advance_one(p, u, a, b, c, out):
         p[i] = a * p[i] + b * u[i]
 
 
-@_compiled
+@compiled
 def _advance_two(p, q, u, A, b, c, out):
     """Let a second-order filter, of state (p, q), see input for one step."""
     a00, a01, a10, a11 = A[0, 0], A[0, 1], A[1, 0], A[1, 1]
@@ -56,7 +55,7 @@ def _advance_two(p, q, u, A, b, c, out):
         q[i] += b1 * u[i]
 
 
-@_compiled
+@compiled
 def lif(current, u, x, voltage, refractory, spikes, fired, A, b, c, constants):
     """Simulate LIF neurons behind a synapse, with exact spike times or whole steps.
 
@@ -141,7 +140,7 @@ def lif(current, u, x, voltage, refractory, spikes, fired, A, b, c, constants):
                 fired[example, low + i] += 1
 
 
-@_compiled
+@compiled
 def integrate(drive, voltage, counts):
     """Let neurons fire whenever their integrated drive passes a whole number.
 
@@ -168,7 +167,7 @@ def integrate(drive, voltage, counts):
                 out[i] = whole
 
 
-@_compiled
+@compiled
 def filtered(u, x, out, A, b, c):
     """Pass values through a linear filter of any order.
 
@@ -208,7 +207,7 @@ def filtered(u, x, out, A, b, c):
                         x[example, k, i] = new[k]
 
 
-@_compiled
+@compiled
 def begin_regular(current, voltage, refractory, upcoming, interval, last, constants):
     """Foresee the spikes of LIF neurons whose current will not change.
 
@@ -244,7 +243,7 @@ def begin_regular(current, voltage, refractory, upcoming, interval, last, consta
                 interval[example, i] = (tau_ref + tau_rc * math.log1p(1 / above)) / dt
 
 
-@_compiled
+@compiled
 def regular(upcoming, interval, last, spikes, fired, n_before):
     """Let neurons fire that `begin_regular` looked at.
 
@@ -273,7 +272,7 @@ def regular(upcoming, interval, last, spikes, fired, n_before):
                 upcoming[example, i] += interval[example, i]
 
 
-@_compiled
+@compiled
 def end_regular(current, voltage, refractory, last, n_steps, constants):
     """Bring the state of neurons to where their regular firing has led.
 

@@ -195,6 +195,12 @@ batch_size = click.option(
     show_default=True,
     help="Images at a time.",
 )
+batch_size_or_rows = click.option(
+    "--batch-size",
+    type=int,
+    help="Images at a time; default: 50. With --no-reset, in how many rows images are "
+    "shown back to back; default: one.",
+)
 n_examples = click.option(
     "--n-examples",
     type=COUNT,

@@ -4,12 +4,10 @@ Spikes are counted in bytes, so that eight silent neurons are passed over at onc
 """
 
 import numpy as np
-from numba import njit
 
+from .compiling import compiled
 from .neuron_kernels import only
 from .row_sums import add_rows
-
-_compiled = njit(cache=True, error_model="numpy", nogil=True)
 
 IMAGES = 256
 """Images that are shown to a block of weights before it gives way to the next one,
@@ -40,7 +38,7 @@ def in_blocks(weights):
     return np.ascontiguousarray(np.moveaxis(filled, -2, 2))
 
 
-@_compiled
+@compiled
 def window_sums(images, out, height, width, strides, before):
     """Add up each window of images, channel by channel.
 
@@ -78,7 +76,7 @@ def window_sums(images, out, height, width, strides, before):
                         sums[channel] += line[channel]
 
 
-@_compiled
+@compiled
 def scaled(counts, out, scale):
     """Write out counts times a scale, (1,) or (n,), for rows of (n_rows, n)."""
     for row in range(len(counts)):
@@ -92,7 +90,7 @@ def scaled(counts, out, scale):
                 values[i] = given[i] * scale[i]
 
 
-@_compiled
+@compiled
 def spiking(counts, found):
     """Find the non-zero among counts; return how many there are.
 
@@ -113,7 +111,7 @@ def spiking(counts, found):
     return n
 
 
-@_compiled
+@compiled
 def _listed(counts, scale, first, step, start, offsets, values, n):
     """List the spikes of neurons, behind the n that are listed.
 
@@ -145,7 +143,7 @@ def _listed(counts, scale, first, step, start, offsets, values, n):
     return end
 
 
-@_compiled
+@compiled
 def n_spiking(counts, out):
     """Count, for each image, the values that are not zero."""
     for image in range(len(counts)):
@@ -155,7 +153,7 @@ def n_spiking(counts, out):
         out[image] = n
 
 
-@_compiled
+@compiled
 def spikes_times_kernel(counts, out, scale, kernel, strides, before):
     """Convolution that adds the kernel wherever there are spikes.
 
@@ -215,7 +213,7 @@ def spikes_times_kernel(counts, out, scale, kernel, strides, before):
                         )
 
 
-@_compiled
+@compiled
 def spikes_times_local(counts, out, scale, weights, strides, before):
     """Convolution with another kernel at every position, following the spikes.
 

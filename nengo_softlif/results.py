@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from . import files, records
-from .readout import RECORD_EVERY, TOLERANCE_PERCENT
+from . import files, records, summaries, tables
+from .readout import RECORD_EVERY
 
 Z = 1.959963984540054
 """Standard normal quantile of two-sided 95 % intervals."""
@@ -54,7 +54,7 @@ class Evaluation:
         and readout values that each spike reaches (`.fan_out`). None for
         networks they cannot read.
     seconds : float
-        What the evaluation took.
+        What the evaluation took, without compiling anything.
     seed : int
         Seed it was given.
     versions : dict of str to str
@@ -91,6 +91,9 @@ class Evaluation:
         Rate of each layer that all but a thousandth of its neurons and images stay
         at or below, while an image is shown: the 99.9th percentile. None for backends
         that do not tell neurons apart ("nengo-dl", "nengo", "rate").
+    rows : int or None
+        In how many rows images were shown back to back: each takes every ``rows``-th
+        image. None if each image started from the initial state (``reset``).
     """
 
     dataset: str
@@ -124,6 +127,7 @@ class Evaluation:
     predictions_over_time: np.ndarray | None
     chip: records.Chip | None = None
     highest_rates_hz: dict[str, float] | None = None
+    rows: int | None = None
 
     def __repr__(self):
         """Say what was measured, and the error."""
@@ -134,63 +138,13 @@ class Evaluation:
 
     def __str__(self):
         """Lay the main numbers out as a table."""
-        low, high = self.error_interval_percent
-        images = f"{self.n_examples:,} test images of {self.dataset}"
-        lines = [
-            f"{self.network} on {images}, backend {self.backend}",
-            "",
-            _row("error", f"{self.error_percent:.2f} %")
-            + f"95 % interval {low:.2f} to {high:.2f} %",
-        ]
-        if self.times is not None:
-            lines += [
-                _row(f"  after {_ms(time)}", f"{error:.2f} %")
-                for time, error in self._course()
-            ]
-            lines += [
-                _row("presentation time", _ms(self.presentation_time))
-                + self._settings(),
-                _row("time to decide", _ms(self.time_to_decide))
-                + f"then within {TOLERANCE_PERCENT:g} points of the final error",
-            ]
-        lines += [
-            "",
-            _row("firing rate", f"{self.mean_rate_hz:.2f} Hz") + "mean of all neurons",
-        ]
-        highest = {
-            name: f"99.9 % at most {rate:.0f} Hz"
-            for name, rate in (self.highest_rates_hz or {}).items()
-        }
-        lines += [
-            _row(f"  {name}", f"{rate:.2f} Hz") + highest.get(name, "")
-            for name, rate in self.rates_hz.items()
-        ]
-        if self.spikes_per_image is not None:
-            lines.append(_row("spikes", f"{self.spikes_per_image:,.0f}") + "per image")
-        for name, meaning in _COUNTS.items():
-            if self.synops_per_image[name] is not None:
-                count = f"{self.synops_per_image[name]:,.0f}"
-                lines.append(_row(f"synops, {name}", count) + f"per image: {meaning}")
-        if self.chip is not None:
-            cores, chips = self.chip["cores"], self.chip["chips"]
-            where = f"on {chips} chip{'s' * (chips > 1)}, run by {self.chip['target']}"
-            lines += ["", _row("cores", str(cores)) + where]
-        lines += ["", f"took {self.seconds:.1f} s"]
-        return "\n".join(line.rstrip() for line in lines)
+        return summaries.text(self)
 
-    def _course(self):
-        """Times and errors at a quarter, half and three quarters of the way."""
-        n = len(self.times)
-        chosen = sorted(
-            {round(n * part) - 1 for part in (0.25, 0.5, 0.75)} - {-1, n - 1}
-        )
-        return [(self.times[i], self.error_over_time_percent[i]) for i in chosen]
-
-    def _settings(self):
-        settings = f"steps of {_ms(self.dt)}, synapse {self.synapse}"
-        if self.window:
-            settings += f", answers from {_ms(self.window)}"
-        return settings if self.reset else settings + ", no reset"
+    def _repr_html_(self):
+        """Show the main numbers in a notebook."""
+        rows = [row for group in summaries.rows(self) for row in group]
+        rows.append(("took", f"{self.seconds:.1f} s", ""))
+        return tables.html(summaries.title(self), ("", "", ""), rows)
 
     def to_json(self):
         """Return the record as JSON text, a line for each field."""
@@ -302,8 +256,17 @@ class Difference:
 
     def __str__(self):
         """Number and interval."""
+        points, interval, _ = self._cells()
+        return f"{points} points (95 % interval {interval})"
+
+    def _repr_html_(self):
+        """Show it in a notebook."""
+        head = "points", "95 % interval", "images"
+        return tables.html("Difference of errors", head, [self._cells()])
+
+    def _cells(self):
         low, high = self.interval_points
-        return f"{self.points:+.2f} points (95 % interval {low:+.2f} to {high:+.2f})"
+        return f"{self.points:+.2f}", f"{low:+.2f} to {high:+.2f}", self.n_examples
 
 
 def difference(a, b, time=None):
@@ -369,20 +332,6 @@ def _answers(evaluation, time):
             f"{evaluation.times[-1]:g} s every {RECORD_EVERY:g} s, got {time!r}",
         )
     return evaluation.predictions_over_time[:, column[0]]
-
-
-_COUNTS = {
-    "paper": "weights, as the papers count",
-    "direct": "neurons that spikes reach",
-}
-
-
-def _row(name, number):
-    return f"{name:<22}{number:>15}   "
-
-
-def _ms(seconds):
-    return f"{1000 * seconds:g} ms"
 
 
 def _error(attr, message):

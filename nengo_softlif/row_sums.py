@@ -5,9 +5,11 @@ that the sum and the rows do not overlap. Here LLVM is told what to do.
 """
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from .compiling import compiled
 
 WIDE, NARROW = 256, 32
 """Bytes of the sum that are held at a time: eight registers of AVX, or one."""
@@ -64,7 +66,7 @@ def _add(typing, n_bytes, out, place, rows, shift, offsets, values, start, stop)
     )
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled
 def add_rows(out, place, n, rows, shift, offsets, values, start, stop):
     """Add to n entries of an array the same stretch of several rows.
 

@@ -43,29 +43,27 @@ class Watched:
     input: nengo.Node
     output: nengo.Probe
     layers: list
-    fan_out: list
     dtype: str
+    fan_out: list = field(default_factory=list)
     histograms: list = field(default_factory=list)
     n_kept: int = 0
     kept: list = field(default_factory=list)
 
     @classmethod
-    def from_model(cls, model, fan_out, seed):
+    def from_model(cls, model, seed):
         """Copy a model.
 
         Parameters
         ----------
         model : Model
             Left as it is.
-        fan_out : dict of nengo.Ensemble to (n_neurons,) ndarray
-            Fan-out of every neuron; ensembles without entry count zero.
         seed : int
             Seed of the network if it has none.
 
         Returns
         -------
         Watched
-            The copy.
+            The copy. `begin` before counting.
         """
         copy, twin = copied(model.network)
         if copy.seed is None:
@@ -82,9 +80,21 @@ class Watched:
             twin[model.input],
             output,
             [twin[layer] for layer in layers],
-            [fan_out.get(layer, np.zeros(layer.n_neurons)) for layer in layers],
             getattr(settings, "dtype", None) or "float32",
         )
+
+    def begin(self, fan_out, n_kept=0):
+        """Begin to count anew.
+
+        Parameters
+        ----------
+        fan_out : list of (n_neurons,) ndarray
+            Fan-out of the neurons of each layer.
+        n_kept : int
+            Of how many images to keep the counts of single neurons.
+        """
+        self.fan_out, self.n_kept = fan_out, n_kept
+        self.histograms, self.kept = [], []
 
     def count(self, counts):
         """Sum spikes, and remember how often neurons fired.
@@ -102,16 +112,27 @@ class Watched:
         """
         if not self.histograms:
             self.histograms = [np.zeros(1, np.int64) for _ in self.layers]
-        self._keep(counts)
-        fired = np.zeros((len(self.layers), 2))
-        for i, (count, fan_out) in enumerate(zip(counts, self.fan_out, strict=True)):
-            total = count.sum(axis=0)
-            fired[i] = total.sum(), total @ fan_out
+        for i, count in enumerate(counts):
             whole = np.rint(np.abs(count)).astype(np.intp).ravel()
             seen = np.bincount(whole, minlength=len(self.histograms[i]))
             seen[: len(self.histograms[i])] += self.histograms[i]
             self.histograms[i] = seen
-        return fired
+        return self.added(counts)
+
+    def added(self, counts):
+        """Sum spikes, or rates, and keep those of the first images.
+
+        Parameters and result are those of `count`, which also remembers how often
+        neurons fired.
+        """
+        self._keep(counts)
+        totals = [count.sum(axis=0) for count in counts]
+        return np.array(
+            [
+                (total.sum(), total @ fan_out)
+                for total, fan_out in zip(totals, self.fan_out, strict=True)
+            ]
+        )
 
     def _keep(self, counts):
         """Keep the counts of the first images."""

@@ -3,6 +3,7 @@
 import json
 import warnings
 from dataclasses import fields, replace
+from xml.etree import ElementTree
 
 from nengo_softlif import Model, Preprocessing, backends, datasets, networks, to_spiking
 from nengo_softlif.compat import nengo_dl
@@ -154,6 +155,38 @@ def test_back_to_back_agrees_with_a_simulation_by_hand(spiking, data, reference)
     assert in_nengo.spikes_per_image != reference.spikes_per_image
 
 
+@pytest.mark.parametrize("backend", ["engine", "nengo-dl", "nengo"])
+def test_without_reset_all_images_are_in_one_row(spiking, data, backend):
+    """Also where they would all fit into one batch."""
+    images = spiking.preprocessing.test(shown(data, 7))
+    outputs, counts = by_hand(spiking, images, 60)
+    expected = decide(outputs, *readout_steps(60, 0.001))
+    result = evaluate(spiking, data, backend, reset=False, **SETTINGS)
+    np.testing.assert_array_equal(result.predictions_over_time, expected)
+    assert result.spikes_per_image == pytest.approx(counts.sum() / 7, rel=1e-3)
+    assert result.rows == result.batch_size == 1
+    assert "no reset, 1 row of images" in str(result)
+
+
+def test_rows_of_images(spiking, data, result):
+    """Each row takes every third image; the last batch is filled up, uncounted."""
+    images = spiking.preprocessing.test(shown(data, 7))
+    expected = np.zeros((7, len(readout_steps(60, 0.001)[0])), int)
+    n_spikes = 0
+    for row in range(3):
+        outputs, counts = by_hand(spiking, images[row::3], 60)
+        expected[row::3] = decide(outputs, *readout_steps(60, 0.001))
+        n_spikes += counts.sum()
+    for backend in ("engine", "nengo-dl"):
+        found = evaluate(spiking, data, backend, reset=False, batch_size=3, **SETTINGS)
+        np.testing.assert_array_equal(found.predictions_over_time, expected)
+        assert found.spikes_per_image == pytest.approx(n_spikes / 7, rel=1e-3)
+        assert found.rows == 3
+        assert "3 rows of images" in str(found)
+    assert result.rows is None
+    assert "row" not in str(result)
+
+
 def test_batches_order_and_chunks_do_not_matter(spiking, data, result, monkeypatch):
     """The last batch is filled up, and what fills it is not counted."""
     monkeypatch.setattr(backends, "LONGEST_CHUNK", 13)
@@ -204,6 +237,42 @@ def test_rates_are_those_of_nengo(rate, data):
     assert result.synops_per_image == {"paper": None, "direct": None}
 
 
+def test_rates_do_not_need_nengo_dl(rate, data, monkeypatch):
+    """NengoDL takes a view that is turned round for the whole."""
+    straight = rate.copy()
+    weights = np.random.RandomState(0).randn(10, 64)
+    straight.network.all_connections[-2].transform = weights
+    turned = straight.copy()
+    readout = turned.network.all_connections[-2]
+    with turned.network:
+        node = nengo.Node(size_in=64)
+        nengo.Connection(readout.pre[::-1], node, synapse=None)
+        nengo.Connection(node, readout.post, transform=weights[:, ::-1], synapse=None)
+    turned.network.connections.remove(readout)
+    settings = {"n_examples": 40, "progress_bar": False}
+    monkeypatch.setattr(backends, "_nengo_dl_simulator", None)
+    a, b = (evaluate(model, data, "rate", **settings) for model in (straight, turned))
+    assert len(set(a.predictions)) > 1
+    assert a.predictions == b.predictions
+    assert a.rates_hz == b.rates_hz
+
+
+def test_rates_that_the_engine_cannot_compute_nengo_dl_computes(rate, data):
+    """Each image from the initial state."""
+    model = rate.copy()
+    with model.network:
+        node = nengo.Node(lambda t, x: x, size_in=64)
+        nengo.Connection(model.ensembles[-1].neurons, node, synapse=None)
+        nengo.Connection(node, nengo.Node(size_in=64), synapse=None)
+    settings = {"n_examples": 7, "batch_size": 3, "progress_bar": False}
+    with pytest.warns(NengoWarning, match="nengo-dl, which is slower"):
+        found = evaluate(model, data, "rate", **settings)
+    expected = evaluate(rate, data, "rate", **settings)
+    assert found.backend == "rate"
+    assert found.predictions == expected.predictions
+    assert found.rates_hz == pytest.approx(expected.rates_hz, rel=1e-5)
+
+
 def test_a_network_of_ones_own(data):
     """Decoded ensembles, in a network without seed or labels, with float64."""
     with nengo.Network() as net:
@@ -227,7 +296,8 @@ def test_a_network_of_ones_own(data):
     assert a.synops_per_image == pytest.approx(
         {"paper": a.spikes_per_image * 10, "direct": a.spikes_per_image}
     )
-    watched = Watched.from_model(model, {}, seed=4)
+    watched = Watched.from_model(model, seed=4)
+    watched.begin([np.zeros(20), np.zeros(20)])
     images = [model.preprocessing.test(shown(data, 3))]
     for run in (backends.run_engine, backends.run_nengo_dl):
         outputs, _ = next(run(watched, images, 2, 0.001, True, 3, 4))
@@ -263,7 +333,7 @@ def test_damaged_weights_are_noticed(rate, data):
     model = rate.copy()
     readout = model.network.all_connections[-2]
     readout.transform = np.full((10, 64), 3e38)
-    with pytest.raises(SimulationError, match="NaN or infinite"):
+    with pytest.raises(SimulationError, match="NaN or infinity"):
         evaluate(model, data, "rate", n_examples=1, progress_bar=False)
 
 
@@ -443,6 +513,18 @@ def test_round_trip(result, tmp_path):
     assert difference(result, loaded, time=0.02).points == 0
 
 
+def test_records_from_before_there_were_rows(spiking, data, tmp_path):
+    result = evaluate(spiking, data, reset=False, **SETTINGS)
+    record = json.loads(result.to_json())
+    del record["rows"]
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(record))
+    old = Evaluation.load(path)
+    assert old.rows is None
+    assert "no reset" in str(old)
+    assert "row" not in str(old)
+
+
 def test_json_has_the_agreed_fields(result):
     record = json.loads(result.to_json())
     assert set(record) >= {
@@ -492,6 +574,26 @@ def test_table(result, rate, data):
     assert "None" not in table + str(timeless)
 
 
+def cells(html):
+    """The rows of a table in HTML."""
+    table = ElementTree.fromstring(html)
+    return [[cell.text or "" for cell in row] for row in table.iter("tr")]
+
+
+@pytest.mark.parametrize("backend", ["engine", "rate"])
+def test_notebooks_show_what_print_does(result, rate, data, backend):
+    if backend == "rate":
+        result = evaluate(rate, data, "rate", n_examples=1, progress_bar=False)
+    _, *rows = cells(result._repr_html_())
+    lines = [line.split() for line in str(result).splitlines()[1:] if line]
+    assert [" ".join(row).split() for row in rows] == lines
+
+
+def test_notebooks_show_differences(result):
+    found = Difference(0.5, (-1.0, 2.0), 9)
+    assert cells(found._repr_html_())[1] == ["+0.50", "-1.00 to +2.00", "9"]
+
+
 # -- bad input -------------------------------------------------------------------------
 
 
@@ -513,6 +615,11 @@ def test_table(result, rate, data):
         ({"n_examples": 361}, "n_examples.*from 1 to 360, got 361"),
         ({"n_examples": 1.5}, "n_examples.*whole number"),
         ({"batch_size": 0}, "batch_size.*from 1"),
+        ({"batch_size": 7, "reset": False}, "7 rows of 7 images.*one row, or"),
+        (
+            {"batch_size": 2, "reset": False, "backend": "nengo"},
+            "'nengo' shows one image at a time.*one row of images, not 2",
+        ),
         ({"seed": -1}, "seed.*from 0"),
         ({"window": 0.06}, r"window.*end of the presentation at 0\.06 s"),
         ({"window": -0.01}, "window.*from 0"),
@@ -559,6 +666,12 @@ def test_models_and_data_that_do_not_fit(rate, spiking, data):
     empty.preprocessing = spiking.preprocessing
     with pytest.raises(ValidationError, match="no neurons"):
         evaluate(empty, data)
+
+
+@pytest.mark.parametrize("backend", [None, "engine", "nengo-dl", "nengo"])
+def test_rate_neurons_have_no_spikes_to_count(rate, data, backend):
+    with pytest.raises(ValidationError, match=r"to_spiking\(model\).*backend='rate'"):
+        evaluate(rate, data, backend, **SETTINGS)
 
 
 def test_steps_too_long_for_the_neurons(spiking, data):

@@ -1,5 +1,7 @@
 """The ladder measures the networks it names, on the same images, and adds up."""
 
+from xml.etree import ElementTree
+
 import nengo_softlif as softlif
 from nengo_softlif import datasets, figures, ladder
 
@@ -44,6 +46,8 @@ def test_rungs_are_the_networks_they_are_named_after(found, model, data):
     for name, network, backend in (
         ("soft LIF rates", model, "rate"),
         ("spikes", spiking, "nengo-dl"),
+        ("chip's neurons", chip, "engine"),
+        ("chip's weights", chip, "loihi-weights"),
         ("chip, emulated", chip, "loihi-emulator"),
     ):
         rung = found.rungs[names(found).index(name)]
@@ -146,6 +150,17 @@ def test_text_and_figure_show_each_rung(found):
     assert max(map(len, text.splitlines())) <= 100
 
 
+def test_notebooks_show_each_rung(found):
+    table = ElementTree.fromstring(found._repr_html_())
+    cells = [[cell.text or "" for cell in row] for row in table.iter("tr")]
+    text = str(found)
+    assert len(cells) == len(found.rungs) + 2
+    for row, rung in zip(cells[1:], found.rungs, strict=False):
+        assert row[-1] == rung.change
+        assert all(cell in text for cell in row)
+    assert cells[-1][2] in text
+
+
 def test_what_cannot_be_made_for_the_chip_is_refused_at_once(data, monkeypatch):
     with nengo.Network(seed=0) as net:
         stack = softlif.Stack((8, 8, 1))
@@ -189,17 +204,29 @@ def prepared(model, data):
 def test_what_cannot_be_emulated_is_refused_first(data, monkeypatch):
     """A layer on the host between two on the chip."""
     model = prepared(skipping(), data)
-    backends = []
-    real = ladder.measure
-
-    def noted(model, data, backend, *args, **kwargs):
-        backends.append(backend)
-        return real(model, data, backend, *args, **kwargs)
-
-    monkeypatch.setattr(ladder, "measure", noted)
+    monkeypatch.setattr(ladder, "measure", None)  # nothing is measured
     with pytest.raises(Unconvertible, match="brings to the host"):
         softlif.explain(model, data, **SHORT)
-    assert backends == ["loihi-emulator"]
+
+
+def test_rungs_run_in_order_and_each_network_once(data, model, monkeypatch):
+    """Also the rates of single neurons come from there."""
+    run, built = [], []
+    measure, build = ladder.measure, ladder.Emulator
+
+    def measured(*args, title, **settings):
+        run.append(title)
+        return measure(*args, title=None, **settings)
+
+    def emulator(*args, **settings):
+        built.append(args)
+        return build(*args, **settings)
+
+    monkeypatch.setattr(ladder, "measure", measured)
+    monkeypatch.setattr(ladder, "Emulator", emulator)
+    found = softlif.explain(model, data, **{**SHORT, "progress_bar": True})
+    assert run == names(found)
+    assert len(built) == 1
 
 
 def test_arguments_are_checked(data, model):

@@ -1,0 +1,88 @@
+"""Compiling loops with Numba: once, where it can be kept, and said where it is long."""
+
+import contextlib
+import sys
+import time
+
+from numba import njit
+from numba.core import event
+from tqdm import tqdm
+
+LONG = 2.0
+"""Seconds after which people are told what they wait for."""
+
+
+def compiled(function):
+    """Compile a function when it is first called, and keep the result on disk.
+
+    Numba keeps it beside the source, or where that is read-only in the user's cache;
+    the environment variable ``NUMBA_CACHE_DIR`` names another place. Where there is
+    none to write to, every process compiles for itself.
+
+    Parameters
+    ----------
+    function : function
+        Of numbers and arrays.
+
+    Returns
+    -------
+    numba.core.dispatcher.Dispatcher
+        Does the same, and lets other threads run meanwhile.
+    """
+    settings = {"error_model": "numpy", "nogil": True}
+    try:
+        return njit(cache=True, **settings)(function)
+    except RuntimeError:  # "no locator available"
+        return njit(**settings)(function)
+
+
+class Compilation(event.Listener):
+    """Measures what compiling takes, and says so once it takes long.
+
+    Attributes
+    ----------
+    seconds : float
+        What it took until now.
+    """
+
+    def __init__(self, quiet):
+        self.seconds = 0.0
+        self._told = quiet
+        self._depth = 0
+
+    def on_start(self, event):
+        """Begin, perhaps for the sake of another function."""
+        if self._depth == 0:
+            self._began = time.perf_counter()
+        self._depth += 1
+        self._tell(self.seconds + time.perf_counter() - self._began)
+
+    def on_end(self, event):
+        """End."""
+        self._depth -= 1
+        if self._depth == 0:
+            self.seconds += time.perf_counter() - self._began
+            self._tell(self.seconds)
+
+    def _tell(self, seconds):
+        if not self._told and seconds > LONG:
+            self._told = True
+            tqdm.write("compiling, once; this takes half a minute", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def compilation(quiet=False):
+    """Measure what compiling takes in a ``with`` block.
+
+    Parameters
+    ----------
+    quiet : bool
+        Say nothing.
+
+    Yields
+    ------
+    Compilation
+    """
+    listener = Compilation(quiet)
+    with event.install_listener("numba:compile", listener):
+        yield listener
