@@ -282,12 +282,13 @@ def _record(model, data, settings):
 @options.as_json
 def evaluate(model, data, backend, synapse, out, as_json, **settings):
     """Measure MODEL, a file that `train` wrote, on the test images of a data set."""
-    from . import evaluate as run
-    from . import to_loihi, to_spiking
-
     inputs = {"the model": [model], "the data set": options.data_files(data)}
     options.check_outputs(inputs, out=out)
     options.check_record(out)
+    click.echo(f"Evaluating {model} on {data}", err=True)
+    from . import evaluate as run
+    from . import to_loihi, to_spiking
+
     model = networks.load(model)
     data = datasets.load(data)
     check_data(data, model)
@@ -295,7 +296,7 @@ def evaluate(model, data, backend, synapse, out, as_json, **settings):
         model = to_spiking(model, synapse=synapse)
     if backend.startswith("loihi"):
         model = to_loihi(model)
-    if backend != "nengo":
+    if backend == "nengo-dl":
         terminal.start_tensorflow()
     result = run(model, data, backend=backend, **settings)
     result.command = terminal.command_line()
@@ -328,18 +329,19 @@ def explain(model, data, out, figure, as_json, **settings):
     and arithmetic. For each there is the error, how much it changed on the same images,
     and the layer whose rates changed most.
     """
-    from . import explain as run
-    from . import figures
-
     inputs = {"the model": [model], "the data set": options.data_files(data)}
     options.check_outputs(inputs, out=out, figure=figure)
     options.check_record(out)
     if figure is not None:
+        from . import figures
+
         figures.check_ending(figure)
+    click.echo(f"Explaining {model} on {data}, rung by rung", err=True)
+    from . import explain as run
+
     model = networks.load(model)
     data = datasets.load(data)
     check_data(data, model)
-    terminal.start_tensorflow()
     ladder = run(model, data, **settings)
     for rung in ladder.rungs:
         rung.evaluation.command = terminal.command_line()
