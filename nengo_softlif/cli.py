@@ -250,7 +250,6 @@ def _record(model, data, settings):
         data,
         **{**settings, "target": target and target.describe()},
         optimizer=None,
-        callbacks=[],
     )
 
 
