@@ -251,7 +251,6 @@ def _record(model, data, settings):
         data,
         **{**settings, "target": target and target.describe()},
         optimizer=None,
-        callbacks=[],
     )
 
 

@@ -424,10 +424,14 @@ def test_checkpoint_of_another_training(run, tmp_path, monkeypatch):
         forced = run(*train, "--force")
         assert forced.exit_code == 130
         assert "Going on" not in forced.output
-        assert checkpoint.read_bytes() != before
+        ours = checkpoint.read_bytes()
+        assert ours != before
     result = run(*train)
     assert "Going on from" in result.output
     assert result.exit_code == 0, result.output
+    checkpoint.write_bytes(ours)  # killed after the model was saved
+    assert "is done already" in run(*train).output
+    assert not checkpoint.exists()
     checkpoint.write_text("damaged")
     assert_fails(run(*train, "--seed", 1), "a model of another training")
     assert run(*train).exit_code == 0
