@@ -1,9 +1,11 @@
 """Checks of numbers that are given as arguments."""
 
+import math
 import numbers
 
 import numpy as np
 from nengo.exceptions import ValidationError
+from nengo.params import NumberParam
 
 LARGEST_SEED = 2**32 - 1
 """Seeds are those of NumPy's RandomState."""
@@ -24,3 +26,21 @@ def check_whole(attr, value, low, high=None):
         raise ValidationError(
             f"expected a whole number {limits}, got {value!r}", attr=attr
         )
+
+
+class FiniteParam(NumberParam):
+    """A parameter that holds a number, but neither NaN nor infinity."""
+
+    def coerce(self, instance, value):
+        """Refuse what Nengo's bounds let through, or fail at."""
+        try:
+            finite = math.isfinite(value)
+        except OverflowError:  # a whole number that no float can hold
+            finite = False
+        except TypeError:  # no number: Nengo says so
+            finite = True
+        if not finite:
+            raise ValidationError(
+                f"expected a finite number, got {value}", attr=self.name, obj=instance
+            )
+        return super().coerce(instance, value)

@@ -138,7 +138,9 @@ def curve(j, sigma, tau_rc, tau_ref):
     slope : tf.Tensor
         Derivative of the rates by ``j``.
     """
+    # below, the softplus is an exponential, and nothing beside one
     tail = np.log(np.finfo(j.dtype.as_numpy_dtype).eps)
+    tail = tail - tf.maximum(tf.math.log(tf.cast(sigma, j.dtype)), 0)
     scaled = j * (1 / sigma)
     # The softplus is spelled out: TensorFlow's own kernel is not vectorised.
     e = tf.exp(tf.maximum(-tf.abs(scaled), tail))

@@ -194,7 +194,23 @@ class Model:
 
 
 def network_of(network):
-    """Return a network, also that of a model; refuse anything else."""
+    """Find the network where a network or a model may be given.
+
+    Parameters
+    ----------
+    network : nengo.Network or Model
+        What was given.
+
+    Returns
+    -------
+    nengo.Network
+        The network, or that of the model.
+
+    Raises
+    ------
+    ValidationError
+        If it is neither.
+    """
     network = network.network if isinstance(network, Model) else network
     if not isinstance(network, nengo.Network):
         raise ValidationError(

@@ -4,7 +4,28 @@ import numpy as np
 from nengo.exceptions import ValidationError
 from nengo.neurons import LIFRate
 
-from .noise import FiniteParam, NoiseParam
+from .checks import FiniteParam
+from .noise import NoiseParam
+
+LARGEST = 1e9
+"""No parameter is larger, or smaller than its inverse: see `SoftLIFRate`."""
+
+
+class _Number(FiniteParam):
+    """A number with which rates can be computed, in float32 too."""
+
+    def coerce(self, instance, value):
+        """Refuse what would not keep to the laws of the curve."""
+        value = super().coerce(instance, value)
+        if value != 0 and not 1 / LARGEST <= value <= LARGEST:
+            raise ValidationError(
+                f"must lie between {1 / LARGEST:g} and {LARGEST:g}, got {value:g}; "
+                "beyond, floating point numbers cannot hold the rates, or keep them in "
+                "order",
+                attr=self.name,
+                obj=instance,
+            )
+        return value
 
 
 class SoftLIFRate(LIFRate):
@@ -43,8 +64,13 @@ class SoftLIFRate(LIFRate):
                    {\tau_{ref} + \tau_{RC} \log\left(1 + 1/z\right)},
        \qquad z = \sigma \log\left(1 + e^{(J - 1)/\sigma}\right)
 
-    The rate is positive for every current. Its tail is long: far below
-    threshold it falls only like :math:`\sigma / (\tau_{RC} |J|)`.
+    The rate is positive for every current, unless it is below the smallest number
+    that there is. Its tail is long: far below threshold it falls only like
+    :math:`\sigma / (\tau_{RC} |J|)`. Without refractory period it ends at the largest
+    number that there is.
+
+    Parameters lie between 1e-9 and 1e9 (``tau_ref`` may be zero), so that float32 can
+    hold all that is in between.
 
     References
     ----------
@@ -52,10 +78,10 @@ class SoftLIFRate(LIFRate):
        Neurons", arXiv:1510.08829, 2015, equations for r(j) and rho_2.
     """
 
-    sigma = FiniteParam("sigma", low=0, low_open=True)
-    tau_rc = FiniteParam("tau_rc", low=0, low_open=True)
-    tau_ref = FiniteParam("tau_ref", low=0)
-    amplitude = FiniteParam("amplitude", low=0, low_open=True)
+    sigma = _Number("sigma", low=0, low_open=True)
+    tau_rc = _Number("tau_rc", low=0, low_open=True)
+    tau_ref = _Number("tau_ref", low=0)
+    amplitude = _Number("amplitude", low=0, low_open=True)
     noise = NoiseParam("noise")
 
     def __init__(
@@ -228,11 +254,11 @@ class SoftLIFRate(LIFRate):
         """Current above threshold, its softplus, and where the softplus vanishes.
 
         Below ``-tail * sigma`` the softplus is ``sigma exp(j / sigma)`` to the
-        last digit; the caller then works with its logarithm, which is exact long
-        after the exponential has underflowed.
+        last digit, and nothing beside one; the caller then works with its logarithm,
+        which is exact long after the exponential has underflowed.
         """
         j = J - 1
-        tail = -np.log(np.finfo(j.dtype).eps)
+        tail = max(np.log(self.sigma), 0) - np.log(np.finfo(j.dtype).eps)
         with np.errstate(over="ignore"):
             scaled = np.abs(j / self.sigma)
         z = np.maximum(j, 0) + self.sigma * np.log1p(np.exp(-np.minimum(scaled, tail)))
@@ -241,9 +267,13 @@ class SoftLIFRate(LIFRate):
     def _rate(self, J):
         """Rates for an array of currents, in its own floating point type."""
         j, z, tail = self._smoothed(J)
-        rate = self.amplitude / (self.tau_ref + self.tau_rc * np.log1p(1 / z))
+        interval = self.tau_ref + self.tau_rc * np.log1p(1 / z)
+        # without refractory period, rates may be larger than the largest number
+        with np.errstate(over="ignore", divide="ignore"):
+            rate = np.minimum(self.amplitude / interval, np.finfo(j.dtype).max)
         # log(1 + 1/z) = -log(z) in the tail. Numerator and denominator carry a
-        # factor of sigma, so that j / sigma does not overflow.
-        offset = self.sigma * (self.tau_ref - self.tau_rc * np.log(self.sigma))
-        below = self.amplitude * self.sigma / (offset - self.tau_rc * np.minimum(j, 0))
+        # factor of sigma / tau_rc, so that neither j / sigma nor tau_rc j overflows.
+        offset = self.sigma * (self.tau_ref / self.tau_rc - np.log(self.sigma))
+        low = np.minimum(j, -tail * self.sigma)
+        below = self.amplitude * self.sigma / self.tau_rc / (offset - low)
         return np.where(j < -tail * self.sigma, below, rate).astype(J.dtype, copy=False)

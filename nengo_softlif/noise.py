@@ -15,29 +15,11 @@ The formulas take their mathematics from an argument ``xp`` (`numpy`, or
 ``tf.math`` inside NengoDL), so that each is written once.
 """
 
-import math
-
 import numpy as np
 from nengo.exceptions import ValidationError
-from nengo.params import FrozenObject, NumberParam, Parameter
+from nengo.params import FrozenObject, Parameter
 
-
-class FiniteParam(NumberParam):
-    """A parameter that holds a number, but neither NaN nor infinity."""
-
-    def coerce(self, instance, value):
-        """Refuse what Nengo's bounds let through, or fail at."""
-        try:
-            finite = math.isfinite(value)
-        except OverflowError:  # a whole number that no float can hold
-            finite = False
-        except TypeError:  # no number: Nengo says so
-            finite = True
-        if not finite:
-            raise ValidationError(
-                f"expected a finite number, got {value}", attr=self.name, obj=instance
-            )
-        return super().coerce(instance, value)
+from .checks import FiniteParam
 
 
 class Noise(FrozenObject):
@@ -374,16 +356,6 @@ def to_json(noise):
 
 def from_json(description):
     """Return the noise model that `to_json` described.
-
-    Parameters
-    ----------
-    description : dict or None
-        As from `to_json`.
-
-    Returns
-    -------
-    Noise or None
-        Equal to the one described.
 
     Raises
     ------

@@ -72,6 +72,7 @@ def test_a_draw_belongs_to_its_example_and_neuron_in_any_layout():
         SoftLIFRate(0.02, 0.05, 0.001, 0.063),
         SoftLIFRate(sigma=1e-4, tau_rc=0.005, tau_ref=0, amplitude=2.5),
         SoftLIFRate(sigma=1.0),
+        SoftLIFRate(sigma=1e9),
     ],
     ids=repr,
 )

@@ -407,3 +407,55 @@ def test_numpy_numbers_are_numbers(number):
     assert neuron == SoftLIFRate(0.5, 0.25, 0.125, 2)
     J = np.linspace(-5, 5, 101, dtype="float32")
     np.testing.assert_allclose(step(neuron, J), reference(neuron, J), rtol=1e-5)
+
+
+# -- limits ----------------------------------------------------------------------------
+
+
+def currents_of_all_sizes(dtype):
+    """Currents of all sizes, in order."""
+    sizes = np.logspace(-30, np.log10(np.finfo(dtype).max) - 1e-3, 400)
+    near = 1 + np.concatenate([-sizes[::20], sizes[::20]])
+    return np.sort(np.concatenate([-sizes, sizes, near, [0, 1]])).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("tau_ref", [0, 1e-9, 0.002, 1e9])
+@pytest.mark.parametrize("tau_rc", [1e-9, 0.02, 1e9])
+@pytest.mark.parametrize("sigma", [1e-9, 0.02, 1, 1e3, 1e6, 1e9])
+def test_laws_at_the_limits_of_parameters(sigma, tau_rc, tau_ref, dtype):
+    """Law 1 wherever parameters may be, at every current that there is."""
+    J = currents_of_all_sizes(dtype)
+    smallest, eps = np.finfo(dtype).smallest_subnormal, np.finfo(dtype).eps
+    for amplitude in (1e-9, 1, 1e9):
+        neurons = SoftLIFRate(sigma, tau_rc, tau_ref, amplitude)
+        rates = np.empty_like(J)
+        neurons.step(0.001, J, rates)
+        assert np.isfinite(rates).all()
+        wide = rates.astype(np.longdouble)
+        assert np.all(np.diff(wide) >= -4 * eps * wide[1:])
+        if tau_ref > 0:
+            assert np.all(rates <= amplitude / tau_ref * (1 + 2 * eps))
+        tail = np.longdouble(amplitude) * sigma / tau_rc
+        tail /= np.abs(J.astype(np.longdouble)) + 1e3 * sigma * max(1, tau_ref / tau_rc)
+        assert np.all(rates[tail > 2 * smallest] > 0)
+        slopes = neurons.derivative(J, np.ones(1, dtype), np.zeros(1, dtype)).ravel()
+        assert np.isfinite(slopes).all()
+        assert np.all(slopes >= 0)
+
+
+@pytest.mark.parametrize("sigma", [1e3, 1e6, 1e9])
+def test_no_step_where_the_tail_begins(sigma):
+    """The curve for large sigma, with twice the digits."""
+    J = np.linspace(-80 * sigma, 5 * sigma, 2001)
+    z = sigma * np.log1p(np.exp((J - 1).astype(np.longdouble) / sigma))
+    expected = 1 / (0.002 + 0.02 * np.log1p(1 / z))
+    rates = SoftLIFRate(sigma).rates(J, np.ones(1), np.zeros(1)).ravel()
+    np.testing.assert_allclose(rates, expected.astype(float), rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["sigma", "tau_rc", "tau_ref", "amplitude"])
+@pytest.mark.parametrize("value", [1.1e9, 0.9e-9])
+def test_parameters_beyond_the_limits(name, value):
+    with pytest.raises(ValidationError, match=f"{name}: must lie between 1e-09 and"):
+        SoftLIFRate(**{name: value})
