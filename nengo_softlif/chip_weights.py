@@ -110,7 +110,9 @@ class Rounding:
             steps = _clipped(tf.round(w * scale))
             # lost bits are rounded, then cut off
             steps = tf.floor(_clipped(tf.round(steps / lost) * lost) / lost) * lost
-            rounded[connection] = w + tf.stop_gradient(steps / scale - w)
+            # neurons with gain 0 have no scale
+            on_chip = tf.math.divide_no_nan(steps, scale)
+            rounded[connection] = w + tf.stop_gradient(on_chip - w)
         return rounded
 
     def _exponent(self, largest):

@@ -135,6 +135,16 @@ def rounded_by_nengo_loihi(net, layer, connections):
     return found
 
 
+def test_neurons_without_gain():
+    net, image, answer, layer, (connection,) = next(networks(dense))
+    layer.gain = np.repeat([0.0, 0.7], [3, 9])
+    lowering = ChipLowering(net, image, answer, 2, 0, target=LoihiTarget())
+    weights = lowering._weights
+    rounded = lowering._roundings[0](weights)[connection].numpy()
+    assert np.all(rounded[:3] == 0)
+    np.testing.assert_allclose(rounded[3:], weights[connection][3:], atol=0.02)
+
+
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.filterwarnings("ignore:Lost .* extra bits")
 @pytest.mark.filterwarnings("ignore:invalid value encountered in cast")

@@ -196,6 +196,48 @@ def test_tensorflow_first():
     assert lines == ["tf_keras.src.layers.core.dense True"]
 
 
+# -- quick -----------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_importing_nengo_dl_starts_no_process():
+    """Nor the devices of TensorFlow, until somebody asks for GPUs."""
+    lines = run(
+        "-c",
+        "import sys\n"
+        "started = []\n"
+        "sys.addaudithook(lambda event, args:\n"
+        "    started.append(args) if args[:1] == (sys.executable,) else None)\n"
+        "import nengo_softlif, nengo_dl, subprocess\n"
+        "from tensorflow.python.eager.context import context\n"
+        "utils = nengo_dl.utils\n"
+        "print(started, context()._physical_devices, utils.subprocess is subprocess)\n"
+        "import tensorflow as tf\n"
+        "gpus = tf.config.list_physical_devices('GPU')\n"
+        "print(utils.tf_gpu_installed is bool(gpus), len(started))\n"
+        "tf.config.list_physical_devices = lambda kind: [kind]\n"
+        "import importlib; importlib.reload(utils)\n"
+        "from nengo_dl.utils import tf_gpu_installed\n"
+        "print(tf_gpu_installed, hasattr(utils, 'nothing'), len(started))\n",
+    )
+    assert lines == ["[] None True", "True 0", "True False 0"]
+
+
+@pytest.mark.parametrize(
+    ("first", "users", "expected"),
+    [("", None, "1"), ("", "0", "0"), ("import tensorflow", None, "None")],
+)
+def test_onednn(monkeypatch, first, users, expected):
+    """On, unless the user chose, or it would come too late."""
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    if users is not None:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", users)
+    code = f"{first}\nimport nengo_softlif, os\n" + (
+        "print(os.environ.get('TF_ENABLE_ONEDNN_OPTS'))"
+    )
+    assert run("-c", code) == [expected]
+
+
 # -- finder and loader -----------------------------------------------------------------
 
 
@@ -309,6 +351,82 @@ def test_fit(rng):
     assert loss[-1] < 0.5 * loss[0]
 
 
+SLICES = {
+    "[:]": slice(None),
+    "[::-1]": slice(None, None, -1),
+    "[::2]": slice(None, None, 2),
+    "[::-2]": slice(None, None, -2),
+    "[4:1:-1]": slice(4, 1, -1),
+    "[3, 0, 5]": [3, 0, 5],
+    "[5, 3, 1, 0, 2, 4]": [5, 3, 1, 0, 2, 4],
+}
+
+
+@pytest.mark.parametrize("kind", ["node", "neurons", "ensemble"])
+@pytest.mark.parametrize("planner", ["tree_planner", "noop_planner"])
+def test_slices_are_those_of_nengo(kind, planner):
+    """Of both ends, in any direction, through all kinds of transforms."""
+    from nengo_softlif.compat import nengo_dl
+
+    import nengo
+
+    def part():
+        if kind == "node":
+            return nengo.Node(size_in=6)
+        n_neurons, size = (6, 1) if kind == "neurons" else (20, 6)
+        part = nengo.Ensemble(n_neurons, size, neuron_type=nengo.RectifiedLinear())
+        return part.neurons if kind == "neurons" else part
+
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(planner=getattr(nengo_dl.graph_optimizer, planner))
+        image = nengo.Node(lambda t: np.linspace(0.2, 1.2, 6) + t)
+        probes = {}
+        for (pre, a), (post, b) in itertools.product(SLICES.items(), repeat=2):
+            n = len(np.arange(6)[a])
+            if n != len(np.arange(6)[b]):
+                continue
+            square = np.arange(n * n).reshape(n, n) / n - 1
+            transforms = [None, np.linspace(1, 2, n), square]
+            if kind != "ensemble":
+                corners = [(0, n - 1), (n - 1, 1)]
+                transforms.append(nengo.Sparse((n, n), corners, init=[2.0, 3.0]))
+            # one after the other for each pair of slices
+            transform = transforms[len(probes) % len(transforms)]
+            first, second = part(), part()
+            nengo.Connection(image, first, synapse=None)
+            nengo.Connection(first[a], second[b], transform=transform, synapse=None)
+            probes[pre, post] = nengo.Probe(second)
+    # Nengo's own merging fails with reversed slices
+    with nengo.Simulator(net, progress_bar=False, optimize=False) as sim:
+        sim.run_steps(3)
+    with nengo_dl.Simulator(net, progress_bar=False) as dl_sim:
+        dl_sim.run_steps(3)
+    for slices, probe in probes.items():
+        expected = sim.data[probe]
+        assert np.abs(expected).max() > 0.1
+        np.testing.assert_allclose(
+            dl_sim.data[probe], expected, rtol=1e-4, atol=1e-4, err_msg=str(slices)
+        )
+
+
+def test_other_reversed_axes_are_refused():
+    """Nengo makes no such signals, but its builders can."""
+    from nengo_softlif.compat import nengo_dl
+
+    import nengo
+    from nengo.builder.operator import DotInc, Reset
+
+    model = nengo.builder.Model()
+    with nengo.Network() as net:
+        nengo.Node(size_in=1)
+    matrix = nengo.builder.signal.Signal(np.arange(6.0).reshape(2, 3), name="matrix")
+    x, y = (nengo.builder.signal.Signal(np.ones(n), name="xy"[n - 2]) for n in (3, 2))
+    for op in (Reset(y), DotInc(matrix[:, ::-1], x, y)):
+        model.add_op(op)
+    with pytest.raises(NotImplementedError, match=r"matrix.* reverses an axis other"):
+        nengo_dl.Simulator(net, model=model, progress_bar=False)
+
+
 def test_linear_filter_with_passthrough():
     from nengo_softlif.compat import nengo_dl
 
@@ -381,6 +499,7 @@ def test_loihi_emulator():
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    # nengo_dl looks for a GPU in a process of its own, three seconds each time
+    # before nengo_softlif is there, nengo_dl looks for a GPU in a process of its own,
+    # three seconds each time
     subprocess.call = lambda *args, **kwargs: 1
     import_in_order(json.loads(sys.argv[1]))

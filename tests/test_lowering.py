@@ -127,15 +127,16 @@ def users():
     return image, nengo.Probe(out)
 
 
-def groups():
+def groups(n_layers=4):
     """Convolutions in groups, depthwise ones, and such whose channels come first."""
     image = node = nengo.Node(np.zeros(64))
-    for shape, kwargs in [
+    layers = [
         ((4, 4, 4), {"groups": 2}),
         ((4, 4, 6), {"groups": 6, "strides": (2, 2)}),  # depthwise
         ((2, 2, 6), {"groups": 6, "strides": (2, 1)}),
         ((6, 1, 2), {"groups": 3, "channels_last": False}),
-    ]:
+    ]
+    for shape, kwargs in layers[:n_layers]:
         last = kwargs.get("channels_last", True)
         first = shape[-1] if last else shape[0]
         conv = nengo.Convolution(
@@ -154,6 +155,11 @@ def groups():
     out = nengo.Node(size_in=3)
     connect(node, out, normal(3, node.size_out))
     return image, nengo.Probe(out)
+
+
+def channels_last():
+    """Groups as batch normalisation takes them."""
+    return groups(3)
 
 
 NETWORKS = [convolutions, local, branches, users, groups]
@@ -370,7 +376,7 @@ def without_bias():
     return image, nengo.Probe(out)
 
 
-@pytest.mark.parametrize("function", [convolutions, local, without_bias])
+@pytest.mark.parametrize("function", [convolutions, local, channels_last, without_bias])
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-6), ("float32", 1e-3)])
 def test_batch_norm_is_folded_exactly(function, dtype, tolerance):
     net, image, answer = make(function, dtype)

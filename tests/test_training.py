@@ -231,6 +231,55 @@ def test_other_networks_train_through_nengo_dl(data):
         fit(not_of_layers(), data, batch_norm=True, **SETTINGS)
 
 
+GROUPS = """
+import nengo, numpy as np, sys
+from nengo_softlif import Model, SoftLIFRate, Stack, datasets, fit
+
+def grouped(decoded):
+    with nengo.Network(seed=0) as net:
+        stack = Stack((8, 8, 1), SoftLIFRate(amplitude=0.05))
+        first = stack.convolution(4)
+        answer = nengo.Node(size_in=10)
+        normal = nengo.dists.Gaussian(0, 0.3)
+        shape = (*stack.shape[:2], 4)
+        conv = nengo.Convolution(8, shape, groups=2, init=normal)
+        second = nengo.Ensemble(
+            conv.size_out, 1, neuron_type=SoftLIFRate(amplitude=0.05),
+            gain=np.ones(conv.size_out), bias=np.ones(conv.size_out),
+        )
+        third = nengo.Ensemble(30, 5, neuron_type=SoftLIFRate(amplitude=0.05))
+        target = third if decoded else third.neurons
+        sizes = (target.size_in, conv.size_out), (10, 30)
+        one, two = (nengo.Dense(size, init=normal) for size in sizes)
+        for pre, post, transform in [
+            (first.neurons, second.neurons, conv),
+            (second.neurons, target, one),
+            (third.neurons, answer, two),
+        ]:
+            nengo.Connection(pre, post, transform=transform, synapse=None)
+        return Model(net, stack.input, nengo.Probe(answer))
+
+data = datasets.load("digits")
+for decoded in (False, True):
+    settings = {"learning_rate": 0.01, "progress_bar": False}
+    print(*fit(grouped(decoded), data, epochs=2, **settings)["loss"])
+"""
+
+
+@pytest.mark.slow
+def test_groups_of_channels_train_without_onednn(monkeypatch):
+    """As layers and through NengoDL; only with oneDNN TensorFlow has the gradient."""
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    done = subprocess.run(
+        [sys.executable, "-c", GROUPS], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for line in done.stdout.splitlines():
+        first, last = map(float, line.split())
+        assert last < 0.7 * first
+    assert len(done.stdout.splitlines()) == 2
+
+
 def test_batch_norm_is_gone_after_training(data):
     """The plain network gives the answers that validation saw."""
     model = networks.small()
