@@ -93,7 +93,7 @@ def declared(archive, name):
     return found
 
 
-def read(archive, found, what):
+def read(archive, found, what, beside=0):
     """Read arrays, unless they would take too much memory.
 
     Parameters
@@ -104,6 +104,8 @@ def read(archive, found, what):
         What is to be read.
     what : str
         What they are, for the error.
+    beside : int
+        Bytes that are needed beside them.
 
     Returns
     -------
@@ -115,7 +117,7 @@ def read(archive, found, what):
     ValidationError
         If they take more memory than `.check_unpacked` allows.
     """
-    n_bytes = sum(array.n_bytes for array in found.values())
+    n_bytes = beside + sum(array.n_bytes for array in found.values())
     check_unpacked(n_bytes, sum(a.info.compress_size for a in found.values()), what)
     return {name: _read(archive, array.info) for name, array in found.items()}
 

@@ -1,5 +1,6 @@
 import gzip
 import inspect
+import math
 import os
 import struct
 import subprocess
@@ -390,38 +391,52 @@ def test_labels_are_counted_before_images_are_unpacked(tmp_path):
         datasets.load(path)
 
 
-def add_zeros(archive, key, n):
-    """Add n zeros in the shape (n, 1, 1), packed, in no time."""
-    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({n}, 1, 1)}}"
+def add_zeros(archive, key, shape):
+    """Add zeros, packed, in no time."""
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}}}"
     start = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
-    stream, size = zlib.compressobj(9, zlib.DEFLATED, -15), 10**7
+    stream, size = zlib.compressobj(9, zlib.DEFLATED, -15), 10**6
     content = stream.compress(start) + stream.flush(zlib.Z_FULL_FLUSH)
     block = stream.compress(bytes(size)) + stream.flush(zlib.Z_FULL_FLUSH)
-    archive.writestr(f"{key}.npy", content + block * (n // size) + stream.flush())
+    content += block * (math.prod(shape) // size) + stream.flush()
+    archive.writestr(f"{key}.npy", content)
     # what was stored is what deflate would have made
     info = archive.getinfo(f"{key}.npy")
-    info.compress_type, info.file_size = zipfile.ZIP_DEFLATED, len(start) + n
+    info.compress_type = zipfile.ZIP_DEFLATED
+    info.file_size = len(start) + math.prod(shape)
 
 
-def test_what_swells_a_thousand_times_is_not_unpacked(tmp_path):
+def test_what_swells_a_thousand_times_is_not_unpacked(tmp_path, monkeypatch):
     """A file of 4 MB that unpacks to 4 GB."""
-    path, n = tmp_path / "bomb.npz", 4 * 10**9
+    monkeypatch.setattr(reading, "memory", lambda: 64e9)
+    path, n = tmp_path / "bomb.npz", 10**6
+    shapes = {"x_train": (n, 4000, 1), "x_test": (n, 1, 1)}
     with zipfile.ZipFile(path, "w") as archive:
-        for key, size in {**dict.fromkeys(arrays(), 10**7), "x_train": n}.items():
-            add_zeros(archive, key, n if key == "y_train" else size)
-    assert path.stat().st_size < 9e6
-    with pytest.raises(
-        ValidationError, match=r"take 8\.\d+ GB of memory, .* \d\.\d MB"
-    ):
+        for key in arrays():
+            add_zeros(archive, key, shapes.get(key, (n,)))
+    assert path.stat().st_size < 5e6
+    with pytest.raises(ValidationError, match=r"take 4\.\d+ GB of memory, .* MB, as"):
         datasets.load(path)
     with zipfile.ZipFile(path) as archive, archive.open("x_train.npy") as file:
-        assert file.read(300).count(b"\0") > 200
+        assert file.read(3 * 10**6).count(b"\0") > 2.9e6
+
+
+@pytest.mark.parametrize("shape", [(60_000_000, 1, 1), (1, 1, 20_000_000)])
+def test_checks_of_odd_shapes_take_memory_too(shape, tmp_path):
+    """Few bytes to read, but labels become int64, and single images float64."""
+    path = tmp_path / "odd.npz"
+    x, y = np.zeros(shape, np.uint8), np.zeros(shape[0], np.uint8)
+    np.savez_compressed(path, x_train=x, y_train=y, x_test=x[:1], y_test=y[:1])
+    with pytest.raises(
+        ValidationError, match=r"1\.\d+ GB of memory, unpacked from 0\."
+    ):
+        datasets.load(path)
 
 
 def test_what_does_not_fit_memory_is_not_unpacked(tmp_path, monkeypatch):
     path = tmp_path / "shapes.npz"
     np.savez(path, **arrays())
-    needed = sum(array.nbytes for array in arrays().values())
+    needed = sum(array.nbytes for array in arrays().values()) + 20 * 8 + 75 * 5 * 4
     monkeypatch.setattr(reading, "memory", lambda: 2 * needed - 1)
     monkeypatch.setattr(datasets, "irregular", lambda path: None)
     with pytest.raises(ValidationError, match="of which half is left for the work"):
