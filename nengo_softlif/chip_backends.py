@@ -33,8 +33,6 @@ def is_for_chip(model):
 
 def check(model, backend, dt):
     """Refuse what a chip cannot be given, or a chip that is not there."""
-    from .compat import nengo_loihi
-
     if not is_for_chip(model):
         raise _error(
             "model",
@@ -46,12 +44,15 @@ def check(model, backend, dt):
             "dt",
             f"expected {DT:g} s, the only step that NengoLoihi has, got {dt:g} s",
         )
-    if backend == "loihi" and not nengo_loihi.hardware.HAS_NXSDK:
-        raise _error(
-            "backend",
-            "'loihi' needs Intel's NxSDK, which cannot be imported here; use "
-            "'loihi-emulator', which gives the chip's spikes",
-        )
+    if backend == "loihi":
+        from .compat import nengo_loihi
+
+        if not nengo_loihi.hardware.HAS_NXSDK:
+            raise _error(
+                "backend",
+                "'loihi' needs Intel's NxSDK, which cannot be imported here; use "
+                "'loihi-emulator', which gives the chip's spikes",
+            )
 
 
 def describe(model, backend):

@@ -1,6 +1,7 @@
 """What a record was made with."""
 
 import contextlib
+import functools
 import platform
 import subprocess
 from importlib import metadata
@@ -17,6 +18,7 @@ def versions():
     return found
 
 
+@functools.cache  # what runs is what was there when it was loaded
 def commit():
     """Git commit of this package, or None if it does not run from a checkout."""
     git = ["git", "--no-optional-locks", "-C", str(Path(__file__).parent)]
