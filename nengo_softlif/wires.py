@@ -140,11 +140,23 @@ class ConvolutionWires(Wires):
         transform = self.transform
         kernel = np.asarray(transform.init, dtype=np.float32)
         self.n_channels = transform.input_shape.n_channels
-        self.n_in = transform.input_shape.spatial_shape
-        self.n_out = transform.output_shape.spatial_shape
+        self.n_in = tuple(transform.input_shape.spatial_shape)
+        self.n_out = tuple(transform.output_shape.spatial_shape)
         # rows and columns of the kernel that are equal: those of pools are
         self.alike = [_numbered(kernel), _numbered(np.moveaxis(kernel, 1, 0))]
         self._cache = {}
+
+    def _own(self, layout, block):
+        """Return a block as part of the image that is made here.
+
+        That of the layer is another if this image is one pixel, whose filters are the
+        neurons of the layer.
+        """
+        if layout.shape == tuple(self.transform.output_shape.shape):
+            return block
+        assert self.n_out == (1, 1)
+        pixel, filters = (slice(0, 1), slice(0, 1)), (slice(0, layout.size(block)),)
+        return pixel + filters if self.transform.channels_last else filters + pixel
 
     def _lines(self, layout, block):
         """For rows and columns: see `_line`; and the filters of a block."""
@@ -181,11 +193,13 @@ class ConvolutionWires(Wires):
 
     def arriving(self, layout, block):
         """Axons that arrive at a block."""
-        ((rows, *_), (columns, *_)), _ = self._lines(layout, block)
+        own = self._own(layout, block)
+        ((rows, *_), (columns, *_)), _ = self._lines(layout, own)
         return (rows[:, None] * self.n_in[1] + columns).ravel()
 
     def use(self, layout, block):
         """Input axons and bits of synapses that a block needs."""
+        block = self._own(layout, block)
         lines, n_filters = self._lines(layout, block)
         (rows, n_y, y, same_y), (columns, n_x, x, same_x) = lines
         n_axons = len(rows) * len(columns)
