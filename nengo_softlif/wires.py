@@ -76,8 +76,7 @@ class DenseWires(Wires):
     """Every axon arrives everywhere."""
 
     def _prepare(self):
-        weights = np.asarray(self.transform.init, dtype=np.float32)
-        self.n_different = len(set(_numbered(weights.T)))
+        self.columns = np.asarray(self.transform.init, dtype=np.float32).T
 
     def arriving(self, layout, block):
         """Axons that arrive at a block."""
@@ -86,8 +85,11 @@ class DenseWires(Wires):
     def use(self, layout, block):
         """Input axons and bits of synapses that a block needs."""
         n_targets = layout.size(block)
-        # NengoLoihi shares equal weights when it cuts a layer
-        n_stored = self.n_axons if layout.n_blocks == 1 else self.n_different
+        n_stored = self.n_axons
+        if layout.n_blocks > 1:  # then NengoLoihi shares weights that are equal here
+            parts = np.ascontiguousarray(self.columns[:, layout.indices(block)])
+            whole = np.dtype((np.void, parts[0].nbytes))
+            n_stored = len(np.unique(parts.view(whole)))
         return self.n_axons, int(n_stored * _bits(n_targets, _WEIGHT_BITS))
 
 

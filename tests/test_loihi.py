@@ -257,6 +257,21 @@ def test_utilization_is_that_of_nengo_loihi(spiking, limit, monkeypatch):
                 assert built == use
 
 
+def test_weights_are_equal_in_one_block_only(monkeypatch, rng):
+    monkeypatch.setitem(cores.LIMITS, "compartments", 10)
+    weights = rng.normal(size=(20, 30))
+    weights[:10] = weights[:10, :1]
+    spiking = softlif.to_spiking(raw(nengo.Dense(weights.shape, init=weights)))
+    spiking.network.all_connections[1].transform = nengo.Dense((20, 30), init=weights)
+    chip = softlif.to_loihi(spiking)
+    (uses,) = loihi.utilization(chip).blocks.values()
+    with on_chip("sim")(chip.network) as sim:
+        blocks = sim.model.objs[chip.ensembles[-1]]["in"]
+    built = [block.utilization()["synapses"][0] for block in blocks]
+    assert built == [use["synapses"] for use in uses]
+    assert built[0] < built[1]
+
+
 @pytest.mark.parametrize("limit", [1024, 7])
 @pytest.mark.filterwarnings("ignore::UserWarning:nengo_loihi")
 def test_utilization_of_layers_that_are_several_images(limit, monkeypatch):
