@@ -87,7 +87,8 @@ def connections(layer, paths, constants, changes):
         source = path.source.obj.ensemble
         steps = path.operators if gain is None else _without_gain(path.operators, gain)
         image = _image_of(path.source)
-        found = folding.fold(steps, source.n_neurons, limit, image)
+        target = folding.image_made(part for _, part in parts)
+        found = folding.fold(steps, source.n_neurons, limit, image, target)
         how = _how(steps, found, limit)
         if how:
             changes.note(ensemble, "weights", f"from {named(source)}: {how}")
@@ -111,11 +112,8 @@ def shape_of(ensemble, parts):
     tuple of int
         The image that its neurons are, or their number.
     """
-    shape = (ensemble.n_neurons,)
-    for _, part in parts:
-        if isinstance(part.transform, nengo.Convolution):
-            return tuple(int(n) for n in part.transform.output_shape.shape)
-    return shape
+    image = folding.image_made(part for _, part in parts)
+    return image or (ensemble.n_neurons,)
 
 
 def _without_gain(path, gain):

@@ -41,7 +41,7 @@ class Folded:
     transform: nengo.transforms.Transform
 
 
-def fold(path, size_in, max_inputs=4096, image=None):
+def fold(path, size_in, max_inputs=4096, image=None, target=None):
     """Fold operators into connections that add up to the same.
 
     Parameters
@@ -56,6 +56,9 @@ def fold(path, size_in, max_inputs=4096, image=None):
         not for each value.
     image : (int, int, int), optional
         Shape of what goes in, for that.
+    target : tuple of int, optional
+        Image that the neurons of the target are, by what else leads to them. A
+        convolution that makes another becomes a matrix.
 
     Returns
     -------
@@ -63,9 +66,31 @@ def fold(path, size_in, max_inputs=4096, image=None):
         One, or two where a border is added; none if nothing arrives.
     """
     indices, core = _without_slice(operators.simplified(path), size_in)
-    return _convolutions(indices, core, size_in) or _matrices(
-        indices, core, size_in, max_inputs, image
-    )
+    parts = _convolutions(indices, core, size_in)
+    if not parts or target not in (None, image_made(parts)):
+        parts = _matrices(indices, core, size_in, max_inputs, image)
+    return parts
+
+
+def image_made(parts):
+    """Shape of the image that connections make, of more than one pixel.
+
+    Parameters
+    ----------
+    parts : iterable of Folded
+        What leads to neurons.
+
+    Returns
+    -------
+    tuple of int or None
+        That of the first convolution.
+    """
+    for part in parts:
+        if isinstance(part.transform, nengo.Convolution):
+            shape = part.transform.output_shape
+            if np.prod(shape.spatial_shape) > 1:
+                return tuple(int(n) for n in shape.shape)
+    return None
 
 
 def _without_slice(path, size_in):

@@ -11,7 +11,14 @@ from .checks import check_number
 from .chip_changes import Changes, checked, for_chip, in_words, label, named
 from .chip_connections import connections, expanded, shape_of
 from .chip_inputs import in_spikes
-from .chip_neurons import check_range, chip_neurons, one_synapse, warn_of_rounding
+from .chip_neurons import (
+    check_orders,
+    check_probes,
+    check_range,
+    chip_neurons,
+    one_synapse,
+    warn_of_rounding,
+)
 from .models import Model, copied
 from .wires import wires
 
@@ -213,7 +220,7 @@ def _convert(network, synapse, pixel_rate, images):
     synapses = {
         layer: one_synapse(layer, paths[layer], synapse, noted) for layer in chip
     }
-    _check_probes(network, chip)
+    check_probes(network, chip)
     warn_of_rounding({layer.obj.ensemble: n for layer, n in neuron_types.items()})
 
     _cut_off(network, chip, images, noted)
@@ -239,6 +246,7 @@ def _convert(network, synapse, pixel_rate, images):
     cores.lay_out(placed)
     for layer, made in zip(chip, placed, strict=True):
         check_range(made, synapses[layer])
+    check_orders(network, placed)
 
     in_network = {layer.obj.ensemble for layer in chip}
     for ensemble in network.all_ensembles:
@@ -288,23 +296,6 @@ def _none_left(network, on_host, pixel_rate):
         f"no layer of neurons is left for the chip ({why or 'there are none'}); "
         f"{', or '.join(advice)}"
     )
-
-
-def _check_probes(network, chip):
-    targets = {layer.obj for layer in chip}
-    for probe in network.all_probes:
-        obj = probe.obj
-        if isinstance(obj, nengo.Connection) and (obj.post_obj in targets):
-            raise Unconvertible(
-                f"{probe} records a connection to the chip, which is folded into "
-                "others; probe the neurons instead"
-            )
-        neurons = obj.neurons if isinstance(obj, nengo.Ensemble) else obj
-        if neurons in targets and probe.sample_every is not None:
-            raise Unconvertible(
-                f"{probe} records every {1e3 * probe.sample_every:g} ms, but "
-                "NengoLoihi records every step on the chip; leave sample_every out"
-            )
 
 
 def _keep_seeds(network, built):

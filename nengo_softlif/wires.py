@@ -76,8 +76,7 @@ class DenseWires(Wires):
     """Every axon arrives everywhere."""
 
     def _prepare(self):
-        weights = np.asarray(self.transform.init, dtype=np.float32)
-        self.n_different = len(set(_numbered(weights.T)))
+        self.columns = np.asarray(self.transform.init, dtype=np.float32).T
 
     def arriving(self, layout, block):
         """Axons that arrive at a block."""
@@ -86,8 +85,11 @@ class DenseWires(Wires):
     def use(self, layout, block):
         """Input axons and bits of synapses that a block needs."""
         n_targets = layout.size(block)
-        # NengoLoihi shares equal weights when it cuts a layer
-        n_stored = self.n_axons if layout.n_blocks == 1 else self.n_different
+        n_stored = self.n_axons
+        if layout.n_blocks > 1:  # then NengoLoihi shares weights that are equal here
+            parts = np.ascontiguousarray(self.columns[:, layout.indices(block)])
+            whole = np.dtype((np.void, parts[0].nbytes))
+            n_stored = len(np.unique(parts.view(whole)))
         return self.n_axons, int(n_stored * _bits(n_targets, _WEIGHT_BITS))
 
 
@@ -140,11 +142,23 @@ class ConvolutionWires(Wires):
         transform = self.transform
         kernel = np.asarray(transform.init, dtype=np.float32)
         self.n_channels = transform.input_shape.n_channels
-        self.n_in = transform.input_shape.spatial_shape
-        self.n_out = transform.output_shape.spatial_shape
+        self.n_in = tuple(transform.input_shape.spatial_shape)
+        self.n_out = tuple(transform.output_shape.spatial_shape)
         # rows and columns of the kernel that are equal: those of pools are
         self.alike = [_numbered(kernel), _numbered(np.moveaxis(kernel, 1, 0))]
         self._cache = {}
+
+    def _own(self, layout, block):
+        """Return a block as part of the image that is made here.
+
+        That of the layer is another if this image is one pixel, whose filters are the
+        neurons of the layer.
+        """
+        if layout.shape == tuple(self.transform.output_shape.shape):
+            return block
+        assert self.n_out == (1, 1)
+        pixel, filters = (slice(0, 1), slice(0, 1)), (slice(0, layout.size(block)),)
+        return pixel + filters if self.transform.channels_last else filters + pixel
 
     def _lines(self, layout, block):
         """For rows and columns: see `_line`; and the filters of a block."""
@@ -181,11 +195,13 @@ class ConvolutionWires(Wires):
 
     def arriving(self, layout, block):
         """Axons that arrive at a block."""
-        ((rows, *_), (columns, *_)), _ = self._lines(layout, block)
+        own = self._own(layout, block)
+        ((rows, *_), (columns, *_)), _ = self._lines(layout, own)
         return (rows[:, None] * self.n_in[1] + columns).ravel()
 
     def use(self, layout, block):
         """Input axons and bits of synapses that a block needs."""
+        block = self._own(layout, block)
         lines, n_filters = self._lines(layout, block)
         (rows, n_y, y, same_y), (columns, n_x, x, same_x) = lines
         n_axons = len(rows) * len(columns)

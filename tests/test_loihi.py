@@ -257,6 +257,55 @@ def test_utilization_is_that_of_nengo_loihi(spiking, limit, monkeypatch):
                 assert built == use
 
 
+def test_weights_are_equal_in_one_block_only(monkeypatch, rng):
+    monkeypatch.setitem(cores.LIMITS, "compartments", 10)
+    weights = rng.normal(size=(20, 30))
+    weights[:10] = weights[:10, :1]
+    spiking = softlif.to_spiking(raw(nengo.Dense(weights.shape, init=weights)))
+    spiking.network.all_connections[1].transform = nengo.Dense((20, 30), init=weights)
+    chip = softlif.to_loihi(spiking)
+    (uses,) = loihi.utilization(chip).blocks.values()
+    with on_chip("sim")(chip.network) as sim:
+        blocks = sim.model.objs[chip.ensembles[-1]]["in"]
+    built = [block.utilization()["synapses"][0] for block in blocks]
+    assert built == [use["synapses"] for use in uses]
+    assert built[0] < built[1]
+
+
+@pytest.mark.parametrize("limit", [1024, 7])
+@pytest.mark.filterwarnings("ignore::UserWarning:nengo_loihi")
+def test_utilization_of_layers_that_are_several_images(limit, monkeypatch):
+    """Rows first and channels first, added up."""
+    monkeypatch.setitem(cores.LIMITS, "compartments", limit)
+    first = nengo.Convolution(3, (6, 6, 2), padding="same", init=gaussian(3, 3, 2))
+    second = nengo.Convolution(
+        3, (2, 6, 6), padding="same", channels_last=False, init=gaussian(3, 3, 2)
+    )
+    spiking = softlif.to_spiking(raw(first, second))
+    chip = softlif.to_loihi(spiking)
+    (uses,) = loihi.utilization(chip).blocks.values()
+    with on_chip("sim")(chip.network) as sim:
+        blocks = sim.model.objs[chip.ensembles[-1]]["in"]
+    built = [
+        {name: n for name, (n, _) in block.utilization().items()} for block in blocks
+    ]
+    assert built == uses
+    for found, expected in zip(as_rates(chip), as_rates(spiking), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-9 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("order", [slice(None, None, -1), [3, 30, 5]])
+def test_orders_that_blocks_do_not_have(order, monkeypatch):
+    spiking = softlif.to_spiking(NETWORKS["dense with bias"]())
+    with spiking.network:
+        nengo.Probe(spiking.ensembles[-1].neurons[order])
+    with on_chip("sim")(softlif.to_loihi(spiking).network) as sim:
+        sim.run_steps(2)
+    monkeypatch.setitem(cores.LIMITS, "compartments", 30)
+    with pytest.raises(Unconvertible, match=r"another order .* cut into 2 blocks"):
+        softlif.to_loihi(spiking)
+
+
 def test_weights_are_equal_where_nengo_loihi_rounds_them_alike(monkeypatch):
     """It multiplies by gain and amplitude first; then some are equal, some no more."""
     monkeypatch.setitem(cores.LIMITS, "compartments", 10)
