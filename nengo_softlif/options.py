@@ -197,7 +197,7 @@ batch_size = click.option(
 )
 batch_size_or_rows = click.option(
     "--batch-size",
-    type=int,
+    type=COUNT,
     help="Images at a time; default: 50. With --no-reset, in how many rows images are "
     "shown back to back; default: one.",
 )
