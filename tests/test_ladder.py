@@ -2,6 +2,7 @@
 
 import errno
 import os
+import warnings
 from xml.etree import ElementTree
 
 import nengo_softlif as softlif
@@ -11,7 +12,7 @@ import matplotlib.pyplot as plt
 import nengo
 import numpy as np
 import pytest
-from nengo.exceptions import Unconvertible, ValidationError
+from nengo.exceptions import NengoWarning, Unconvertible, ValidationError
 
 SHORT = {"presentation_time": 0.05, "n_examples": 30, "progress_bar": False}
 
@@ -278,6 +279,16 @@ def test_networks_without_a_seed_are_the_same_on_all_rungs(data):
     found = softlif.explain(model, data, batch_size=7, **SHORT)
     assert max(found.rungs[1].deviations.values()) < 50
     assert model.network.seed is None
+
+
+def test_the_last_rung_alone_warns_of_high_rates(data):
+    model = prepared(skipping(between=None), data)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", NengoWarning)
+        softlif.explain(model, data, **SHORT)
+    layers = [str(w.message).split()[0] for w in caught if "333 Hz" in str(w.message)]
+    assert layers
+    assert len(layers) == len(set(layers))
 
 
 @pytest.mark.parametrize(
