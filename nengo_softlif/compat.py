@@ -32,8 +32,8 @@ train to the bits of TensorFlow's own kernels.
 Mended
 ------
 nengo-dl takes a reversed slice of a whole object, such as ``ensemble.neurons[::-1]``,
-for the object as it is, and a `nengo.LinearFilter` with passthrough for an error. Both
-work as in Nengo.
+for the object as it is, stops at a ``nengo.LinearFilter`` with passthrough, and on a
+CPU without oneDNN trains no convolution in groups. All work as in Nengo.
 """
 
 import builtins

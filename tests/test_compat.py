@@ -409,22 +409,33 @@ def test_slices_are_those_of_nengo(kind, planner):
         )
 
 
-def test_other_reversed_axes_are_refused():
-    """Nengo makes no such signals, but its builders can."""
+def test_views_of_matrices():
+    """Nengo builds no connection with such, but whoever writes a builder may."""
     from nengo_softlif.compat import nengo_dl
 
     import nengo
-    from nengo.builder.operator import DotInc, Reset
+    from nengo.builder.operator import DotInc
+    from nengo.builder.signal import Signal
 
-    model = nengo.builder.Model()
-    with nengo.Network() as net:
-        nengo.Node(size_in=1)
-    matrix = nengo.builder.signal.Signal(np.arange(6.0).reshape(2, 3), name="matrix")
-    x, y = (nengo.builder.signal.Signal(np.ones(n), name="xy"[n - 2]) for n in (3, 2))
-    for op in (Reset(y), DotInc(matrix[:, ::-1], x, y)):
-        model.add_op(op)
+    def outputs(simulator, view):
+        with nengo.Network() as net:
+            node = nengo.Node(size_in=4)
+            probe = nengo.Probe(node)
+        model = nengo.builder.Model()
+        model.build(net)
+        matrix = Signal(np.arange(12.0).reshape(4, 3), name="matrix")
+        x = Signal(np.array([1.0, 0.3, -2.0]), name="x")
+        model.add_op(DotInc(view(matrix), x, model.sig[node]["in"]))
+        with simulator(None, model=model, progress_bar=False) as sim:
+            sim.run_steps(1)
+        return sim.data[probe][0]
+
+    for view in (lambda m: m, lambda m: m[::-1]):
+        expected = outputs(nengo.Simulator, view)
+        assert np.ptp(expected) > 1
+        np.testing.assert_allclose(outputs(nengo_dl.Simulator, view), expected)
     with pytest.raises(NotImplementedError, match=r"matrix.* reverses an axis other"):
-        nengo_dl.Simulator(net, model=model, progress_bar=False)
+        outputs(nengo_dl.Simulator, lambda m: m[:, ::-1])
 
 
 def test_linear_filter_with_passthrough():
