@@ -250,7 +250,6 @@ def _record(model, data, settings):
         data,
         **{**settings, "target": target and target.describe()},
         optimizer=None,
-        callbacks=[],
     )
 
 
@@ -286,6 +285,7 @@ def evaluate(model, data, backend, synapse, out, as_json, **settings):
 
     inputs = {"the model": [model], "the data set": options.data_files(data)}
     options.check_outputs(inputs, out=out)
+    options.check_record(out)
     model = networks.load(model)
     data = datasets.load(data)
     check_data(data, model)
@@ -331,6 +331,7 @@ def explain(model, data, out, figure, as_json, **settings):
 
     inputs = {"the model": [model], "the data set": options.data_files(data)}
     options.check_outputs(inputs, out=out, figure=figure)
+    options.check_record(out)
     if figure is not None:
         figures.check_ending(figure)
     model = networks.load(model)

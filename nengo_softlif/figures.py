@@ -9,6 +9,7 @@ This module is not imported by ``import nengo_softlif``::
     from nengo_softlif import figures
 """
 
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -16,6 +17,8 @@ import nengo
 import numpy as np
 from matplotlib.figure import Figure
 from nengo.exceptions import ValidationError
+
+from .replacement import replace
 
 # Okabe and Ito, "Color universal design", 2008: told apart by colour-blind readers
 BLUE, ORANGE, GREEN, PURPLE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9"
@@ -214,9 +217,17 @@ def save_ladder(found, path):
     path : str or Path
         Its ending says the kind.
     """
+    check_ending(path)
     figure = Figure(figsize=(8, 4), layout="constrained")  # needs no display
     ladder(found, figure.subplots())
-    figure.savefig(path, dpi=150)
+    _save(figure, path)
+
+
+def _save(figure, path):
+    """Write a figure, or leave what was there untouched."""
+    content = BytesIO()
+    figure.savefig(content, format=Path(path).suffix.lstrip(".").lower(), dpi=150)
+    replace(path, content.getvalue())
 
 
 def check_ending(path):
@@ -334,7 +345,7 @@ def save_demo(results, found, model, spiking, data, folder):
     ):
         figure = Figure(figsize=(6, 4), layout="constrained")  # needs no display
         draw(figure.subplots())
-        figure.savefig(Path(folder) / f"{name}.png", dpi=150)
+        _save(figure, Path(folder) / f"{name}.png")
         written.append(f"{name}.png")
     save_ladder(found, Path(folder) / "ladder.png")
     return [*written, "ladder.png"]

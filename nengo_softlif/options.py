@@ -247,6 +247,19 @@ def check_outputs(inputs, **outputs):
         taken.append((f"the file of --{option} as well", path))
 
 
+def check_record(path):
+    """Refuse to replace a file by JSON that holds something else, such as a model."""
+    if path is None or not path.is_file():
+        return
+    with path.open("rb") as file:
+        if file.read(1) not in (b"", b"{"):
+            raise ValidationError(
+                f"{str(path)!r} holds something else than JSON, and would be replaced; "
+                "name another file",
+                attr="out",
+            )
+
+
 def _same(path, other):
     """Whether two paths lead to one file, which need not exist."""
     if path.exists() and other.exists():

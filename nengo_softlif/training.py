@@ -179,7 +179,6 @@ def fit(
         batch_norm=bool(batch_norm),
         target=target and target.describe(),
         validation_split=validation_split,
-        callbacks=[type(callback).__name__ for callback in callbacks],
     )
     # NengoDL's settings are part of a network's configuration: leave the user's be
     network, twin = copied(model.network)
@@ -216,6 +215,7 @@ def fit(
         history, stopped = checkpoint.restore()
         # also tells now, and not after an epoch, if it cannot be written
         checkpoint.save(history, stopped)
+        called = [type(callback).__name__ for callback in callbacks]
         callbacks = keras.callbacks.CallbackList(
             list(callbacks), model=keras_model, epochs=epochs
         )
@@ -250,7 +250,7 @@ def fit(
     parameters.install(model.network, arrays)
     model.preprocessing = preprocessing
     model.history = history
-    model.training = training_record
+    model.training = {**training_record, "callbacks": called}
     return history
 
 

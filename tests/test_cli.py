@@ -320,6 +320,15 @@ def test_two_outputs_are_two_files(run, model_file, tmp_path):
     assert_fails(run(*command, "y.png"), "is the file of --out as well")
 
 
+@pytest.mark.parametrize("command", ["evaluate", "explain"])
+def test_records_replace_records_only(run, model_file, tmp_path, command):
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(model_file.read_bytes())
+    result = run(command, model_file, "--data", "digits", "--out", other)
+    assert_fails(result, "holds something else than JSON")
+    assert other.read_bytes() == model_file.read_bytes()
+
+
 def test_a_checkpoint_is_no_input(run, model_file, tmp_path):
     start = model_file.rename(tmp_path / "out.safetensors.checkpoint")
     command = ("train", "digits", "--start-from", start, "--out", "out.safetensors")
@@ -330,6 +339,8 @@ def test_devices_take_every_output(run, model_file):
     steps = ("--presentation-time", 0.01, "--n-examples", 2)
     command = ("evaluate", model_file, "--data", "digits", *steps, "--backend", "rate")
     assert run(*command, "--out", "/dev/null").exit_code == 0
+    for _ in range(2):
+        assert run(*command, "--out", "record.json").exit_code == 0
 
 
 def test_a_finished_training_is_replaced_only_if_asked(run, tmp_path, monkeypatch):
@@ -397,10 +408,14 @@ def test_checkpoint_of_another_training(run, tmp_path, monkeypatch):
         forced = run(*train, "--force")
         assert forced.exit_code == 130
         assert "Going on" not in forced.output
-        assert checkpoint.read_bytes() != before
+        ours = checkpoint.read_bytes()
+        assert ours != before
     result = run(*train)
     assert "Going on from" in result.output
     assert result.exit_code == 0, result.output
+    checkpoint.write_bytes(ours)  # killed after the model was saved
+    assert "is done already" in run(*train).output
+    assert not checkpoint.exists()
     checkpoint.write_text("damaged")
     assert_fails(run(*train, "--seed", 1), "a model of another training")
     assert run(*train).exit_code == 0
@@ -505,9 +520,16 @@ def test_ctrl_c_and_going_on(tmp_path):
 
 
 @pytest.mark.slow
-def test_demo(run, tmp_path):
+def test_demo(run, tmp_path, monkeypatch):
+    def stopped(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nengo_softlif.explain", stopped)
+        assert run("demo", "--out", "here").exit_code == 1
     result = run("demo", "--out", "here")
     assert result.exit_code == 0, result.output
+    assert "Trained already" in result.output
     assert "95 % interval" in result.output
     assert "chip, emulated" in result.output
     for name in ("rate", "engine", "nengo", "loihi-emulator"):
@@ -517,6 +539,8 @@ def test_demo(run, tmp_path):
         len(json.loads((tmp_path / "here" / "ladder.json").read_text())["rungs"]) == 7
     )
     assert len(list((tmp_path / "here").glob("*.png"))) == 5
+    other = run("demo", "--out", "here", "--seed", 1)
+    assert_fails(other, "(network, start, seed 0 instead of 1)")
 
 
 def test_explain(run, model_file, tmp_path):

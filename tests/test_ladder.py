@@ -1,5 +1,8 @@
 """The ladder measures the networks it names, on the same images, and adds up."""
 
+import errno
+import os
+
 import nengo_softlif as softlif
 from nengo_softlif import datasets, figures, ladder
 
@@ -131,6 +134,24 @@ def test_other_files_are_refused(text, tmp_path):
     path.write_text(text)
     with pytest.raises(ValidationError, match="ladder"):
         softlif.Ladder.load(path)
+
+
+def test_a_figure_that_fails_leaves_the_old_one(found, tmp_path, monkeypatch):
+    path = tmp_path / "ladder.svg"
+    figures.save_ladder(found, path)
+    before = path.read_bytes()
+    assert before.startswith(b"<?xml")
+
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="free some space"):
+        figures.save_ladder(found, path)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["ladder.svg"]
+    with pytest.raises(ValidationError, match=r"expected a file ending in .*\.svg"):
+        figures.save_ladder(found, tmp_path / "ladder")
 
 
 def test_text_and_figure_show_each_rung(found):

@@ -335,6 +335,11 @@ def test_a_model_tells_how_it_was_trained(data, tmp_path):
     assert different == ["start"]
     assert model.copy().training == model.training
 
+    header, arrays = files.read(tmp_path / "model", kind="model")
+    del header["training"]  # as files of earlier versions
+    files.write(tmp_path / "model", header, arrays, kind="model")
+    assert networks.load(tmp_path / "model").training is None
+
 
 def test_callbacks_and_optimizers_of_keras(data):
     class Once(tf.keras.callbacks.Callback):
