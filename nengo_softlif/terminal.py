@@ -1,5 +1,7 @@
 """What people see of the command line: errors, warnings and tables."""
 
+import atexit
+import gc
 import os
 import shlex
 import sys
@@ -38,6 +40,8 @@ def start_tensorflow():
     Its search for a GPU fails loudly where there is none, and no setting keeps it
     quiet. Python's own errors come through.
     """
+    # else Python takes a second to look through TensorFlow's objects before it ends
+    atexit.register(gc.freeze)
     saved = os.dup(2)
     try:
         with open(os.devnull, "w") as nowhere:
