@@ -50,6 +50,8 @@ class Example:
         None for one example without an axis of its own.
     chunk, advantage : int, float
         For the engine: longest chunk, and when it follows spikes.
+    rehearsed : bool
+        Whether the engine runs and is reset before.
     """
 
     network: nengo.Network
@@ -60,6 +62,7 @@ class Example:
     minibatch_size: int = None
     chunk: int = 50
     advantage: float = products.DENSE_ADVANTAGE
+    rehearsed: bool = False
 
     @property
     def n_steps(self):
@@ -134,6 +137,7 @@ class _Maker:
         with self.somewhere():
             self.add_neurons()
         self.add_probes()
+        example.rehearsed = self.chance(0.2)
         return example
 
     def somewhere(self):
@@ -539,6 +543,9 @@ def seen_by_us(example):
             progress_bar=False,
         ) as sim,
     ):
+        if example.rehearsed:
+            sim.run_steps(3)
+            sim.reset()
         start = 0
         for n_steps in example.parts:
             data = {}
