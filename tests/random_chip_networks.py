@@ -26,6 +26,8 @@ class Draw(np.random.RandomState):
 
     def part_of(self, n, orders=0.65):
         """Some of n values: a slice in either direction, or a list in any order."""
+        if self.chance(0.25):
+            return slice(self.whole(1, min(3, n)))
         disorder = self.chance(orders)
         if disorder and self.chance(0.45):
             return [int(i) for i in self.permutation(n)[: self.whole(1, n)]]
@@ -337,7 +339,7 @@ class Written:
     def _cut(self, ensemble, shape):
         """Put a layer on several cores, now and then."""
         if self.draw.chance(0.5):
-            block = tuple(self.draw.whole((n + 2) // 3, n) for n in shape)
+            block = tuple(self.draw.whole((n + 3) // 4, n) for n in shape)
             config = self.network.config[ensemble]
             config.block_shape = nengo_loihi.BlockShape(block, shape)
 
