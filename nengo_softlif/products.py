@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from . import operators, product_kernels
-from .threads import spread
+from .threads import blas_in_one_thread, spread
 
 DENSE_ADVANTAGE = 4
 """How much faster a multiplication is in a dense product than one for a spike.
@@ -23,7 +23,7 @@ the same simulation always adds up in the same order.
 """
 
 
-PATCHES = 2**22
+PATCHES = 2**21
 """Bytes of what windows of a convolution see, laid out at a time: fits the cache."""
 
 
@@ -198,14 +198,21 @@ class _Convolution:
         return self._dense(values).reshape(*values.shape[:2], operator.size_out)
 
     def _dense(self, values):
+        images = np.ascontiguousarray(values).reshape(-1, self.convolution.size_in)
+        shape = (len(images), *self.convolution.output_shape)
+        out = np.empty(shape, self.kernel.dtype)
+        with blas_in_one_thread():
+            spread(self._multiply, [images, out])
+        return out
+
+    def _multiply(self, images, out):
+        """Multiply what windows see, laid out in rows, by the kernel."""
         operator, kernel = self.convolution, self.kernel
-        images = values.reshape(-1, operator.size_in)
-        out = np.empty((len(images), *operator.output_shape), kernel.dtype)
         *window, channels, n_filters = kernel.shape
         filters = n_filters // operator.groups
-        patches = np.empty((*out.shape[1:3], *window, channels), kernel.dtype)
-        step = max(1, PATCHES // patches.nbytes)
-        patches = np.empty((min(step, len(images)), *patches.shape), kernel.dtype)
+        shape = (*operator.output_shape[:2], *window, channels)
+        step = max(1, PATCHES // (int(np.prod(shape)) * kernel.itemsize))
+        patches = np.empty((min(step, len(images)), *shape), kernel.dtype)
         for low in range(0, len(images), step):
             seen = operator.patches(images[low : low + step])
             target = out[low : low + step].reshape(-1, n_filters)
@@ -215,7 +222,6 @@ class _Convolution:
                 picked = slice(group * filters, (group + 1) * filters)
                 weights = kernel[..., picked].reshape(-1, filters)
                 np.matmul(rows, weights, out=target[:, picked])
-        return out
 
 
 class _Local:
