@@ -142,7 +142,7 @@ def way(draw, pre, shape, scale, synapse=None, size_out=None):
     filtered = 0 if draw.chance(0.7) else len(steps) - 1
     for i, step in enumerate(steps):
         n = int(np.prod(shape))
-        if draw.chance(0.2):
+        if draw.chance(0.4):
             shape = draw.image_of(n)
         if n > 2 and draw.chance(0.15):
             pre = pre[draw.part_of(n)]
