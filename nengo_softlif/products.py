@@ -11,8 +11,8 @@ from functools import cached_property, partial
 import numpy as np
 from scipy import sparse
 
-from . import operators, product_kernels
-from .threads import blas_in_one_thread, spread
+from . import operators, product_kernels, window_products
+from .threads import spread
 
 DENSE_ADVANTAGE = 4
 """How much faster a multiplication is in a dense product than one for a spike.
@@ -21,10 +21,6 @@ Measured by ``python -m tests.benchmarks.crossover``. Spikes are followed where 
 than one value in so many is not zero; the choice does not depend on timings, so that
 the same simulation always adds up in the same order.
 """
-
-
-PATCHES = 2**21
-"""Bytes of what windows of a convolution see, laid out at a time: fits the cache."""
 
 
 @dataclass
@@ -197,31 +193,34 @@ class _Convolution:
         values = numbers(values)
         return self._dense(values).reshape(*values.shape[:2], operator.size_out)
 
+    @cached_property
+    def panels(self):
+        """The kernel of each group of channels, laid out for multiplying everything."""
+        groups = np.split(self.kernel, self.convolution.groups, axis=-1)
+        return [window_products.in_panels(kernel) for kernel in groups]
+
     def _dense(self, values):
         images = np.ascontiguousarray(values).reshape(-1, self.convolution.size_in)
         shape = (len(images), *self.convolution.output_shape)
         out = np.empty(shape, self.kernel.dtype)
-        with blas_in_one_thread():
-            spread(self._multiply, [images, out])
+        spread(self._multiply, [images, out], [self.panels])
         return out
 
-    def _multiply(self, images, out):
-        """Multiply what windows see, laid out in rows, by the kernel."""
-        operator, kernel = self.convolution, self.kernel
-        *window, channels, n_filters = kernel.shape
-        filters = n_filters // operator.groups
-        shape = (*operator.output_shape[:2], *window, channels)
-        step = max(1, PATCHES // (int(np.prod(shape)) * kernel.itemsize))
-        patches = np.empty((min(step, len(images)), *shape), kernel.dtype)
-        for low in range(0, len(images), step):
-            seen = operator.patches(images[low : low + step])
-            target = out[low : low + step].reshape(-1, n_filters)
-            for group in range(operator.groups):
-                patches[: len(seen)] = seen[..., group * channels :][..., :channels]
-                rows = patches[: len(seen)].reshape(len(target), -1)
-                picked = slice(group * filters, (group + 1) * filters)
-                weights = kernel[..., picked].reshape(-1, filters)
-                np.matmul(rows, weights, out=target[:, picked])
+    def _multiply(self, images, out, panels_of_groups):
+        operator = self.convolution
+        images = images.reshape(-1, *operator.input_shape)
+        images = np.pad(images, [(0, 0), *operator.margins, (0, 0)])
+        channels = np.split(images, operator.groups, axis=-1)
+        filters = np.split(out, operator.groups, axis=-1)
+        for shown, target, panels in zip(
+            channels, filters, panels_of_groups, strict=True
+        ):
+            n_panels, _, _, n = panels.shape
+            sums = np.empty((*out.shape[:3], n_panels * n), out.dtype)
+            window_products.convolve(
+                np.ascontiguousarray(shown), sums, panels, operator.strides
+            )
+            target[...] = sums[..., : target.shape[-1]]
 
 
 class _Local:

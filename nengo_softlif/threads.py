@@ -2,12 +2,8 @@
 
 import itertools
 import os
-import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import cache
-
-from threadpoolctl import ThreadpoolController
 
 SMALL = 100_000
 """Bytes that are dealt with before another thread has begun."""
@@ -62,25 +58,6 @@ def flat(array):
     """Return all values of an array as one row, to be written to."""
     assert array.flags.c_contiguous, array.strides  # else the row would be a copy
     return array.reshape(-1)
-
-
-@contextmanager
-def blas_in_one_thread():
-    """Let products of matrices run in the thread that asks for them.
-
-    For products within `spread`: BLAS' own threads would wait for each other, and
-    between products keep processors busy with waiting.
-    """
-    with _ONE_THREAD, _blas(os.getpid()).limit(limits=1, user_api="blas"):
-        yield
-
-
-_ONE_THREAD = threading.Lock()  # who sets the number of threads also puts it back
-
-
-@cache
-def _blas(process):
-    return ThreadpoolController()
 
 
 def n_threads():

@@ -77,6 +77,7 @@ INTERNAL = {
     "unfolded",
     "transform_builders",
     "watched",
+    "window_products",
     "wires",
 }
 

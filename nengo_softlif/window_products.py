@@ -1,0 +1,174 @@
+"""Convolution where all is multiplied, with sums in registers.
+
+What a window sees lies in one piece for each of its rows. Six windows side by side are
+multiplied by as many filters as a register of 64 bytes holds: each weight that is
+loaded serves six sums, so that multiplying sets the pace and not the cache. To lay
+windows out for a product of matrices would take about as long as that product.
+"""
+
+import numpy as np
+from llvmlite import ir
+from llvmlite.binding import get_host_cpu_features
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from .compiling import compiled
+
+REGISTER = 64
+"""Bytes of a register of AVX-512, or of two of AVX."""
+
+
+def in_panels(kernel):
+    """Lay a kernel out as `convolve` wants it.
+
+    Parameters
+    ----------
+    kernel : (height, width, channels, filters) ndarray
+        The kernel.
+
+    Returns
+    -------
+    (n_panels, height, width * channels, n) ndarray
+        As many filters in a panel as a register holds; the last is filled up with
+        zeros.
+    """
+    height, _, _, n_filters = kernel.shape
+    n = REGISTER // kernel.itemsize
+    n_panels = -(-n_filters // n)
+    filled = np.pad(kernel, [(0, 0)] * 3 + [(0, n_panels * n - n_filters)])
+    panels = filled.reshape(height, -1, n_panels, n)
+    return np.ascontiguousarray(np.moveaxis(panels, 2, 0))
+
+
+@intrinsic(prefer_literal=True)
+def _multiply(
+    typing, n, out, place, apart, images, start, step, line, weights, at, height, length
+):
+    """Multiply n windows side by side by a panel of weights.
+
+    Window i begins at ``images[start + i * step]`` and has ``height`` rows, ``line``
+    apart, of ``length`` values. Its sums are written to ``out[place + i * apart]`` and
+    what follows; the weights begin at ``weights[at]``. All arrays are flat.
+    """
+    if not isinstance(n, types.IntegerLiteral):
+        return None
+    n_windows, n_lanes = n.literal_value, REGISTER * 8 // out.dtype.bitwidth
+
+    def generate(context, builder, signature, args):
+        def data(index):
+            array = context.make_array(signature.args[index])
+            return array(context, builder, args[index]).data
+
+        out, images, weights = (data(index) for index in (1, 4, 8))
+        place, apart, start, step, line, at, height, length = (
+            args[index] for index in (2, 3, 5, 6, 7, 9, 10, 11)
+        )
+        scalar = context.get_data_type(signature.args[1].dtype)
+        vector = ir.VectorType(scalar, n_lanes)
+        lanes = ir.Constant(ir.VectorType(ir.IntType(32), n_lanes), [0] * n_lanes)
+        first = ir.Constant(ir.IntType(32), 0)
+        nothing = ir.Constant(vector, ir.Undefined)
+        aligned = scalar.get_abi_size(context.target_data)
+
+        def number(value):
+            return ir.Constant(start.type, value)
+
+        def vector_at(pointer, index):
+            pointer = builder.gep(pointer, [index])
+            return builder.bitcast(pointer, vector.as_pointer())
+
+        totals = [
+            cgutils.alloca_once_value(builder, ir.Constant(vector, None))
+            for _ in range(n_windows)
+        ]
+        with cgutils.for_range(builder, height) as row:
+            window = builder.add(start, builder.mul(row.index, line))
+            passed = builder.mul(row.index, length)
+            with cgutils.for_range(builder, length) as loop:
+                term = builder.mul(builder.add(passed, loop.index), number(n_lanes))
+                term = vector_at(weights, builder.add(at, term))
+                loaded = builder.load(term, align=aligned)
+                for i, total in enumerate(totals):
+                    pixel = builder.add(window, builder.mul(step, number(i)))
+                    pixel = builder.gep(images, [builder.add(pixel, loop.index)])
+                    value = builder.load(pixel)
+                    value = builder.insert_element(nothing, value, first)
+                    value = builder.shuffle_vector(value, value, lanes)
+                    # "contract" allows one instruction for both
+                    product = builder.fmul(loaded, value, flags=["contract"])
+                    added = builder.fadd(
+                        builder.load(total), product, flags=["contract"]
+                    )
+                    builder.store(added, total)
+        for i, total in enumerate(totals):
+            target = builder.add(place, builder.mul(apart, number(i)))
+            builder.store(builder.load(total), vector_at(out, target), align=aligned)
+        return context.get_dummy_value()
+
+    whole = types.intp
+    given = n, out, *[whole] * 2, images, *[whole] * 3, weights, *[whole] * 3
+    return types.void(*given), generate
+
+
+def _convolver(together):
+    """Make a `convolve` that holds the sums of so many windows."""
+
+    @compiled
+    def function(images, out, panels, strides):
+        n_columns, n_channels = images.shape[2:]
+        n_panels, height, length, n = panels.shape
+        n_windows, apart = out.shape[2], n_panels * n
+        line, step = n_columns * n_channels, strides[1] * n_channels
+        weights = panels.reshape(-1)
+        for image in range(len(images)):
+            pixels, sums = images[image].reshape(-1), out[image].reshape(-1)
+            for panel in range(n_panels):
+                at = panel * height * length * n
+                for row in range(out.shape[1]):
+                    start = row * strides[0] * line
+                    place = row * n_windows * apart + panel * n
+                    for column in range(0, n_windows, together):
+                        # the last ones may be multiplied once more
+                        column = min(column, n_windows - together)
+                        _multiply(
+                            together,
+                            sums,
+                            place + column * apart,
+                            apart,
+                            pixels,
+                            start + column * step,
+                            step,
+                            line,
+                            weights,
+                            at,
+                            height,
+                            length,
+                        )
+
+    return function
+
+
+# AVX has registers for six sums of 64 bytes, AVX-512 for more
+_TOGETHER = (8, 6, 4, 1) if get_host_cpu_features().get("avx512f") else (6, 4, 1)
+_CONVOLVERS = {together: _convolver(together) for together in _TOGETHER}
+
+
+def convolve(images, out, panels, strides):
+    """Convolve images with a kernel.
+
+    Parameters
+    ----------
+    images : (n_images, rows, columns, channels) ndarray
+        Images with their margins.
+    out : (n_images, rows, columns, n_panels * n) ndarray
+        Receives the convolution.
+    panels : (n_panels, height, width * channels, n) ndarray
+        The kernel, as `in_panels` lays it out.
+    strides : (int, int)
+        Steps between windows.
+    """
+    n_windows = out.shape[2]
+    fitting = [n for n in _TOGETHER if n == 1 or 4 <= n <= n_windows]
+    together = min(fitting, key=lambda n: (-(-n_windows // n) * max(n, 4), -n))
+    _CONVOLVERS[together](images, out, panels, strides)
