@@ -800,7 +800,7 @@ def test_arrays_that_no_network_has(change, match, tmp_path):
 
 def test_what_cannot_be_loaded_is_not_saved(tmp_path):
     path, model = tmp_path / "model", networks.small()
-    for name, value in {"history": {"loss": 3}, "crop": -1, "flip": None}.items():
+    for name, value in {"history": {"loss": 3}, "crop": -1, "scale": -2.0}.items():
         other = model.copy()
         setattr(other, name, value)
         with pytest.raises(ValidationError, match=rf"`\$.{name}.*; correct it"):
