@@ -209,18 +209,21 @@ class _Convolution:
     def _multiply(self, images, out, panels_of_groups):
         operator = self.convolution
         images = images.reshape(-1, *operator.input_shape)
-        images = np.pad(images, [(0, 0), *operator.margins, (0, 0)])
+        images = np.pad(images, [(0, 0), (0, 0), operator.margins[1], (0, 0)])
         channels = np.split(images, operator.groups, axis=-1)
         filters = np.split(out, operator.groups, axis=-1)
         for shown, target, panels in zip(
             channels, filters, panels_of_groups, strict=True
         ):
             n_panels, _, _, n = panels.shape
-            sums = np.empty((*out.shape[:3], n_panels * n), out.dtype)
-            window_products.convolve(
-                np.ascontiguousarray(shown), sums, panels, operator.strides
-            )
-            target[...] = sums[..., : target.shape[-1]]
+            sums = target
+            if target.shape[-1] != n_panels * n or len(panels_of_groups) > 1:
+                sums = np.empty((*out.shape[:3], n_panels * n), out.dtype)
+            shown = np.ascontiguousarray(shown)
+            above = operator.before[0]
+            window_products.convolve(shown, sums, panels, operator.strides, above)
+            if sums is not target:
+                target[...] = sums[..., : target.shape[-1]]
 
 
 class _Local:

@@ -1,10 +1,12 @@
 """Convolution where all is multiplied, with sums in registers.
 
-What a window sees lies in one piece for each of its rows. Six windows side by side are
-multiplied by as many filters as a register of 64 bytes holds: each weight that is
-loaded serves six sums, so that multiplying sets the pace and not the cache. To lay
-windows out for a product of matrices would take about as long as that product.
+What a window sees lies in one piece for each of its rows. Several windows side by side
+are multiplied by as many filters as a register holds: each weight that is loaded serves
+them all, so that multiplying sets the pace and not the cache. To lay windows out for a
+product of matrices would take about as long as that product.
 """
+
+from functools import cache
 
 import numpy as np
 from llvmlite import ir
@@ -17,6 +19,10 @@ from .compiling import compiled
 
 REGISTER = 64
 """Bytes of a register of AVX-512, or of two of AVX."""
+
+MOST = 14 if get_host_cpu_features().get("avx512f") else 6
+"""Windows whose sums are held at a time; AVX has half as many registers, of half the
+size. A few of them hold weights and values."""
 
 
 def in_panels(kernel):
@@ -111,12 +117,13 @@ def _multiply(
     return types.void(*given), generate
 
 
+@cache
 def _convolver(together):
-    """Make a `convolve` that holds the sums of so many windows."""
+    """Make what `convolve` calls, for so many windows at a time."""
 
     @compiled
-    def function(images, out, panels, strides):
-        n_columns, n_channels = images.shape[2:]
+    def function(images, out, panels, strides, above):
+        n_rows, n_columns, n_channels = images.shape[1:]
         n_panels, height, length, n = panels.shape
         n_windows, apart = out.shape[2], n_panels * n
         line, step = n_columns * n_channels, strides[1] * n_channels
@@ -124,9 +131,11 @@ def _convolver(together):
         for image in range(len(images)):
             pixels, sums = images[image].reshape(-1), out[image].reshape(-1)
             for panel in range(n_panels):
-                at = panel * height * length * n
                 for row in range(out.shape[1]):
-                    start = row * strides[0] * line
+                    top = row * strides[0] - above
+                    first, last = max(-top, 0), min(n_rows - top, height)
+                    start = (top + first) * line
+                    at = (panel * height + first) * length * n
                     place = row * n_windows * apart + panel * n
                     for column in range(0, n_windows, together):
                         # the last ones may be multiplied once more
@@ -142,33 +151,29 @@ def _convolver(together):
                             line,
                             weights,
                             at,
-                            height,
+                            last - first,
                             length,
                         )
 
     return function
 
 
-# AVX has registers for six sums of 64 bytes, AVX-512 for more
-_TOGETHER = (8, 6, 4, 1) if get_host_cpu_features().get("avx512f") else (6, 4, 1)
-_CONVOLVERS = {together: _convolver(together) for together in _TOGETHER}
-
-
-def convolve(images, out, panels, strides):
+def convolve(images, out, panels, strides, above):
     """Convolve images with a kernel.
 
     Parameters
     ----------
     images : (n_images, rows, columns, channels) ndarray
-        Images with their margins.
+        Images with their margins to the left and to the right.
     out : (n_images, rows, columns, n_panels * n) ndarray
         Receives the convolution.
     panels : (n_panels, height, width * channels, n) ndarray
         The kernel, as `in_panels` lays it out.
     strides : (int, int)
         Steps between windows.
+    above : int
+        How far the first window hangs over the upper edge.
     """
     n_windows = out.shape[2]
-    fitting = [n for n in _TOGETHER if n == 1 or 4 <= n <= n_windows]
-    together = min(fitting, key=lambda n: (-(-n_windows // n) * max(n, 4), -n))
-    _CONVOLVERS[together](images, out, panels, strides)
+    n_times = -(-n_windows // MOST)
+    _convolver(-(-n_windows // n_times))(images, out, panels, strides, above)

@@ -50,7 +50,7 @@ def test_all_windows_side_by_side(n_windows, rng):
     kernel = rng.randn(3, 3, 2, 5)
     panels = window_products.in_panels(kernel)
     out = np.full((2, 1, n_windows, panels.shape[0] * panels.shape[3]), np.nan)
-    window_products.convolve(images, out, panels, (1, 1))
+    window_products.convolve(images, out, panels, (1, 1), 0)
     windows = np.lib.stride_tricks.sliding_window_view(images, (3, 3), (1, 2))
     expected = np.einsum("nyxchw,hwcf->nyxf", windows, kernel)
     np.testing.assert_allclose(out[..., :5], expected, atol=1e-12)
