@@ -61,6 +61,8 @@ def main():
 
     rows = []
     print(f"\nprocessor seconds, median (fastest to slowest) of {args.repeats}")
+    commits = "".join(f"{commit(path):<24}" for path in checkouts)
+    print(f"{'':<28}{commits}".rstrip())
     for name in commands:
         cells = [spread(seconds[name, path]) for path in checkouts]
         print(f"{name:<28}" + "".join(f"{cell:<24}" for cell in cells).rstrip())
@@ -83,6 +85,12 @@ def processor_seconds(arguments, checkout):
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def commit(checkout):
+    """Git commit of a checkout."""
+    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty"]
+    return subprocess.check_output(command, text=True).strip()
 
 
 def spread(values):
