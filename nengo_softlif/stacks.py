@@ -93,10 +93,8 @@ class Stack:
             The neurons.
         """
         check_whole("n_filters", n_filters, 1)
-        image, kernel_size = (
-            self._image("convolution"),
-            _pair("kernel_size", kernel_size),
-        )
+        image = self._image("convolution")
+        kernel_size = _pair("kernel_size", kernel_size)
         transform = nengo.Convolution(
             n_filters,
             image,
@@ -123,10 +121,8 @@ class Stack:
         Parameters and result are those of `convolution`.
         """
         check_whole("n_filters", n_filters, 1)
-        image, kernel_size = (
-            self._image("local layer"),
-            _pair("kernel_size", kernel_size),
-        )
+        image = self._image("local layer")
+        kernel_size = _pair("kernel_size", kernel_size)
         transform = LocallyConnected(
             n_filters,
             image,
