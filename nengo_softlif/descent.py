@@ -3,6 +3,7 @@
 import nengo
 
 from . import chip_backends, parameters
+from .chip_changes import is_for_chip
 from .chip_numbers import DT
 from .emulator import Emulator
 from .neurons import SoftLIFRate
@@ -90,7 +91,7 @@ def simulators(spiking, chip, batch_size, seed):
         if backend in chip_backends.RUN:  # both run what NengoLoihi built once
             emulator.rounding = backend == "loihi-emulator"
             return emulated, emulator
-        if not chip_backends.is_for_chip(model):
+        if not is_for_chip(model.network):
             return None
         watched = Watched.from_model(model, seed)
         return watched, UnfoldedSimulator(

@@ -400,7 +400,7 @@ def test_what_is_no_model():
     model, other = networks.small(), networks.small()
     net, image, probe = model.network, model.input, model.output
     for bad in (image, None, "small"):
-        with pytest.raises(ValidationError, match=r"expected a nengo\.Network, got"):
+        with pytest.raises(ValidationError, match=r"expected a nengo\.Network or a M"):
             Model(bad, image, probe)
     inner = next(node for node in net.all_nodes if node.size_in)
     for bad in (other.input, inner, probe, None, "image"):
