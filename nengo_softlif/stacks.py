@@ -256,7 +256,7 @@ class Stack:
 
     def _normal(self, std, fan_in):
         if std is not None:
-            check_number("std", std, "None, 0 or a positive number", 0)
+            check_number("std", std, "None or a positive number", 0, low_open=True)
         return nengo.dists.Gaussian(0, np.sqrt(2 / fan_in) if std is None else std)
 
 

@@ -363,6 +363,7 @@ def test_image_layers_need_an_image(layer):
         (lambda s: s.dense(None), "n_neurons: expected .* got None"),
         (lambda s: s.dense(4, std=np.nan), "std: expected .* got nan"),
         (lambda s: s.convolution(4, std=-1), "std: expected .* got -1"),
+        (lambda s: s.local(4, std=0), "std: expected .* got 0"),
         (lambda s: s.readout(np.nan), "n_classes: expected .* got nan"),
         (lambda s: s.dense(4, dropout=1), "rate: Value must be less than 1"),
         (lambda s: s.dense(4, dropout=-1), "rate: Value must be greater than"),
