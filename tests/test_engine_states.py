@@ -322,6 +322,18 @@ def test_rounding_does_not_change_in_a_run(made):
         np.testing.assert_array_equal(after, before)
 
 
+def test_seeds_that_are_none(made):
+    sim, _ = made
+    sim.run_steps(50)
+    for wrong in (-1, 2**32, "one", 0.5):
+        with pytest.raises(ValidationError, match="seed: expected a whole number"):
+            type(sim)(sim.network, seed=wrong)
+        with pytest.raises(ValidationError, match="seed: expected a whole number"):
+            sim.reset(wrong)
+    sim.run_steps(50)  # goes on as if nothing had been
+    assert sim.n_steps == 100
+
+
 def test_a_node_cannot_run_its_own_simulator(made):
     sim, switch = made
     switch.happens = lambda: sim.step()
