@@ -278,8 +278,8 @@ def _load_npz(path):
                 raise _error(
                     missing[0],
                     f"expected the arrays {', '.join(_ARRAYS)} in {str(path)!r}, but "
-                    f"{', '.join(missing)} missing; found "
-                    f"{', '.join(names[:9]) or 'none'}",
+                    f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} "
+                    f"missing; found {', '.join(names[:9]) or 'none'}",
                 )
             found = {key: npz.declared(file, key) for key in _ARRAYS}
             for part in ("train", "test"):

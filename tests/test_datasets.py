@@ -312,7 +312,7 @@ def test_npz_without_labels(tmp_path):
     np.savez(path, x_train=np.zeros((8, 5, 4)), x_test=np.zeros((4, 5, 4)))
     with pytest.raises(
         ValidationError,
-        match=r"Dataset\.y_train: .* y_train, y_test missing; found x_t",
+        match=r"Dataset\.y_train: .* y_train, y_test are missing; found x_t",
     ):
         datasets.load(path)
 
