@@ -259,11 +259,11 @@ def _load_npz(path):
     if not path.exists():
         raise _error("name", f"expected a data set at {str(path)!r}, found no file")
     odd = irregular(path)
-    if odd and not path.is_dir():
+    if odd:
         raise _error(
             "name", f"expected an .npz file, but {str(path)!r} {odd[0]}; {odd[1]}"
         )
-    if odd or not zipfile.is_zipfile(path):
+    if not zipfile.is_zipfile(path):
         raise _error(
             "name",
             f"expected an .npz file, but {str(path)!r} is something else or was cut "
