@@ -70,7 +70,7 @@ __all__ = [
 
 
 def __getattr__(name):
-    """Import the modules with TensorFlow on first use."""
+    """Import what takes long on first use."""
     if name in _LATER:
         return getattr(import_module(f".{_LATER[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -212,9 +212,9 @@ def record(model, data, seed, **settings):
     return json.loads(json.dumps(found, default=_plain))
 
 
-def _plain(number):
-    """Return a number of NumPy's as one of Python's."""
-    return number.item()
+def _plain(numbers):
+    """Return numbers of NumPy's as those of Python."""
+    return numbers.tolist()
 
 
 def differences(found, wanted):

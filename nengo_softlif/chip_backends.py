@@ -8,6 +8,7 @@ import numpy as np
 from nengo.exceptions import ValidationError
 
 from .backends import finite, run_batches
+from .chip_changes import is_for_chip
 from .chip_numbers import DT
 from .emulator import Emulator
 from .loihi import utilization
@@ -26,14 +27,9 @@ ONE_BY_ONE = ("loihi-reference", "loihi-float", "loihi")
 """Backends that simulate one image at a time."""
 
 
-def is_for_chip(model):
-    """Whether a model has NengoLoihi's settings, as those of `.to_loihi` have."""
-    return hasattr(model.network.config[nengo.Ensemble], "on_chip")
-
-
 def check(model, backend, dt):
     """Refuse what a chip cannot be given, or a chip that is not there."""
-    if not is_for_chip(model):
+    if not is_for_chip(model.network):
         raise _error(
             "model",
             f"is not made for the chip, which {backend!r} is about; evaluate "

@@ -110,10 +110,15 @@ def checked(model):
     return network
 
 
+def is_for_chip(network):
+    """Whether a network has NengoLoihi's settings, as those of `.to_loihi` have."""
+    return hasattr(network.config[nengo.Ensemble], "on_chip")
+
+
 def for_chip(model):
     """Return the network of what `.to_loihi` returned; refuse others."""
     network = network_of(model)
-    if not hasattr(network.config[nengo.Ensemble], "on_chip") or not any(
+    if not is_for_chip(network) or not any(
         network.config[ensemble].on_chip for ensemble in network.all_ensembles
     ):
         raise ValidationError(

@@ -340,7 +340,6 @@ def explain(model, data, out, figure, as_json, **settings):
 
     model = networks.load(model)
     data = datasets.load(data)
-    check_data(data, model)
     ladder = run(model, data, **settings)
     for rung in ladder.rungs:
         rung.evaluation.command = terminal.command_line()

@@ -58,7 +58,9 @@ class Compilation(event.Listener):
         self._tell(self.seconds + time.perf_counter() - self._began)
 
     def on_end(self, event):
-        """End."""
+        """End; perhaps what another thread began before anybody listened."""
+        if self._depth == 0:
+            return
         self._depth -= 1
         if self._depth == 0:
             self.seconds += time.perf_counter() - self._began

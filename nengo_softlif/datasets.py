@@ -259,11 +259,11 @@ def _load_npz(path):
     if not path.exists():
         raise _error("name", f"expected a data set at {str(path)!r}, found no file")
     odd = irregular(path)
-    if odd and not path.is_dir():
+    if odd:
         raise _error(
             "name", f"expected an .npz file, but {str(path)!r} {odd[0]}; {odd[1]}"
         )
-    if odd or not zipfile.is_zipfile(path):
+    if not zipfile.is_zipfile(path):
         raise _error(
             "name",
             f"expected an .npz file, but {str(path)!r} is something else or was cut "
@@ -278,8 +278,8 @@ def _load_npz(path):
                 raise _error(
                     missing[0],
                     f"expected the arrays {', '.join(_ARRAYS)} in {str(path)!r}, but "
-                    f"{', '.join(missing)} missing; found "
-                    f"{', '.join(names[:9]) or 'none'}",
+                    f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} "
+                    f"missing; found {', '.join(names[:9]) or 'none'}",
                 )
             found = {key: npz.declared(file, key) for key in _ARRAYS}
             for part in ("train", "test"):

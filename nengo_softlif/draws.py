@@ -31,16 +31,16 @@ class Draws:
     """
 
     def __init__(self, network, model):
-        self.nodes = [
+        nodes = [
             node for node in network.all_nodes if isinstance(node.output, nengo.Process)
         ]
-        self.order = [(node.output, node) for node in self.nodes]
-        if all(node.output.seed is not None for node in self.nodes):
+        self.order = [(node.output, node) for node in nodes]
+        if all(node.output.seed is not None for node in nodes):
             return  # nobody's draws depend on those of others
         # not optimised, which takes long and leaves the order as it is
         graph = operator_dependency_graph(model.operators)
         steps = [op for op in toposort(graph) if isinstance(op, SimProcess)]
-        outputs = {id(model.sig[node].get("out")): node for node in self.nodes}
+        outputs = {id(model.sig[node].get("out")): node for node in nodes}
         if steps:
             self.order = [(op.process, outputs.get(id(op.output))) for op in steps]
 

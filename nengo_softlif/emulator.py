@@ -93,7 +93,9 @@ class Emulator(Simulator):
 
     @rounding.setter
     def rounding(self, rounding):
-        self._rounding = self._on_chip.rounding = bool(rounding)
+        with self._alone():
+            self._whole = False  # until it is reset
+            self._rounding = self._on_chip.rounding = bool(rounding)
         self.reset()
 
     def _read(self):

@@ -19,7 +19,7 @@ from scipy import sparse
 from tqdm import tqdm
 
 from . import draws, layers, neuron_stages
-from .checks import check_number, check_whole
+from .checks import LARGEST_SEED, check_number, check_whole
 from .machine import memory
 from .models import network_of
 from .products import numbers
@@ -104,6 +104,8 @@ class Simulator:
         self.minibatch_size = minibatch_size
         if minibatch_size is not None:
             check_whole("minibatch_size", minibatch_size, 1)
+        if seed is not None:
+            check_whole("seed", seed, 0, LARGEST_SEED)
         self._n_examples = int(minibatch_size or 1)
         self._chunk = max(1, min(LONGEST_CHUNK, ROWS // self._n_examples))
         self.progress_bar = progress_bar
@@ -137,6 +139,8 @@ class Simulator:
         seed : int, optional
             Another seed for processes in nodes.
         """
+        if seed is not None:
+            check_whole("seed", seed, 0, LARGEST_SEED)
         with self._alone():
             if seed is not None:
                 self.seed = seed

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from . import backends, chip_backends, provenance, synops
 from .arguments import check_model
+from .chip_changes import is_for_chip
 from .chip_neurons import warn_of_high_rates
 from .compiling import compilation
 from .evaluation_arguments import checked
@@ -97,7 +98,7 @@ def evaluate(
     """
     check_model(model)
     if backend is None:
-        on_chip = chip_backends.is_for_chip(model)
+        on_chip = is_for_chip(model.network)
         backend = "loihi-emulator" if on_chip else "engine"
     if batch_size is None:
         batch_size = BATCH_SIZE if reset or backend == "rate" else 1

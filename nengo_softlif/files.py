@@ -9,14 +9,13 @@ leaves the earlier file as it was. What a crash leaves beside it goes at the nex
 
 import hashlib
 import json
-import os
 
 import numpy as np
 from nengo.exceptions import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from .reading import irregular
+from .reading import expanded, irregular
 from .replacement import replace
 
 FORMAT = "nengo_softlif"
@@ -120,7 +119,7 @@ def read(path, kind, form=None):
         If there is no such file, or it is truncated, altered, foreign, of another
         kind or form, larger than memory, or from a newer version of this package.
     """
-    path = os.path.expanduser(path)
+    path = expanded(path)
 
     def unfit(came, remedy):
         return ValidationError(

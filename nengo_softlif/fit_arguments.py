@@ -23,7 +23,8 @@ def check(epochs, batch_size, batch_norm, validation_split, seed, checkpoint):
         raise ValidationError(
             f"expected True or False, got {batch_norm!r}", attr="batch_norm"
         )
-    if checkpoint is not None and not isinstance(checkpoint, (str, os.PathLike)):
+    is_path = isinstance(checkpoint, (str, os.PathLike)) and os.fspath(checkpoint)
+    if checkpoint is not None and not is_path:
         raise ValidationError(
             f"expected the path of a file, or None, got {checkpoint!r}",
             attr="checkpoint",

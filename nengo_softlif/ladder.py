@@ -7,18 +7,15 @@ import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from . import chip_backends, files, layers, parameters, records, tables
+from . import descent, files, layers, records, tables
 from .arguments import check_data, check_model, check_timeless
 from .chip_numbers import DT
-from .emulator import Emulator
 from .evaluation import measure
 from .evaluation_arguments import checked
 from .loihi import to_loihi
-from .neurons import SoftLIFRate
 from .results import Difference, Evaluation, difference
 from .spiking import to_spiking
-from .unfolded import UnfoldedSimulator
-from .watched import Watched, layer_names, neuron_layers
+from .watched import layer_names, neuron_layers
 
 COMPARED = 100
 """Images on which rates of single neurons are compared."""
@@ -259,9 +256,9 @@ def explain(
     n_examples, _, batch_size = checked(
         chip, data, "loihi-emulator", *settings, batch_size, n_examples, seed, False
     )
-    prepared = _simulators(spiking, chip, batch_size, seed)
+    prepared = descent.simulators(spiking, chip, batch_size, seed)
 
-    steps = list(_networks(model, spiking, chip, synapse))
+    steps = list(descent.networks(model, spiking, chip, synapse))
     names = layer_names(neuron_layers(model))
     rungs, above = [], None
     for step in steps:
@@ -289,95 +286,6 @@ def explain(
         rungs.append(Rung(name, change, evaluation, worse, deviations))
         above = rates
     return Ladder(rungs)
-
-
-def _simulators(spiking, chip, batch_size, seed):
-    """What simulates rungs in place of their backends, so that nothing is done twice.
-
-    What the emulator cannot run is refused here.
-    """
-    emulated = Watched.from_model(chip, seed)
-    emulator = Emulator(emulated.network, seed, batch_size, False, rounding=False)
-
-    def prepared(model, backend):
-        if backend in chip_backends.RUN:  # both run what NengoLoihi built once
-            emulator.rounding = backend == "loihi-emulator"
-            return emulated, emulator
-        if not chip_backends.is_for_chip(model):
-            return None
-        watched = Watched.from_model(model, seed)
-        return watched, UnfoldedSimulator(
-            watched.network,
-            spiking.network,
-            dt=DT,
-            seed=seed,
-            minibatch_size=batch_size,
-            dtype=watched.dtype,
-            progress_bar=False,
-        )
-
-    return prepared
-
-
-def _networks(model, spiking, chip, synapse):
-    """Name each rung and what changes there; give its network and its backend."""
-    filtered = chip.copy()
-    for ensemble, twin in zip(filtered.ensembles, spiking.ensembles, strict=True):
-        ensemble.neuron_type = twin.neuron_type
-    if any(isinstance(e.neuron_type, SoftLIFRate) for e in model.ensembles):
-        yield "soft LIF rates", "as trained, without noise", model, "rate"
-        change = "rates of LIF neurons, not smoothed around threshold"
-        yield "LIF rates", change, _hard(model), "rate"
-    else:
-        yield "rates", "as trained, without noise", model, "rate"
-    behind = (
-        "no synapse" if synapse is None else f"{synapse} where there was no synapse"
-    )
-    yield "spikes", f"spiking neurons, and {behind}", spiking, "engine"
-    neurons, synapses = _of_chip(chip)
-    change = (
-        f"{synapses} to neurons of the chip; pooling is folded, which changes nothing"
-    )
-    yield "chip's synapse", change, filtered, "engine"
-    change = (
-        f"{neurons}: whole milliseconds between spikes, "
-        f"{'rounded time constants, ' if 'LIF' in neurons else ''}start at voltage 0"
-    )
-    yield "chip's neurons", change, chip, "engine"
-    change = (
-        "weights in 8 bits, biases in 12, thresholds in 17; a step from host to chip, "
-        "and back"
-    )
-    yield "chip's weights", change, chip, "loihi-weights"
-    change = "currents and voltages are whole numbers, every spike is that of the chip"
-    yield "chip, emulated", change, chip, "loihi-emulator"
-
-
-def _hard(model):
-    """The same network with the rates of LIF neurons."""
-    hard = model.copy()
-    built = parameters.build(hard.network)
-    parameters.install(hard.network, parameters.collect(hard.network, built))
-    for ensemble in hard.ensembles:
-        neurons = ensemble.neuron_type
-        if isinstance(neurons, SoftLIFRate):
-            ensemble.neuron_type = nengo.LIFRate(
-                neurons.tau_rc, neurons.tau_ref, amplitude=neurons.amplitude
-            )
-    return hard
-
-
-def _of_chip(chip):
-    """Types of the neurons on the chip, and synapses that lead to them, in words."""
-    network = chip.network
-    on_chip = {e.neurons for e in chip.ensembles if network.config[e].on_chip}
-    types = {type(neurons.ensemble.neuron_type).__name__ for neurons in on_chip}
-    synapses = {
-        str(c.synapse or "no synapse")
-        for c in network.all_connections
-        if c.post_obj in on_chip
-    }
-    return " and ".join(sorted(types)), ", ".join(sorted(synapses))
 
 
 def _deviation(above, below):

@@ -66,12 +66,7 @@ class Model:
         source=None,
         training=None,
     ):
-        if isinstance(network, Model):
-            network = network.network
-        if not isinstance(network, nengo.Network):
-            raise ValidationError(
-                f"expected a nengo.Network, got {network!r}", attr="network", obj=Model
-            )
+        network = network_of(network)
         if input not in network.all_nodes or input.size_in > 0:
             raise ValidationError(
                 "expected one node of the network that takes no input, such as "

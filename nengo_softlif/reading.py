@@ -1,4 +1,4 @@
-"""Reading what others may have written, with a bound on what it can take."""
+"""Paths, and reading what others may have written: with a bound on what it takes."""
 
 import os
 import stat
@@ -6,6 +6,13 @@ import stat
 from nengo.exceptions import ValidationError
 
 from .machine import memory
+
+
+def expanded(path):
+    """Return a path with the home folder in place of ``~``; refuse what is none."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise ValidationError(f"expected the path of a file, got {path!r}", attr="path")
+    return os.path.expanduser(path)
 
 
 def irregular(path, unpacked=2):

@@ -11,7 +11,7 @@ from typing import TypedDict
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from .reading import check_unpacked, irregular
+from .reading import check_unpacked, expanded, irregular
 
 _KEYS = ("zlib_base64", "dtype", "shape")
 
@@ -56,7 +56,7 @@ def load(path, from_json, name):
     OSError
         If it cannot be read.
     """
-    path = Path(path).expanduser()
+    path = Path(expanded(path))
     try:
         odd = irregular(path, unpacked=25)  # "[],[],..." takes that in Python
         if odd:

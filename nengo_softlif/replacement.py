@@ -9,6 +9,8 @@ from pathlib import Path
 
 from filelock import lock_descriptor
 
+from .reading import expanded
+
 _REMEDIES = {
     errno.ENOSPC: "free some space, or choose another disk",
     errno.EDQUOT: "free some of your quota, or choose another disk",
@@ -36,10 +38,12 @@ def replace(path, data):
 
     Raises
     ------
+    ValidationError
+        If the path is none.
     OSError
         If the file cannot be written; ``errno`` tells the cause.
     """
-    path = Path(os.path.expanduser(path))
+    path = Path(expanded(path))
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             # a pipe, a terminal or /dev/null must not become a regular file

@@ -93,10 +93,8 @@ class Stack:
             The neurons.
         """
         check_whole("n_filters", n_filters, 1)
-        image, kernel_size = (
-            self._image("convolution"),
-            _pair("kernel_size", kernel_size),
-        )
+        image = self._image("convolution")
+        kernel_size = _pair("kernel_size", kernel_size)
         transform = nengo.Convolution(
             n_filters,
             image,
@@ -123,10 +121,8 @@ class Stack:
         Parameters and result are those of `convolution`.
         """
         check_whole("n_filters", n_filters, 1)
-        image, kernel_size = (
-            self._image("local layer"),
-            _pair("kernel_size", kernel_size),
-        )
+        image = self._image("local layer")
+        kernel_size = _pair("kernel_size", kernel_size)
         transform = LocallyConnected(
             n_filters,
             image,
@@ -260,7 +256,7 @@ class Stack:
 
     def _normal(self, std, fan_in):
         if std is not None:
-            check_number("std", std, "None, 0 or a positive number", 0)
+            check_number("std", std, "None or a positive number", 0, low_open=True)
         return nengo.dists.Gaussian(0, np.sqrt(2 / fan_in) if std is None else std)
 
 

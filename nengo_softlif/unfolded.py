@@ -43,7 +43,8 @@ class UnfoldedSimulator(Simulator):
             )
         }
         for old, layer in twins.items():
-            if self.network.config[layer.obj.ensemble].on_chip:
+            on_chip = self.network.config[layer.obj.ensemble].on_chip
+            if on_chip and layer.inputs:  # else all weights are zero
                 (synapses,) = {path.synapses for path in layer.inputs}
                 layer.inputs = [
                     layers.Input(twins[path.source], path.operators, synapses)

@@ -12,6 +12,7 @@ from nengo_softlif import compiling
 import numpy as np
 import pytest
 from numba import njit
+from numba.core import event
 
 PACKAGE = Path(nengo_softlif.__file__).parent
 
@@ -97,3 +98,10 @@ def test_compiling_is_measured_and_told(monkeypatch, capsys):
         function(np.ones(3, np.float32))
     assert third.seconds > 0
     assert not capsys.readouterr().err
+
+
+def test_what_another_thread_began_to_compile_before():
+    with compiling.compilation(quiet=True) as found:
+        for tell in (event.end_event, event.start_event, event.end_event):
+            tell("numba:compile")
+    assert 0 < found.seconds < 1

@@ -312,7 +312,7 @@ def test_npz_without_labels(tmp_path):
     np.savez(path, x_train=np.zeros((8, 5, 4)), x_test=np.zeros((4, 5, 4)))
     with pytest.raises(
         ValidationError,
-        match=r"Dataset\.y_train: .* y_train, y_test missing; found x_t",
+        match=r"Dataset\.y_train: .* y_train, y_test are missing; found x_t",
     ):
         datasets.load(path)
 
@@ -460,8 +460,8 @@ def test_damaged_npz(tmp_path):
 def test_not_an_npz(tmp_path):
     path = tmp_path / "images.npy"
     np.save(path, np.zeros(3))
-    for wrong in (path, tmp_path):
-        with pytest.raises(ValidationError, match=r"expected an .npz file, .* else"):
+    for wrong, reason in ((path, "something else"), (tmp_path, "a folder")):
+        with pytest.raises(ValidationError, match=rf"an .npz file, .* is {reason}"):
             datasets.load(wrong)
     with pytest.raises(ValidationError, match=r"at .*nowhere.npz', found no file"):
         datasets.load(tmp_path / "nowhere.npz")

@@ -36,6 +36,7 @@ INTERNAL = {
     "compiling",
     "cores",
     "curves",
+    "descent",
     "draws",
     "emulator_kernels",
     "evaluation_arguments",

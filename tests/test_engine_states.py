@@ -303,6 +303,37 @@ def test_one_thread_at_a_time(made):
         np.testing.assert_array_equal(after, before)
 
 
+@pytest.mark.parametrize("made", [Emulator], indirect=True)
+def test_rounding_does_not_change_in_a_run(made):
+    sim, switch = made
+    sim.run_steps(120)
+    expected = saw(sim)
+    sim.reset()
+
+    def change():
+        switch.happens = None
+        with pytest.raises(SimulationError, match="in use"):
+            sim.rounding = False
+
+    switch.happens = change
+    sim.run_steps(120)
+    assert sim.rounding
+    for before, after in zip(expected, saw(sim), strict=True):
+        np.testing.assert_array_equal(after, before)
+
+
+def test_seeds_that_are_none(made):
+    sim, _ = made
+    sim.run_steps(50)
+    for wrong in (-1, 2**32, "one", 0.5):
+        with pytest.raises(ValidationError, match="seed: expected a whole number"):
+            type(sim)(sim.network, seed=wrong)
+        with pytest.raises(ValidationError, match="seed: expected a whole number"):
+            sim.reset(wrong)
+    sim.run_steps(50)  # goes on as if nothing had been
+    assert sim.n_steps == 100
+
+
 def test_a_node_cannot_run_its_own_simulator(made):
     sim, switch = made
     switch.happens = lambda: sim.step()

@@ -186,6 +186,14 @@ def test_a_name_with_a_zero():
         files.read("model\0", "model")
 
 
+@pytest.mark.parametrize("wrong", [None, 3, True])
+def test_what_is_no_path(wrong, saved):
+    content = files.read(saved, "model")
+    for act in (load, Evaluation.load, lambda path: files.write(path, *content, "x")):
+        with pytest.raises(ValidationError, match=f"path of a file, got {wrong}"):
+            act(wrong)
+
+
 def test_a_header_may_not_be_of_any_size(saved, monkeypatch):
     before = saved.read_bytes()
     monkeypatch.setattr(files, "LARGEST_HEADER", 100)

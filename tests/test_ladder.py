@@ -6,7 +6,7 @@ import warnings
 from xml.etree import ElementTree
 
 import nengo_softlif as softlif
-from nengo_softlif import datasets, figures, ladder
+from nengo_softlif import datasets, descent, figures, ladder
 
 import matplotlib.pyplot as plt
 import nengo
@@ -233,7 +233,7 @@ def test_what_cannot_be_emulated_is_refused_first(data, monkeypatch):
 def test_rungs_run_in_order_and_each_network_once(data, model, monkeypatch):
     """Also the rates of single neurons come from there."""
     run, built = [], []
-    measure, build = ladder.measure, ladder.Emulator
+    measure, build = ladder.measure, descent.Emulator
 
     def measured(*args, title, **settings):
         run.append(title)
@@ -244,7 +244,7 @@ def test_rungs_run_in_order_and_each_network_once(data, model, monkeypatch):
         return build(*args, **settings)
 
     monkeypatch.setattr(ladder, "measure", measured)
-    monkeypatch.setattr(ladder, "Emulator", emulator)
+    monkeypatch.setattr(descent, "Emulator", emulator)
     found = softlif.explain(model, data, **{**SHORT, "progress_bar": True})
     assert run == names(found)
     assert len(built) == 1

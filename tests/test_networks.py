@@ -363,6 +363,7 @@ def test_image_layers_need_an_image(layer):
         (lambda s: s.dense(None), "n_neurons: expected .* got None"),
         (lambda s: s.dense(4, std=np.nan), "std: expected .* got nan"),
         (lambda s: s.convolution(4, std=-1), "std: expected .* got -1"),
+        (lambda s: s.local(4, std=0), "std: expected .* got 0"),
         (lambda s: s.readout(np.nan), "n_classes: expected .* got nan"),
         (lambda s: s.dense(4, dropout=1), "rate: Value must be less than 1"),
         (lambda s: s.dense(4, dropout=-1), "rate: Value must be greater than"),
@@ -400,7 +401,7 @@ def test_what_is_no_model():
     model, other = networks.small(), networks.small()
     net, image, probe = model.network, model.input, model.output
     for bad in (image, None, "small"):
-        with pytest.raises(ValidationError, match=r"expected a nengo\.Network, got"):
+        with pytest.raises(ValidationError, match=r"expected a nengo\.Network or a M"):
             Model(bad, image, probe)
     inner = next(node for node in net.all_nodes if node.size_in)
     for bad in (other.input, inner, probe, None, "image"):

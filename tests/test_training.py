@@ -19,6 +19,7 @@ from nengo_softlif import (
     networks,
     to_spiking,
 )
+from nengo_softlif.checkpoints import record
 from nengo_softlif.compat import nengo_dl
 from nengo_softlif.fit_arguments import split
 from nengo_softlif.models import copied
@@ -194,6 +195,12 @@ def test_tables_train_and_are_saved(tmp_path):
         network = loaded if backend == "rate" else to_spiking(loaded)
         result = evaluate(network, data, backend=backend)
         assert result.error_percent < 6
+
+
+def test_scales_in_an_array_decide_a_training_as_in_a_list(data):
+    array, plain, other = networks.small(), networks.small(), networks.small()
+    array.scale, plain.scale, other.scale = np.array([2.0, 3.0]), [2.0, 3.0], [2.0, 4.0]
+    assert record(array, data, 0) == record(plain, data, 0) != record(other, data, 0)
 
 
 def test_images_to_validate_on_have_no_say_in_the_preprocessing(data):
@@ -694,6 +701,7 @@ def test_gains_of_zero_that_say_nothing_of_what_is_trained(data):
         ({"validation_split": "0.1"}, r"validation_split.*got '0\.1'"),
         ({"batch_norm": "no"}, "batch_norm.*True or False, got 'no'"),
         ({"checkpoint": True}, "checkpoint.*path of a file, or None, got True"),
+        ({"checkpoint": ""}, "checkpoint.*path of a file, or None, got ''"),
         (
             {"optimizer": "adam", "learning_rate": 5.0},
             r"learning_rate: of 5\.0 would be ignored.*Adam\(learning_rate=5\.0\)",

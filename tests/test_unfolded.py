@@ -1,6 +1,7 @@
 """Networks for the chip, simulated by the weights they were made from."""
 
 import nengo_softlif as softlif
+from nengo_softlif import parameters
 from nengo_softlif.unfolded import UnfoldedSimulator
 
 import nengo
@@ -59,10 +60,23 @@ def branched():
         return softlif.Model(net, image, nengo.Probe(answer, synapse=0.005))
 
 
-@pytest.mark.parametrize("kind", ["pooled", "plain", "branched"])
+def unreached():
+    """Nothing arrives at the layer in the middle; biases let neurons fire."""
+    model = made(lambda stack: [stack.convolution(2), stack.local(2), stack.dense(9)])
+    arrays = parameters.collect(model.network, parameters.build(model.network))
+    arrays["connections/1/weights"][...] = 0
+    for name in ("ensembles/1/bias", "ensembles/2/bias"):
+        arrays[name][...] = 2
+    assert arrays["connections/1/weights"].ndim == 1  # those of the local layer
+    parameters.install(model.network, arrays)
+    return model
+
+
+@pytest.mark.parametrize("kind", ["pooled", "plain", "branched", "unreached"])
 @pytest.mark.parametrize("neurons", ["chip's", "spiking"])
 def test_it_gives_the_spikes_of_the_folded_network(kind, neurons):
-    spiking = branched() if kind == "branched" else made(globals()[kind])
+    make = globals()[kind]
+    spiking = made(make) if kind in ("pooled", "plain") else make()
     chip = softlif.to_loihi(spiking)
     if neurons == "spiking":
         for ensemble, twin in zip(chip.ensembles, spiking.ensembles, strict=True):
