@@ -1,6 +1,6 @@
 """Random networks, on which our simulator must see what Nengo's sees (law 7).
 
-    python -m tests.random_networks engine --n 10000 --first 0 --processes 2
+    python -m tests.random_networks --n 10000 --first 0 --processes 2
 
 A seed makes a network with everything that can be in one, what is shown to it, and how
 it is simulated; `check` compares every probe of every example.
@@ -745,7 +745,6 @@ def totalled(results):
 def main():
     """Check as many networks as are asked for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=["engine"], help="what is compared with Nengo")
     parser.add_argument("--n", type=int, default=300, help="number of networks")
     parser.add_argument("--first", type=int, default=0, help="first seed")
     parser.add_argument("--processes", type=int, default=1)
@@ -756,7 +755,7 @@ def main():
     results = run(check, seeds, arguments.processes)
     print(summary(results))
     if arguments.out:
-        record = {"what": arguments.what, "first_seed": arguments.first}
+        record = {"first_seed": arguments.first}
         record |= totalled(results) | {"seconds": round(time.time() - start)}
         arguments.out.write_text(json.dumps(record, indent=1) + "\n")
     return int(any(result.fault for result in results))
