@@ -72,10 +72,12 @@ def demo(out, force, seed, as_json):
     simulator, one at a time.
     """
     out.mkdir(parents=True, exist_ok=True)
+    path = out / "digits.safetensors"
+    if not force:
+        options.check_own(path)
     data = datasets.load("digits")
     model = networks.small(seed=seed)
     settings = {**_DEMO, "seed": seed}
-    path = out / "digits.safetensors"
     trained = checkpoints.trained(path, _record(model, data, settings), force)
     terminal.start_tensorflow()
     from . import evaluate, explain, figures, fit, to_spiking
@@ -210,6 +212,7 @@ def train(
         if trained is None:
             checkpoints.check(checkpoint, record, force)
             _train(model, data, checkpoint, settings)
+            checkpoints.trained(out, record, force)  # it may have come meanwhile
             model.save(out)
             did = "Saved"
         else:

@@ -88,13 +88,15 @@ def describe(optimizer):
     return json.loads(json.dumps(config, default=str))
 
 
-def checked_callbacks(callbacks):
-    """Bring callbacks into a list, or refuse what is none of Keras 2.
+def checked_callbacks(callbacks, optimizer):
+    """Bring callbacks into a list, or refuse what is none of Keras 2, or has no effect.
 
     Parameters
     ----------
     callbacks : tf.keras.callbacks.Callback or iterable of them, or None
         As `fit` takes them.
+    optimizer : tf.keras.optimizers.Optimizer or None
+        What the user gave.
 
     Returns
     -------
@@ -113,7 +115,27 @@ def checked_callbacks(callbacks):
                 f"{callback!r}: {_whence(callback)}",
                 attr="callbacks",
             )
+        if isinstance(callback, _SETS_RATE) and _follows_schedule(optimizer):
+            raise ValidationError(
+                f"{type(callback).__name__} sets the learning rate, but that follows a "
+                "schedule; give an optimizer with a rate of its own, such as "
+                "tf.keras.optimizers.Adam(1e-3)",
+                attr="callbacks",
+            )
     return callbacks
+
+
+_SETS_RATE = (
+    keras.callbacks.LearningRateScheduler,
+    keras.callbacks.ReduceLROnPlateau,
+)
+
+
+def _follows_schedule(optimizer):
+    """Whether a rate that is set has no effect; so it is with the default optimizer."""
+    if optimizer is None:
+        return True
+    return not isinstance(optimizer._learning_rate, tf.Variable)
 
 
 def _whence(thing):

@@ -5,6 +5,7 @@ import numbers
 import nengo
 import numpy as np
 from nengo.exceptions import Unconvertible
+from nengo.transforms import NoTransform
 
 from . import cores, layers, parameters
 from .checks import check_number
@@ -357,22 +358,25 @@ def _send_to_host(network, chip, built, noted):
                 pre, transform = pre.neurons, nengo.Dense(weights.shape, init=weights)
                 how = f"decoders of {sender} -> {in_words(transform)}"
                 noted.note(post, "weights", how)
-            elif isinstance(transform, nengo.Dense) and np.ndim(transform.init) == 1:
-                # NengoLoihi multiplies with a diagonal as if it were a matrix
-                weights = np.diag(transform.init)
-                pre, transform = connection.pre, nengo.Dense(weights.shape, weights)
-            elif isinstance(transform, (nengo.Dense, nengo.transforms.NoTransform)):
-                continue
-            else:  # the host does the rest
-                with network:
-                    relay = nengo.Node(
-                        size_in=connection.size_mid, label=f"{pre} on the host"
-                    )
-                    nengo.Connection(connection.pre, relay, synapse=None)
-                pre = relay
-                what = in_words(transform)
-                how = f"{what} of {sender} is done by the host, behind a node"
-                noted.note(post, "weights", how)
+            else:
+                picked = np.arange(pre.size_out)[connection.pre_slice]
+                # NengoLoihi takes neurons of cut layers in no order but their own
+                reordered = np.any(np.diff(picked) <= 0)
+                diagonal = isinstance(transform, nengo.Dense) and (
+                    np.ndim(transform.init) == 1
+                )
+                plain = isinstance(transform, (nengo.Dense, NoTransform))
+                if plain and not diagonal and not reordered:
+                    continue
+                pre = connection.pre
+                if diagonal:  # NengoLoihi multiplies with it as if it were a matrix
+                    weights = np.diag(transform.init)
+                    transform = nengo.Dense(weights.shape, init=weights)
+                if reordered or not plain:  # the host does the rest
+                    pre = _relay(network, connection, reordered)
+                    what = in_words(transform) if not plain else "the order"
+                    how = f"{what} of {sender} is done by the host, behind a node"
+                    noted.note(post, "weights", how)
             owner.connections.remove(connection)
             with owner:
                 nengo.Connection(
@@ -382,3 +386,13 @@ def _send_to_host(network, chip, built, noted):
                     synapse=connection.synapse,
                     label=connection.label,
                 )
+
+
+def _relay(network, connection, reordered):
+    """Add a node on the host for what comes from the chip; return what it picks."""
+    neurons, picked = connection.pre_obj, connection.pre_slice
+    pre = neurons if reordered else connection.pre
+    with network:
+        relay = nengo.Node(size_in=pre.size_out, label=f"{neurons} on the host")
+        nengo.Connection(pre, relay, synapse=None)
+    return relay[picked] if reordered else relay

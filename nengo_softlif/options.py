@@ -266,6 +266,23 @@ def check_record(path):
             )
 
 
+def check_own(path):
+    """Refuse a folder that holds other things than those beside a file of ours.
+
+    Parameters
+    ----------
+    path : Path
+        What an earlier command left in the folder, if it was there.
+    """
+    held = [other for other in path.parent.iterdir() if other.name[0] != "."]
+    if any(other.is_symlink() for other in held) or (held and not path.is_file()):
+        raise ValidationError(
+            f"{str(path.parent)!r} holds links, or files of something else, that might "
+            "be replaced; name an empty folder, or add --force",
+            attr="out",
+        )
+
+
 def _same(path, other):
     """Whether two paths lead to one file, which need not exist."""
     if path.exists() and other.exists():

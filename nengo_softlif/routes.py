@@ -116,16 +116,25 @@ class _Route:
         optimizer = self.keras_model.optimizer
         optimizer.build(self.keras_model.trainable_weights)
         rate = optimizer._learning_rate  # a variable, unless it follows a schedule
+        known = optimizer.variables
+        known = list(known() if callable(known) else known)
         groups = {
             "weights": self.keras_model.weights,
-            "optimizer": optimizer.variables,
+            "optimizer": known,
             "learning_rate": [rate] if isinstance(rate, tf.Variable) else [],
             "noise": self.counters,
         }
+        listed = {id(v) for group in groups.values() for v in group}
+        # Nadam has one that it does not tell
+        groups["optimizer's own"] = [
+            value
+            for value in vars(optimizer).values()
+            if isinstance(value, tf.Variable) and id(value) not in listed
+        ]
         return {
             f"{name}/{i}": variable
             for name, group in groups.items()
-            for i, variable in enumerate(group() if callable(group) else group)
+            for i, variable in enumerate(group)
         }
 
     def close(self):

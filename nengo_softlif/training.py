@@ -150,7 +150,7 @@ def fit(
     optimizer, learning_rate, weight_decay = fit_arguments.checked_optimizer(
         optimizer, learning_rate, weight_decay
     )
-    callbacks = fit_arguments.checked_callbacks(callbacks)
+    callbacks = fit_arguments.checked_callbacks(callbacks, optimizer)
     training, validation = fit_arguments.split(
         len(data.x_train), validation_split, seed, batch_size
     )
@@ -235,6 +235,8 @@ def fit(
             # last, because callbacks may change the learning rate
             checkpoint.save(history, keras_model.stop_training)
         callbacks.on_train_end()
+        if optimizer.use_ema:  # their averages are what was asked for
+            optimizer.finalize_variable_values(keras_model.trainable_variables)
         arrays = parameters.collect(network, way.data)
 
     parameters.install(model.network, arrays)

@@ -559,6 +559,32 @@ def test_demo(run, tmp_path, monkeypatch):
     assert_fails(other, "(network, start, seed 0 instead of 1)")
 
 
+@pytest.mark.parametrize("link", [False, True])
+def test_demo_replaces_nothing_of_others(run, tmp_path, link):
+    mine, folder = tmp_path / "mine.npz", tmp_path / "here"
+    folder.mkdir()
+    mine.write_bytes(b"x")
+    if link:
+        (folder / "engine.json").symlink_to(mine)
+    else:
+        (folder / "engine.json").write_bytes(b"x")
+    assert_fails(run("demo", "--out", "here"), "might be replaced")
+    assert mine.read_bytes() == b"x" == (folder / "engine.json").read_bytes()
+
+
+def test_a_model_that_comes_while_another_trains_stays(
+    run, model_file, tmp_path, monkeypatch
+):
+    held = model_file.read_bytes()
+
+    def trained(*args):
+        (tmp_path / "m").write_bytes(held)
+
+    monkeypatch.setattr("nengo_softlif.cli._train", trained)
+    assert_fails(run("train", "digits", *SHORT, "--out", "m"), "add --force")
+    assert (tmp_path / "m").read_bytes() == held
+
+
 def test_explain(run, model_file, tmp_path):
     args = ("--data", "digits", "--n-examples", 5, "--presentation-time", 0.02)
     result = run(

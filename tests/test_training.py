@@ -495,6 +495,53 @@ def test_resume_with_a_rate_that_callbacks_change(data, tmp_path):
     assert_same_weights(straight, resumed)
 
 
+@pytest.mark.parametrize("name", ["nadam", "sgd", "rmsprop", "adagrad", "adamax"])
+def test_resume_with_other_optimizers(data, tmp_path, name):
+    """Some have variables that they do not tell of."""
+    straight, resumed = networks.small(), networks.small()
+    settings = {**SETTINGS, "optimizer": name}
+    fit(straight, data, **settings)
+    path = tmp_path / "checkpoint"
+    with pytest.raises(KeyboardInterrupt):
+        fit(resumed, data, checkpoint=path, callbacks=[Interrupt(2)], **settings)
+    fit(resumed, data, checkpoint=path, **settings)
+    assert_same_weights(straight, resumed)
+
+
+def test_averages_of_weights_are_what_is_trained(data):
+    """With ``use_ema``, Keras puts them in place of the weights at the end."""
+    raw, averaged = networks.small(), networks.small()
+    adam = tf.keras.optimizers.Adam
+    fit(raw, data, optimizer=adam(3e-3), **SETTINGS)
+    ema = adam(3e-3, use_ema=True, ema_momentum=0.999)
+    fit(averaged, data, optimizer=ema, **SETTINGS)
+    start = weights(networks.small())
+    for key, value in weights(raw).items():
+        if key.startswith("connections"):  # averages lag behind
+            far = np.abs(value - start[key]).sum()
+            assert np.abs(weights(averaged)[key] - start[key]).sum() < far / 2
+
+
+@pytest.mark.parametrize("schedule", [False, True])
+@pytest.mark.parametrize(
+    "callback",
+    [
+        tf.keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.0),
+        tf.keras.callbacks.ReduceLROnPlateau(),
+    ],
+)
+def test_callbacks_cannot_set_a_rate_that_follows_a_schedule(data, callback, schedule):
+    optimizer = tf.keras.optimizers.SGD(OneCycle(0.1, 10)) if schedule else None
+    with pytest.raises(ValidationError, match="sets the learning rate, but that"):
+        fit(
+            networks.small(),
+            data,
+            optimizer=optimizer,
+            callbacks=callback,
+            **SETTINGS,
+        )
+
+
 def test_early_stopping_finds_validation(data, tmp_path):
     settings = {
         **SETTINGS,
