@@ -36,6 +36,10 @@ class Wrong(Exception):
     """Where the two differ."""
 
 
+THEIR_FAULT = "truth value of an array"
+"""What NengoLoihi ends in where picked neurons of a cut layer are filtered."""
+
+
 def check(seed):
     """Try one network.
 
@@ -88,9 +92,9 @@ def _check_converted(draw, made, compared):
     if not made.loops:
         _compare_rates(*networks)
     refused = _compare(networks[1], made, draw, compared)
-    if refused:
+    if refused and THEIR_FAULT not in refused:
         raise Wrong(f"NengoLoihi refuses what to_loihi made: {refused}")
-    return None
+    return refused
 
 
 def _compare_rates(spiking, chip):
@@ -145,8 +149,7 @@ def _compare(network, made, draw, compared):
             return refused
         raise Wrong(f"refused, though NengoLoihi runs it: {error}") from error
     if refused:
-        if "truth value of an array" in refused:
-            # its fault, not its refusal: picked neurons of a cut layer, filtered
+        if THEIR_FAULT in refused:
             return refused
         raise Wrong(f"runs, though NengoLoihi refuses it: {refused}")
     if isinstance(made, Spiking):
