@@ -31,7 +31,7 @@ def claimed(path):
     Raises
     ------
     ValidationError
-        If another training claims it.
+        If another training claims it, or its folder takes no files.
     """
     path = path and Path(os.path.realpath(os.path.expanduser(path)))
     if path is None or not path.parent.is_dir():  # which saving will tell
@@ -43,6 +43,12 @@ def claimed(path):
         lock.acquire(blocking=False)
         mark.write_text(str(os.getpid()))
     except Timeout as error:
+        if not mark.exists():  # in /proc, what cannot be made looks as if it were taken
+            raise ValidationError(
+                f"{str(mark)!r} cannot be written, which keeps a checkpoint to one "
+                "training; train to a file in another folder",
+                attr="checkpoint",
+            ) from error
         raise ValidationError(
             f"a training to {str(path)!r} is running{_process(mark)}; wait for it or "
             "stop it, or train to another file",

@@ -18,7 +18,7 @@ from nengo_softlif.images import (
     checked_labels,
     warn_of_values,
 )
-from nengo_softlif.reading import irregular
+from nengo_softlif.reading import from_home, irregular
 
 import numpy as np
 from nengo.exceptions import ValidationError
@@ -69,7 +69,7 @@ class Dataset:
     NengoWarning
         If single values lie far from all others, if float32 does not tell values
         apart, if the channels of images seem to come first, or if training and test
-        images seem to be in different units.
+        images, or single channels of them, seem to be in different units.
 
     Notes
     -----
@@ -189,7 +189,7 @@ def load(name_or_path):
             return _load_npz(stored)
         return _load_keras(name_or_path)
 
-    path = Path(name_or_path).expanduser()
+    path = from_home(name_or_path)
     if path.suffix == ".npz" or path.exists():
         return _load_npz(path)
     raise _unknown(name_or_path)
@@ -226,7 +226,7 @@ def find(name):
 
 def _cache():
     """Return the folder in which Keras keeps data sets."""
-    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "datasets"
+    return from_home(os.environ.get("KERAS_HOME") or "~/.keras") / "datasets"
 
 
 def _load_digits():

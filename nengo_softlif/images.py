@@ -217,7 +217,8 @@ def warn_of_values(x_train, x_test):
         if images.dtype.itemsize > 1:  # there is no room for extremes in a byte
             _warn_of_extremes(name, images, *middle)
             _warn_of_rounding(name, images, *middle)
-    _warn_of_units(*(high - low for low, high in middles))
+    if not _warn_of_units(*(high - low for low, high in middles)):
+        _warn_of_feature_units(x_train, *middles)
 
 
 def _warn_of_channels_first(name, images):
@@ -278,12 +279,39 @@ def _warn_of_rounding(name, images, low, high):
 
 
 def _warn_of_units(trained, tested):
+    """Warn if nearly all is in another unit, and say whether that is so."""
     varies = (trained > 0) & (tested > 0)
     times = np.median(tested[varies] / trained[varies]) if varies.any() else 1
-    if not 1 / 20 < times < 20:
+    suspect = not 1 / 20 < times < 20
+    if suspect:
         _warn(
             f"values of x_test spread {times:.3g} times as much as those of x_train; "
             "if one of them was divided by a number, so must the other be"
+        )
+    return suspect
+
+
+def _warn_of_feature_units(x_train, trained, tested):
+    """Warn of single features that lie far from all that was trained on."""
+    low, high = trained
+    # networks see constant values in units of 1, as Preprocessing has no better one
+    unit = np.where(high > low, high - low, 1)
+    far = np.flatnonzero(np.maximum(low - tested[0], tested[1] - high) > 100 * unit)
+    if not len(far):
+        return
+    # only of those, as it takes time: rare values may lie there in training too
+    values = by_feature(x_train)[:, far]
+    least, most = values.min(axis=0).astype(float), values.max(axis=0).astype(float)
+    low, high = tested[0][far], tested[1][far]
+    beyond = np.maximum(least - low, high - most) / unit[far]
+    worst = beyond.argmax()
+    if beyond[worst] > 100:
+        _warn(
+            f"x_test has values from {low[worst]:g} to {high[worst]:g} in channel "
+            f"{far[worst]} (counted from 0), where x_train has {least[worst]:g} to "
+            f"{most[worst]:g}, and the like in {np.sum(beyond > 100)} of {len(unit)} "
+            "channels; the network does not know such values: if one of them was "
+            "divided by a number, so must the other be"
         )
 
 

@@ -1,5 +1,6 @@
 """Options of the command line, and what is checked of them before anything else."""
 
+import math
 import os
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from nengo.exceptions import ValidationError
 from . import datasets, networks
 from . import noise as noises
 from .checks import check_number, check_whole
+from .reading import from_home
 
 _NOISES = {
     "gaussian": noises.GaussianNoise,
@@ -55,11 +57,22 @@ class _Named(click.ParamType):
             return None if value == "none" else value
         kind, _, number = value.partition(":")
         try:
-            return self.kinds[kind](*([float(number)] if number else []))
+            numbers = [float(number)] if number else []
+            self._check(numbers)
+            return self.kinds[kind](*numbers)
         except (KeyError, ValueError, TypeError, ValidationError) as error:
             known = ", ".join(f"{kind}:NUMBER" for kind in self.kinds)
             reason = f" ({error})" if isinstance(error, ValidationError) else ""
             self.fail(f"expected none, {known}; got {value!r}{reason}", param, ctx)
+
+    def _check(self, numbers):
+        """Refuse numbers with which simulators compute nothing but NaN or zeros."""
+        for number in numbers:
+            if 0 < number < 1e-9 or 1e9 < number < math.inf:
+                raise ValidationError(
+                    f"expected 0 or a number from 1e-9 to 1e9, got {number}",
+                    attr=self.name,
+                )
 
 
 class _Path(click.Path):
@@ -68,7 +81,8 @@ class _Path(click.Path):
     Parameters
     ----------
     to_write : bool
-        Refuse folders that do not exist or may not be written to.
+        Refuse folders that do not exist or may not be written to, and links that
+        lead nowhere.
     **kinds
         For `click.Path`.
     """
@@ -86,6 +100,8 @@ class _Path(click.Path):
             self.fail(f"{str(folder)!r} is not a folder; create it first", param, ctx)
         if self._to_write and not os.access(folder, os.W_OK):
             self.fail(f"you may not write to {str(folder)!r}", param, ctx)
+        if self._to_write and os.path.islink(os.path.realpath(path)):
+            self.fail(f"the link {str(path)!r} leads back to itself", param, ctx)
         return path
 
 
@@ -118,7 +134,7 @@ def _real(what, low, **limits):
 INPUT = _Path()
 OUTPUT = _Path(to_write=True, dir_okay=False)
 FOLDER = _Path(file_okay=False)
-COUNT = _Number(click.INT, lambda name, n: check_whole(name, n, 1))
+COUNT = _Number(click.INT, lambda name, n: check_whole(name, n, 1, 10**9))
 SECONDS = _real("a positive number of seconds", 0, low_open=True)
 SECONDS_FROM_0 = _real("0 or a positive number of seconds", 0)
 POSITIVE = _real("a positive number", 0, low_open=True)
@@ -222,7 +238,7 @@ def check_not_given(ctx, *names):
 def data_files(name):
     """Files that a data set is read from."""
     if name not in datasets.KNOWN:
-        return [Path(name).expanduser()]
+        return [from_home(name)]
     found = Path(datasets.find(name) or "")
     if found.is_absolute() and found.is_dir():
         return list(found.iterdir())

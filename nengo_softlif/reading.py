@@ -2,6 +2,7 @@
 
 import os
 import stat
+from pathlib import Path
 
 from nengo.exceptions import ValidationError
 
@@ -13,6 +14,18 @@ def expanded(path):
     if not isinstance(path, (str, os.PathLike)):
         raise ValidationError(f"expected the path of a file, got {path!r}", attr="path")
     return os.path.expanduser(path)
+
+
+def from_home(path):
+    """Return a `Path` with the home folder in place of ``~``, which must exist."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ValidationError(
+            f"{str(path)!r} begins with the home folder of somebody unknown here; "
+            "write the path in full",
+            attr="path",
+        ) from error
 
 
 def irregular(path, unpacked=2):

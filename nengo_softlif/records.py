@@ -137,8 +137,8 @@ def check_sizes(evaluation):
     Raises
     ------
     ValidationError
-        If lists have other lengths than `.evaluate` gives them, or something is
-        missing.
+        If lists have other lengths than `.evaluate` gives them, something is missing,
+        or answers are none of the classes, or not those that were counted.
     """
     n, times = evaluation.n_examples, evaluation.times
     lengths = {"labels": n, "predictions": n, "error_interval_percent": 2}
@@ -157,6 +157,26 @@ def check_sizes(evaluation):
     n_classes = len(evaluation.confusion)
     if any(len(row) != n_classes for row in evaluation.confusion):
         raise _error("confusion", "expected as many answers as classes")
+    _check_answers(evaluation, n_classes)
+    if evaluation.rows is not None and evaluation.rows < 1:
+        raise _error("rows", f"expected rows of images, got {evaluation.rows}")
+
+
+def _check_answers(evaluation, n_classes):
+    """Refuse classes that there are not, and other counts of them."""
+    for name in ("labels", "predictions", "predictions_over_time"):
+        classes = getattr(evaluation, name)
+        if classes is not None and np.size(classes) > 0:
+            low, high = np.min(classes), np.max(classes)
+            if low < 0 or high >= n_classes:
+                raise _error(
+                    name,
+                    f"expected classes from 0 to {n_classes - 1}, got {low} to {high}",
+                )
+    counted = np.zeros((n_classes, n_classes), dtype=int)
+    np.add.at(counted, (evaluation.labels, evaluation.predictions), 1)
+    if counted.tolist() != evaluation.confusion:
+        raise _error("confusion", "expected the numbers of labels and predictions")
 
 
 def packed(array):

@@ -291,7 +291,8 @@ def difference(a, b, time=None):
     Raises
     ------
     ValidationError
-        If the images are not the same, or the time was not recorded.
+        If these are no evaluations, the images are not the same, or the time was not
+        recorded.
 
     References
     ----------
@@ -299,6 +300,13 @@ def difference(a, b, time=None):
        Difference of Binomial Proportions Based on Paired Data", Journal of
        Educational and Behavioral Statistics 37(4), 2012.
     """
+    for attr, evaluation in (("a", a), ("b", b)):
+        if not isinstance(evaluation, Evaluation):
+            raise _error(
+                attr,
+                "expected an Evaluation, as evaluate returns or Evaluation.load, got "
+                f"{evaluation!r}",
+            )
     for attr in ("data_sha256", "n_examples"):
         values = getattr(a, attr), getattr(b, attr)
         if values[0] != values[1]:

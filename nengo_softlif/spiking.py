@@ -1,10 +1,14 @@
 """From rates to spikes: the same network with spiking neurons and synapses."""
 
+import numbers
+
 import nengo
 import numpy as np
-from nengo.exceptions import Unconvertible
+from nengo.exceptions import Unconvertible, ValidationError
+from nengo.synapses import LinearFilter, SynapseParam
 
 from . import parameters
+from .checks import check_number
 from .chip_changes import checked
 from .models import Model, copied
 from .neurons import SoftLIFRate
@@ -43,12 +47,14 @@ def to_spiking(model, synapse=nengo.Alpha(0.005)):  # noqa: B008 (synapses are f
     Raises
     ------
     ValidationError
-        If ``model`` is no network, or is what `.to_loihi` returned.
+        If ``model`` is no network, or is what `.to_loihi` returned, or ``synapse`` is
+        no synapse of finite numbers.
     Unconvertible
         If a neuron type has no spiking partner, or a connection solves for full
         weights.
     """
     network = checked(model)
+    synapse = _checked_synapse(synapse)
     if isinstance(model, Model):
         spiking = model.copy()
         spiking.source = None  # no function of ours makes this network
@@ -60,6 +66,19 @@ def to_spiking(model, synapse=nengo.Alpha(0.005)):  # noqa: B008 (synapses are f
     network, _ = copied(network)
     _convert(network, synapse)
     return network
+
+
+def _checked_synapse(synapse):
+    """Return a synapse where, as in Nengo, a number of seconds stands for a Lowpass."""
+    if isinstance(synapse, numbers.Real):
+        check_number("synapse", synapse, "0 or a positive number of seconds", 0)
+    synapse = SynapseParam("synapse").coerce(None, synapse)
+    if isinstance(synapse, LinearFilter):
+        if not np.isfinite([*synapse.num, *synapse.den]).all():
+            raise ValidationError(
+                f"expected a synapse of finite numbers, got {synapse}", attr="synapse"
+            )
+    return synapse
 
 
 def _convert(network, synapse):

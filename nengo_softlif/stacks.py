@@ -1,11 +1,14 @@
 """Layer upon layer: short code for convolutional networks of plain Nengo objects."""
 
+import math
+
 import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
 from nengo.params import BoolParam
 
 from .checks import check_number, check_whole
+from .machine import memory
 from .neurons import SoftLIFRate
 from .noise import Dropout
 from .transforms import AveragePool, LocallyConnected
@@ -33,6 +36,12 @@ class Stack:
     gain : float
         Gain of all neurons.
 
+    Raises
+    ------
+    ValidationError
+        From the stack and its layers, if there cannot be such a layer, or it does not
+        fit the machine's memory.
+
     Examples
     --------
     >>> with nengo.Network(seed=0) as net:
@@ -54,6 +63,7 @@ class Stack:
             )
         for length in image_shape:
             check_whole("image_shape", length, 1)
+        _check_memory("images", image_shape)
         check_number("gain", gain, "a positive number", 0, low_open=True)
         self.neuron_type = SoftLIFRate() if neuron_type is None else neuron_type
         self.gain = gain
@@ -104,6 +114,7 @@ class Stack:
             init=self._normal(std, _fan_in(kernel_size, image)),
         )
         shape = transform.output_shape.shape
+        _check_memory("a layer", shape, each=16)  # gain and bias of each neuron
         rows, columns, _ = shape
         bias = nengo.Convolution(
             n_filters,
@@ -132,6 +143,7 @@ class Stack:
             init=self._normal(std, _fan_in(kernel_size, image)),
         )
         shape = transform.output_shape.shape
+        _check_memory("weights", (*shape, *kernel_size, image[2]))
         bias = nengo.Dense((transform.size_out, 1), init=_zeros(transform.size_out, 1))
         return self._neurons("local", transform, shape, bias, dropout)
 
@@ -152,6 +164,7 @@ class Stack:
         """
         check_whole("n_neurons", n_neurons, 1)
         size = int(np.prod(self.shape))
+        _check_memory("weights", (n_neurons, size))
         transform = nengo.Dense((n_neurons, size), init=self._normal(std, size))
         bias = nengo.Dense((n_neurons, 1), init=_zeros(n_neurons, 1))
         return self._neurons("dense", transform, (n_neurons,), bias, dropout)
@@ -192,6 +205,7 @@ class Stack:
         """
         check_whole("n_classes", n_classes, 1)
         size = int(np.prod(self.shape))
+        _check_memory("weights", (n_classes, size))
         transform = nengo.Dense((n_classes, size), init=self._normal(std, size))
         node = self._node("readout", transform)
         bias = nengo.Dense((n_classes, 1), init=_zeros(n_classes, 1))
@@ -271,6 +285,19 @@ def _pair(attr, value):
     for length in pair:
         check_whole(attr, length, 1)
     return pair
+
+
+def _check_memory(what, shape, each=8):
+    """Refuse arrays that do not fit memory, before they are made."""
+    n_bytes = each * math.prod(int(length) for length in shape)
+    if 2 * n_bytes > memory():
+        raise ValidationError(
+            f"{what} of {' x '.join(str(length) for length in shape)} would take "
+            f"{n_bytes / 1e9:.4g} GB, but this machine has {memory() / 1e9:.1f} GB, of "
+            "which half is left for the work; use smaller images or layers",
+            attr="image_shape",
+            obj=Stack,
+        )
 
 
 def _fan_in(kernel_size, image_shape):

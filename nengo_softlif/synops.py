@@ -16,6 +16,7 @@ from nengo.transforms import (
     Sparse,
 )
 
+from .models import network_of
 from .patterns import connection_pattern, encoder_pattern, stored_entries, unreadable
 from .transforms import AveragePool, LocallyConnected
 
@@ -30,7 +31,7 @@ def n_synapses(network):
 
     Parameters
     ----------
-    network : nengo.Network
+    network : nengo.Network or Model
         The network.
 
     Returns
@@ -41,6 +42,8 @@ def n_synapses(network):
 
     Raises
     ------
+    ValidationError
+        If it is none.
     Unconvertible
         If the network has parts that it cannot read.
 
@@ -99,7 +102,7 @@ def fan_out(network):
 
     Parameters
     ----------
-    network : nengo.Network
+    network : nengo.Network or Model
         The network.
 
     Returns
@@ -110,6 +113,8 @@ def fan_out(network):
 
     Raises
     ------
+    ValidationError
+        If it is none.
     Unconvertible
         If the network has parts that it cannot read.
     """
@@ -121,6 +126,7 @@ class _Reading:
     """What leads where in a network, once."""
 
     def __init__(self, network):
+        network = network_of(network)
         self.ensembles = []
         for ensemble in network.all_ensembles:
             if isinstance(ensemble.neuron_type, nengo.Direct):

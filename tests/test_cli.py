@@ -118,7 +118,10 @@ def test_evaluate_prints_json(run, model_file):
         (("--presentation-time", 1e308), "output values take"),
         (("--window", "nan"), "window: expected 0 or a positive number"),
         (("--n-examples", 0), "n_examples"),
-        (("--batch-size", 0), "batch_size: expected a whole number from 1 on, got 0"),
+        (
+            ("--batch-size", 0),
+            "batch_size: expected a whole number from 1 to 10000",
+        ),
         (("--dt", -1), "dt"),
         (("--dt", "nan"), "dt: expected a positive number of seconds"),
         (("--synapse", "beta:1"), "expected none, alpha:NUMBER, lowpass:NUMBER"),
@@ -127,6 +130,8 @@ def test_evaluate_prints_json(run, model_file):
         (("--synapse", "alpha:inf"), "a positive number of seconds, got inf"),
         (("--synapse", "alpha:nan"), "a positive number of seconds, got nan"),
         (("--synapse", "lowpass:nan"), "a positive number of seconds, got nan"),
+        (("--synapse", "lowpass:1e-300"), "0 or a number from 1e-9 to 1e9, got 1e-300"),
+        (("--synapse", "alpha:1e300"), "0 or a number from 1e-9 to 1e9, got 1e+300"),
         (("--out", ""), "expected a name, got an empty one"),
         (("--out", "."), "'.' is a directory"),
         (("--out", "no/such/folder/x"), "is not a folder"),
@@ -142,7 +147,10 @@ def test_bad_options(run, model_file, options, message):
     [
         (("imagenet",), "digits, mnist, fashion_mnist, cifar10"),
         (("nowhere.npz",), "nowhere.npz"),
-        (("digits", "--epochs", 0), "expected a whole number from 1 on, got 0"),
+        (
+            ("digits", "--epochs", 0),
+            "a whole number from 1 to 1000000000, got 0",
+        ),
         (("digits", "--batch-size", 0), "batch_size: expected a whole number from 1"),
         (("digits", "--learning-rate", "nan"), "learning_rate: expected a positive"),
         (("digits", "--learning-rate", "inf"), "learning_rate: expected a positive"),
@@ -153,6 +161,9 @@ def test_bad_options(run, model_file, options, message):
         (("digits", "--noise", "gaussian:nan"), "expected a finite number, got nan"),
         (("digits", "--noise", "gaussian:inf"), "expected a finite number, got inf"),
         (("digits", "--noise", "alpha:-1"), "must be greater than 0"),
+        (("digits", "--noise", "alpha:1e-300"), "0 or a number from 1e-9 to 1e9, got"),
+        (("digits", "--epochs", 10**20), "from 1 to 1000000000, got 1000000000000"),
+        (("~nosuch/x.npz",), "'~nosuch/x.npz' begins with the home folder of somebody"),
         (("digits", "--out", ""), "expected a name, got an empty one"),
         (("digits", "--out", "."), "'.' is a directory"),
         (("digits", "--start-from", ""), "expected a name, got an empty one"),
@@ -465,6 +476,24 @@ def test_home(run, model_file, tmp_path, monkeypatch):
     )
     assert result.exit_code == 0, result.output
     assert (tmp_path / "x.json").exists()
+
+
+def test_the_home_of_nobody(run, model_file, monkeypatch):
+    message = "begins with the home folder of somebody unknown here"
+    assert_fails(run("evaluate", model_file, "--data", "~nosuch/x.npz"), message)
+    monkeypatch.setenv("KERAS_HOME", "~nosuch")
+    assert_fails(run("info"), message)
+
+
+def test_a_link_to_itself_is_not_replaced(run, tmp_path):
+    for link, target in [("loop", "loop"), ("a", "b"), ("b", "a")]:
+        (tmp_path / link).symlink_to(target)
+    for link in ("loop", "a"):
+        assert_fails(run("train", "digits", "--out", link), "leads back to itself")
+    assert (tmp_path / "loop").is_symlink()
+    (tmp_path / "new").symlink_to("made")  # which need not be there
+    assert run("train", "digits", *SHORT, "--out", "new").exit_code == 0
+    assert (tmp_path / "made").is_file()
 
 
 def test_nothing_heavy_is_loaded_before_arguments_are_checked(model_file, tmp_path):

@@ -175,6 +175,32 @@ def test_test_images_in_another_unit_are_told(unit, suspect):
     assert told == [True] * suspect
 
 
+@pytest.mark.parametrize("n_test", [3, 60])
+@pytest.mark.parametrize("in_training", ["varies", "constant", "rarely"])
+def test_test_values_far_from_all_in_training_are_told(in_training, n_test):
+    """In single columns, also where nothing varies in training."""
+    x = np.random.RandomState(0).normal(size=(300, 6))
+    far, usual = x[:n_test].copy(), x[:n_test].copy()
+    if in_training == "varies":
+        far[:, 4] *= 1000
+    else:
+        x[:, 4], usual[:, 4], far[:, 4] = 0, 3, 1e5
+    if in_training == "rarely":
+        x[7, 4] = 1e5
+    labels = np.arange(300) % 3
+    suspect = in_training != "rarely"
+    for test, expected in ((usual, False), (far, suspect)):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            Dataset("own", x, labels, test, labels[:n_test])
+        told = [w for w in caught if "x_test has values from" in str(w.message)]
+        assert len(told) == expected
+        assert all(
+            "in channel 4 (counted from 0), where" in str(w.message) for w in told
+        )
+        assert all(w.filename == __file__ for w in told)
+
+
 @pytest.mark.parametrize(
     ("shape", "suspect"),
     [

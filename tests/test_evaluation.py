@@ -498,6 +498,14 @@ def test_difference_needs_the_same_images(result):
         difference(result, replace(result, n_examples=3))
 
 
+@pytest.mark.parametrize("other", [None, 3, "evaluation.json"])
+def test_differences_are_of_evaluations(result, other):
+    with pytest.raises(ValidationError, match="a: expected an Evaluation"):
+        difference(other, result)
+    with pytest.raises(ValidationError, match="b: expected an Evaluation"):
+        difference(result, other)
+
+
 # -- the record ------------------------------------------------------------------------
 
 

@@ -309,6 +309,22 @@ def test_stacks_that_cannot_be(settings, match):
         Stack(**{"image_shape": (4, 4, 1), **settings})
 
 
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (lambda: networks.small((100_000, 100_000, 3)), "x 100000 x 3 would take"),
+        (lambda: networks.small((8_000, 1_000, 1)), "1000 x 16 would take 2.048 GB"),
+        (lambda: networks.small(n_classes=10**12), "weights of 1000000000000 x 64 "),
+        (lambda: networks.cifar10((400, 100, 1)), "64 x 3 x 3 x 64 would take"),
+        (lambda: networks.mnist((200, 200, 1)), "weights of 2000 x 160000 would"),
+    ],
+)
+def test_networks_larger_than_memory_are_not_begun(make, match, monkeypatch):
+    monkeypatch.setattr("nengo_softlif.stacks.memory", lambda: 1e9)
+    with pytest.raises(ValidationError, match=match):
+        make()
+
+
 def test_dropout_keeps_the_neuron_type():
     class Mine(SoftLIFRate):
         pass

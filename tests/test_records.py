@@ -85,6 +85,14 @@ def test_odd_json(change, match, tmp_path):
         ({"time_to_decide": None}, "time_to_decide: expected seconds"),
         ({"synops_per_image": {"paper": 1}}, "missing required field `direct`"),
         ({"confusion": [[1, 2], [3]]}, "as many answers as classes"),
+        ({"confusion": [[1]]}, "labels: expected classes from 0 to 0, got"),
+        ({"confusion": [[0, 0], [0, 0]]}, "confusion: expected the numbers of labels"),
+        ({"labels": [-1] * 10}, "labels: expected classes from 0 to 1, got -1 to -1"),
+        (
+            {"predictions": [10**9] * 10},
+            "predictions: expected classes from 0 to 1",
+        ),
+        ({"rows": -5}, "rows: expected rows of images, got -5"),
         ({"chip": {}}, "missing required field"),
         ({"rates_hz": {"conv1": "x"}}, r"Expected `float`, got `str`"),
     ],
@@ -92,6 +100,13 @@ def test_odd_json(change, match, tmp_path):
 def test_parts_that_do_not_fit(record, change, match, tmp_path):
     with pytest.raises(ValidationError, match=match):
         loads(tmp_path / "other.json", json.dumps({**record, **change}))
+
+
+def test_answers_over_time_are_classes(record):
+    answers = np.full((10, len(record["times"])), 2)
+    record["predictions_over_time"] = records.packed(answers)
+    with pytest.raises(ValidationError, match=r"over_time: .* from 0 to 1"):
+        Evaluation.from_json(json.dumps(record))
 
 
 @pytest.mark.parametrize(

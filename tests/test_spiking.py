@@ -5,7 +5,7 @@ from nengo_softlif.parameters import build, collect
 import nengo
 import numpy as np
 import pytest
-from nengo.exceptions import Unconvertible
+from nengo.exceptions import Unconvertible, ValidationError
 
 LIF_RATES = [nengo.LIFRate, SoftLIFRate]
 
@@ -224,3 +224,20 @@ def test_model_keeps_what_belongs_to_it(convolutional):
     assert spiking.preprocessing == convolutional.preprocessing
     assert spiking.history == convolutional.history
     assert spiking.history is not convolutional.history
+
+
+@pytest.mark.parametrize(
+    ("synapse", "match"),
+    [
+        (np.nan, "0 or a positive number of seconds, got nan"),
+        (np.inf, "0 or a positive number of seconds, got inf"),
+        (-1, "0 or a positive number of seconds, got -1"),
+        (nengo.LinearFilter([1], [np.nan, 1]), "finite numbers, got LinearFilter"),
+        ("x", "synapse: Must be of type 'Synapse'"),
+    ],
+)
+def test_what_is_no_synapse(convolutional, synapse, match):
+    with pytest.raises(ValidationError, match=match):
+        softlif.to_spiking(convolutional, synapse=synapse)
+    with pytest.raises(ValidationError, match=match):
+        softlif.to_spiking(convolutional.network, synapse=synapse)

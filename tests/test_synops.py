@@ -8,7 +8,7 @@ from nengo_softlif.synops import connection_synapses, fan_out, n_synapses
 import nengo
 import numpy as np
 import pytest
-from nengo.exceptions import Unconvertible
+from nengo.exceptions import Unconvertible, ValidationError
 from scipy import sparse
 
 
@@ -303,3 +303,14 @@ def test_unreadable_networks_name_the_object(add, name):
         add(net, linear(16))
     with pytest.raises(Unconvertible, match=name):
         fan_out(net)
+
+
+def test_a_model_serves_as_its_network():
+    model = networks.small()
+    for count in (n_synapses, fan_out):
+        expected, found = count(model.network), count(model)
+        assert found.keys() == expected.keys()
+        for ensemble in found:
+            assert np.array_equal(found[ensemble], expected[ensemble])
+        with pytest.raises(ValidationError, match="Network or a Model"):
+            count(None)

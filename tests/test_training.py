@@ -394,6 +394,14 @@ def test_one_training_at_a_time(data, tmp_path):
     assert os.listdir(tmp_path) == ["checkpoint"]
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="a folder without files")
+def test_a_folder_that_takes_no_files(data):
+    with pytest.raises(
+        ValidationError, match=r"x\.lock' cannot be written, which keeps"
+    ):
+        fit(networks.small(), data, checkpoint="/proc/x", **SETTINGS)
+
+
 def test_one_training_at_a_time_in_one_process(data, tmp_path):
     """The first is not harmed by the second."""
     path = tmp_path / "checkpoint"
