@@ -31,7 +31,7 @@ def test_faults_are_found(monkeypatch):
 
 def test_the_command_records_what_it_did(monkeypatch, tmp_path, capsys):
     path = tmp_path / "record.json"
-    arguments = ["engine", "--n", "2", "--first", "5", "--out", str(path)]
+    arguments = ["--n", "2", "--first", "5", "--out", str(path)]
     monkeypatch.setattr("sys.argv", ["random_networks", *arguments])
     assert random_networks.main() == 0
     record = random_networks.json.loads(path.read_text())
