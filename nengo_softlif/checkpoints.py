@@ -10,6 +10,7 @@ from nengo.exceptions import SimulationError, ValidationError
 
 from . import files, networks, parameters
 from .models import copied
+from .reading import expanded
 
 
 class Diverged(SimulationError):
@@ -33,7 +34,7 @@ def claimed(path):
     ValidationError
         If another training claims it, or its folder takes no files.
     """
-    path = path and Path(os.path.realpath(os.path.expanduser(path)))
+    path = path and Path(os.path.realpath(expanded(path)))
     if path is None or not path.parent.is_dir():  # which saving will tell
         yield
         return
@@ -264,7 +265,7 @@ class Checkpoint:
     """
 
     def __init__(self, path, settings, variables):
-        self.path = None if path is None else os.path.expanduser(path)
+        self.path = None if path is None else expanded(path)
         self.settings, self.variables = settings, variables
 
     def save(self, history, stopped=False):
