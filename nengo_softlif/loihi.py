@@ -359,22 +359,10 @@ def _send_to_host(network, chip, built, noted):
                 how = f"decoders of {sender} -> {in_words(transform)}"
                 noted.note(post, "weights", how)
             else:
-                picked = np.arange(pre.size_out)[connection.pre_slice]
-                # NengoLoihi takes neurons of cut layers in no order but their own
-                reordered = np.any(np.diff(picked) <= 0)
-                diagonal = isinstance(transform, nengo.Dense) and (
-                    np.ndim(transform.init) == 1
-                )
-                plain = isinstance(transform, (nengo.Dense, NoTransform))
-                if plain and not diagonal and not reordered:
+                pre, transform, what = _from_neurons(network, connection)
+                if pre is connection.pre and transform is connection.transform:
                     continue
-                pre = connection.pre
-                if diagonal:  # NengoLoihi multiplies with it as if it were a matrix
-                    weights = np.diag(transform.init)
-                    transform = nengo.Dense(weights.shape, init=weights)
-                if reordered or not plain:  # the host does the rest
-                    pre = _relay(network, connection, reordered)
-                    what = in_words(transform) if not plain else "the order"
+                if what:
                     how = f"{what} of {sender} is done by the host, behind a node"
                     noted.note(post, "weights", how)
             owner.connections.remove(connection)
@@ -388,11 +376,22 @@ def _send_to_host(network, chip, built, noted):
                 )
 
 
-def _relay(network, connection, reordered):
-    """Add a node on the host for what comes from the chip; return what it picks."""
-    neurons, picked = connection.pre_obj, connection.pre_slice
+def _from_neurons(network, connection):
+    """Let the host do what NengoLoihi cannot; return pre, transform, and what it is."""
+    neurons, transform = connection.pre_obj, connection.transform
+    if isinstance(transform, nengo.Dense) and np.ndim(transform.init) == 1:
+        # NengoLoihi multiplies with a diagonal as if it were a matrix
+        weights = np.diag(transform.init)
+        transform = nengo.Dense(weights.shape, init=weights)
+    # it takes neurons of cut layers in no order but their own
+    picked = np.arange(neurons.size_out)[connection.pre_slice]
+    reordered = np.any(np.diff(picked) <= 0)
+    plain = isinstance(transform, (nengo.Dense, NoTransform))
+    if plain and not reordered:
+        return connection.pre, transform, None
     pre = neurons if reordered else connection.pre
     with network:
         relay = nengo.Node(size_in=pre.size_out, label=f"{neurons} on the host")
         nengo.Connection(pre, relay, synapse=None)
-    return relay[picked] if reordered else relay
+    what = "the order" if plain else in_words(transform)
+    return relay[connection.pre_slice] if reordered else relay, transform, what
