@@ -1,8 +1,9 @@
-"""Checks of numbers that are given as arguments."""
+"""Checks of arguments that many functions take."""
 
 import math
 import numbers
 
+import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
 from nengo.params import NumberParam
@@ -26,6 +27,34 @@ def check_whole(attr, value, low, high=None):
         raise ValidationError(
             f"expected a whole number {limits}, got {value!r}", attr=attr
         )
+
+
+def network_of(network):
+    """Find the network where a network or a model may be given.
+
+    Parameters
+    ----------
+    network : nengo.Network or Model
+        What was given.
+
+    Returns
+    -------
+    nengo.Network
+        The network, or that of the model.
+
+    Raises
+    ------
+    ValidationError
+        If it is neither.
+    """
+    if isinstance(network, nengo.Network):
+        return network
+    found = getattr(network, "network", None)
+    if not isinstance(found, nengo.Network):
+        raise ValidationError(
+            f"expected a nengo.Network or a Model, got {network!r}", attr="network"
+        )
+    return found
 
 
 class FiniteParam(NumberParam):

@@ -13,7 +13,7 @@ from nengo.params import Parameter
 from scipy import sparse
 
 from . import operators, tables, transforms
-from .models import network_of
+from .checks import network_of
 
 _KEY = "loihi_changes"
 

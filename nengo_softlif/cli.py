@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from . import __version__, checkpoints, datasets, networks, options, terminal
-from .arguments import check_data
 from .chip_training import checked_target
 from .compat import install
+from .datasets import check_data
 
 _NETWORK_OF = {"mnist": "mnist", "fashion_mnist": "mnist", "cifar10": "cifar10"}
 

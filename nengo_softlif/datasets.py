@@ -149,6 +149,27 @@ class Dataset:
         return files.sha256({key: getattr(self, key) for key in _ARRAYS})
 
 
+def check_data(data, model):
+    """Refuse what is not a `.Dataset`, or has more classes than the model."""
+    if not isinstance(data, Dataset):
+        remedy = (
+            f"write datasets.load({data!r})"
+            if isinstance(data, (str, os.PathLike))
+            else "make one of arrays with datasets.Dataset(name, x_train, y_train, "
+            "x_test, y_test), or load one with datasets.load"
+        )
+        raise ValidationError(
+            f"expected a Dataset, got {type(data).__name__}; {remedy}", attr="data"
+        )
+    if data.n_classes > model.output.size_in:
+        raise ValidationError(
+            f"has {data.n_classes} classes, but the model answers with "
+            f"{model.output.size_in}; make the network with "
+            f"n_classes={data.n_classes}, or use other data",
+            attr="data",
+        )
+
+
 def load(name_or_path):
     """Load a data set by name or from a file.
 

@@ -19,9 +19,8 @@ from scipy import sparse
 from tqdm import tqdm
 
 from . import draws, layers, neuron_stages
-from .checks import LARGEST_SEED, check_number, check_whole
+from .checks import LARGEST_SEED, check_number, check_whole, network_of
 from .machine import memory
-from .models import network_of
 from .products import numbers
 from .recordings import Recordings
 from .stages import Settings

@@ -10,11 +10,11 @@ from nengo.exceptions import NengoWarning, Unconvertible
 from tqdm import tqdm
 
 from . import backends, chip_backends, provenance, synops
-from .arguments import check_model
 from .chip_changes import is_for_chip
 from .chip_neurons import warn_of_high_rates
 from .compiling import compilation
 from .evaluation_arguments import checked
+from .models import check_model
 from .readout import decide, readout_steps, time_to_decide
 from .results import Evaluation, wilson
 from .watched import Watched, layer_names, neuron_layers

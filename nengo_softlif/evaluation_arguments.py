@@ -6,8 +6,9 @@ import numpy as np
 from nengo.exceptions import NengoWarning, ValidationError
 
 from . import backends, chip_backends
-from .arguments import check_data, check_model, check_timeless
 from .checks import LARGEST_SEED, check_number, check_whole
+from .datasets import check_data
+from .models import check_model, check_timeless
 from .readout import check_memory
 from .watched import neuron_layers
 

@@ -8,11 +8,12 @@ import numpy as np
 from nengo.exceptions import ValidationError
 
 from . import descent, files, layers, records, tables
-from .arguments import check_data, check_model, check_timeless
 from .chip_numbers import DT
+from .datasets import check_data
 from .evaluation import measure
 from .evaluation_arguments import checked
 from .loihi import to_loihi
+from .models import check_model, check_timeless
 from .results import Difference, Evaluation, difference
 from .spiking import to_spiking
 from .watched import layer_names, neuron_layers

@@ -12,7 +12,7 @@ import numpy as np
 from nengo.exceptions import Unconvertible
 
 from . import operators
-from .models import network_of
+from .checks import network_of
 from .parameters import has_decoders
 
 

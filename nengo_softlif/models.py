@@ -9,6 +9,7 @@ import numpy as np
 from nengo.exceptions import ValidationError
 
 from . import files, parameters
+from .checks import network_of
 from .preprocessing import Preprocessing
 
 
@@ -188,32 +189,6 @@ class Model:
         files.write(path, header, arrays, kind="model", form=form)
 
 
-def network_of(network):
-    """Find the network where a network or a model may be given.
-
-    Parameters
-    ----------
-    network : nengo.Network or Model
-        What was given.
-
-    Returns
-    -------
-    nengo.Network
-        The network, or that of the model.
-
-    Raises
-    ------
-    ValidationError
-        If it is neither.
-    """
-    network = network.network if isinstance(network, Model) else network
-    if not isinstance(network, nengo.Network):
-        raise ValidationError(
-            f"expected a nengo.Network or a Model, got {network!r}", attr="network"
-        )
-    return network
-
-
 def copied(network):
     """Copy a network.
 
@@ -240,3 +215,41 @@ def copied(network):
         )
         twin.update(pairs)
     return copy, twin
+
+
+def check_model(model):
+    """Refuse what is not a `.Model`, and say how to make one."""
+    if not isinstance(model, Model):
+        raise ValidationError(
+            f"expected a Model, got {model!r}; wrap a network of your own in "
+            "Model(network, input=node, output=probe)",
+            attr="model",
+        )
+
+
+def check_timeless(model, attr, instead):
+    """Refuse networks that need time to answer: spiking ones, and with synapses.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    attr : str
+        Argument to name in the error.
+    instead : str
+        What to do about spiking neurons.
+    """
+    for ensemble in model.ensembles:
+        if ensemble.neuron_type.spiking:
+            raise ValidationError(
+                f"rate neurons are needed, but {ensemble} has "
+                f"{ensemble.neuron_type}; {instead}",
+                attr=attr,
+            )
+    for obj in [*model.network.all_connections, model.output]:
+        if obj.synapse is not None:
+            raise ValidationError(
+                f"a rate network answers in one step, but {obj} has the synapse "
+                f"{obj.synapse}; set it to None (to_spiking adds synapses)",
+                attr=attr,
+            )

@@ -14,8 +14,8 @@ from nengo.exceptions import ValidationError
 
 from . import files, parameters
 from . import noise as noises
-from .checks import LARGEST_SEED, check_whole
-from .models import Model, network_of
+from .checks import LARGEST_SEED, check_whole, network_of
+from .models import Model
 from .neurons import SoftLIFRate
 from .noise import GaussianNoise
 from .preprocessing import Preprocessing

@@ -16,7 +16,7 @@ from nengo.transforms import (
     Sparse,
 )
 
-from .models import network_of
+from .checks import network_of
 from .patterns import connection_pattern, encoder_pattern, stored_entries, unreadable
 from .transforms import AveragePool, LocallyConnected
 

@@ -8,10 +8,10 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from . import files, fit_arguments, parameters
-from .arguments import check_data, check_model, check_timeless
 from .checkpoints import Checkpoint, Diverged, claimed, record
 from .chip_training import checked_target
-from .models import copied
+from .datasets import check_data
+from .models import check_model, check_timeless, copied
 from .routes import route
 
 keras = tf.keras

@@ -18,7 +18,6 @@ ROOT = Path(__file__).parent.parent
 # Parts inside: their names may change without notice. Every other module is public.
 INTERNAL = {
     "__main__",
-    "arguments",
     "backends",
     "checkpoints",
     "checks",
