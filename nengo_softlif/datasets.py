@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from nengo_softlif import files, npz
-from nengo_softlif.images import (
+import numpy as np
+from nengo.exceptions import ValidationError
+
+from . import files, npz
+from .images import (
     check_classes,
     checked_images,
     checked_labels,
     warn_of_values,
 )
-from nengo_softlif.reading import from_home, irregular
-
-import numpy as np
-from nengo.exceptions import ValidationError
+from .reading import from_home, irregular
 
 KNOWN = ("digits", "mnist", "fashion_mnist", "cifar10")
 """Names that `load` understands."""
