@@ -41,7 +41,7 @@ autodoc_default_options = {"members": True}
 autodoc_member_order = "bysource"
 # `difference` and `Difference` are one file where capitals do not count
 autosummary_filename_map = {
-    "nengo_softlif.results.Difference": "nengo_softlif.results.Difference-class"
+    "nengo_softlif.evaluation.Difference": "nengo_softlif.evaluation.Difference-class"
 }
 numpydoc_show_class_members = False
 # What is documented as a parameter is one, in this order. (Not PR01, RT01: where one
@@ -53,7 +53,7 @@ numpydoc_validation_exclude = {r"\.Dataset$"}  # documents its four arrays in pa
 nitpick_ignore_regex = [
     (r"py:.*", r"(nengo|nengo_dl|nengo_loihi|numpy|np|tf|keras|matplotlib)(\..*)?"),
     # forms of dictionaries in records, which the records describe
-    (r"py:class", r"nengo_softlif\.records\..*"),
+    (r"py:class", r"nengo_softlif\.files\.records\..*"),
     # commands, in the help of the command line
     (r"py:obj", r"nengo-softlif .*|train"),
 ]
@@ -109,7 +109,8 @@ def _as_users_write(app, env, node, contnode):
     found = getattr(nengo_softlif, first, None)
     if not hasattr(found, "__qualname__"):
         return None
-    name = ".".join([found.__module__, found.__qualname__, *rest])
+    door = ".".join(found.__module__.split(".")[:2])  # its folder, where it is in one
+    name = ".".join([door, found.__qualname__, *rest])
     return env.get_domain("py").resolve_xref(
         env, node["refdoc"], app.builder, "obj", name, node, contnode
     )

@@ -7,7 +7,7 @@ from . import compat
 compat.install()  # first: from here on nengo_dl and nengo_loihi can be imported
 
 from . import datasets, networks, noise, transforms  # noqa: E402
-from .chip_training import LoihiTarget  # noqa: E402
+from .loihi import LoihiTarget  # noqa: E402
 from .models import Model  # noqa: E402
 from .networks import load  # noqa: E402
 from .neurons import SoftLIFRate  # noqa: E402
@@ -19,7 +19,7 @@ from .noise import (  # noqa: E402
     LowpassNoise,
 )
 from .preprocessing import Preprocessing  # noqa: E402
-from .stacks import Stack  # noqa: E402
+from .stack import Stack  # noqa: E402
 from .transforms import AveragePool, LocallyConnected  # noqa: E402
 
 __version__ = metadata.version("nengo_softlif")
@@ -30,12 +30,12 @@ _LATER = {
     "to_spiking": "spiking",
     "to_loihi": "loihi",
     "evaluate": "evaluation",
-    "Evaluation": "results",
-    "difference": "results",
-    "explain": "ladder",
-    "Ladder": "ladder",
+    "Evaluation": "evaluation",
+    "difference": "evaluation",
+    "explain": "evaluation",
+    "Ladder": "evaluation",
     "Simulator": "engine",
-    "Emulator": "emulator",
+    "Emulator": "loihi",
 }
 
 __all__ = [

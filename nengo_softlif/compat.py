@@ -50,7 +50,7 @@ import warnings
 import numpy as np
 
 # Modules of ours that register TensorFlow builders: they can load only after nengo_dl
-_BUILDERS = ("neuron_builders", "transform_builders")
+_BUILDERS = ("tensors.neuron_builders", "tensors.transform_builders")
 
 
 def install():
@@ -364,7 +364,7 @@ def _register_loihi():
     # has any
     if "nengo_dl" in sys.modules and hasattr(neurons, "LoihiSpikingRectifiedLinear"):
         if neurons.HAS_DL:
-            importlib.import_module(f"{__package__}.loihi_builders")
+            importlib.import_module(f"{__package__}.loihi.builders")
 
 
 class _NumPy1(types.ModuleType):

@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from . import files, npz
+from . import files
+from .files import from_home, irregular, npz
 from .images import (
     check_classes,
     checked_images,
     checked_labels,
     warn_of_values,
 )
-from .reading import from_home, irregular
 
 KNOWN = ("digits", "mnist", "fashion_mnist", "cifar10")
 """Names that `load` understands."""

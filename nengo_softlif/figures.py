@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from nengo.exceptions import ValidationError
 
-from .replacement import replace
+from .files import replace
 
 # Okabe and Ito, "Color universal design", 2008: told apart by colour-blind readers
 BLUE, ORANGE, GREEN, PURPLE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9"

@@ -8,8 +8,9 @@ import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from . import files, parameters
+from . import files
 from .checks import network_of
+from .layers import parameters
 from .preprocessing import Preprocessing
 
 
@@ -165,7 +166,7 @@ class Model:
         OSError
             If the file cannot be written.
         """
-        from .headers import Model as form  # takes time to load
+        from .files import Model as form  # takes time to load
 
         arrays = parameters.collect(self.network, parameters.build(self.network))
         header = {

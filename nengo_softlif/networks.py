@@ -12,16 +12,17 @@ import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from . import files, parameters
+from . import files
 from . import noise as noises
 from .checks import LARGEST_SEED, check_whole, network_of
+from .files import check_unpacked
+from .layers import parameters
 from .models import Model
 from .neurons import SoftLIFRate
 from .noise import GaussianNoise
 from .preprocessing import Preprocessing
-from .reading import check_unpacked
 from .sizes import Sizes
-from .stacks import Stack
+from .stack import Stack
 
 
 def _recorded(function):
@@ -244,7 +245,7 @@ def load(path, network=None):
         If the file is not a model of this version, or is damaged, or the network
         does not fit. Sizes are compared before anything is made.
     """
-    from .headers import Model as form  # takes time to load
+    from .files import Model as form  # takes time to load
 
     if network is not None:
         network = network_of(network)
@@ -373,7 +374,7 @@ def _remake(path, header, arrays):
             "nengo_softlif",
             attr="network",
         )
-    from .headers import Arguments, converted
+    from .files import Arguments, converted
 
     converted(
         arguments,

@@ -7,9 +7,9 @@ import numpy as np
 from nengo.exceptions import Unconvertible, ValidationError
 from nengo.synapses import LinearFilter, SynapseParam
 
-from . import parameters
 from .checks import check_number
-from .chip_changes import checked
+from .layers import parameters
+from .loihi import checked
 from .models import Model, copied
 from .neurons import SoftLIFRate
 

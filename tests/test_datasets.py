@@ -10,8 +10,9 @@ import warnings
 import zipfile
 import zlib
 
-from nengo_softlif import datasets, reading
+from nengo_softlif import datasets
 from nengo_softlif.datasets import Dataset
+from nengo_softlif.files import paths
 
 import numpy as np
 import pytest
@@ -434,7 +435,7 @@ def add_zeros(archive, key, shape):
 
 def test_what_swells_a_thousand_times_is_not_unpacked(tmp_path, monkeypatch):
     """A file of 4 MB that unpacks to 4 GB."""
-    monkeypatch.setattr(reading, "memory", lambda: 64e9)
+    monkeypatch.setattr(paths, "memory", lambda: 64e9)
     path, n = tmp_path / "bomb.npz", 10**6
     shapes = {"x_train": (n, 4000, 1), "x_test": (n, 1, 1)}
     with zipfile.ZipFile(path, "w") as archive:
@@ -463,11 +464,11 @@ def test_what_does_not_fit_memory_is_not_unpacked(tmp_path, monkeypatch):
     path = tmp_path / "shapes.npz"
     np.savez(path, **arrays())
     needed = sum(array.nbytes for array in arrays().values()) + 20 * 8 + 75 * 5 * 4
-    monkeypatch.setattr(reading, "memory", lambda: 2 * needed - 1)
+    monkeypatch.setattr(paths, "memory", lambda: 2 * needed - 1)
     monkeypatch.setattr(datasets, "irregular", lambda path: None)
     with pytest.raises(ValidationError, match="of which half is left for the work"):
         datasets.load(path)
-    monkeypatch.setattr(reading, "memory", lambda: 2 * needed)
+    monkeypatch.setattr(paths, "memory", lambda: 2 * needed)
     datasets.load(path)
 
 

@@ -18,16 +18,16 @@ from nengo_softlif import (
     Stack,
     evaluate,
     files,
-    headers,
     load,
     networks,
     to_spiking,
 )
-from nengo_softlif.checkpoints import Checkpoint
 from nengo_softlif.compat import nengo_dl
 from nengo_softlif.datasets import Dataset
-from nengo_softlif.parameters import build, collect, install
+from nengo_softlif.files import headers
+from nengo_softlif.layers.parameters import build, collect, install
 from nengo_softlif.sizes import Sizes
+from nengo_softlif.training.checkpoints import Checkpoint
 
 import nengo
 import numpy as np
@@ -320,7 +320,7 @@ def test_stacks_that_cannot_be(settings, match):
     ],
 )
 def test_networks_larger_than_memory_are_not_begun(make, match, monkeypatch):
-    monkeypatch.setattr("nengo_softlif.stacks.memory", lambda: 1e9)
+    monkeypatch.setattr("nengo_softlif.stack.memory", lambda: 1e9)
     with pytest.raises(ValidationError, match=match):
         make()
 

@@ -1,6 +1,6 @@
 import nengo_softlif as softlif
 from nengo_softlif import GaussianNoise, Model, SoftLIFRate, datasets, networks
-from nengo_softlif.parameters import build, collect
+from nengo_softlif.layers.parameters import build, collect, install
 
 import nengo
 import numpy as np
@@ -29,7 +29,7 @@ def convolutional(rng):
     for name, array in arrays.items():
         if name.startswith("connections"):  # biases that are not zero
             array += 0.1 * rng.normal(size=array.shape)
-    softlif.parameters.install(model.network, arrays)
+    install(model.network, arrays)
     random_image(model, rng)
     return model
 

@@ -16,17 +16,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import nengo_softlif as softlif
-from nengo_softlif import cores, emulator, loihi
+from nengo_softlif import machine
 from nengo_softlif.compat import nengo_loihi
-from nengo_softlif.evaluation import presentation_order
+from nengo_softlif.evaluation.measure import presentation_order
+from nengo_softlif.loihi import conversion, cores, emulator
+from nengo_softlif.loihi.emulator import compare, watch
 
 import nengo
 from nengo_loihi.builder.validate import validate_model
 from nengo_loihi.hardware import allocators
 from nengo_loihi.hardware.validate import validate_board
-
-from . import machine
-from .emulator import compare, watch
 
 DT = 0.001
 N_CHIPS = 32
@@ -105,7 +104,7 @@ def fits(built, model, on_chip):
     """Show what NengoLioihi's blocks take, and whether we counted that."""
     counted = {
         layer.ensemble: blocks
-        for layer, blocks in loihi.utilization(model).blocks.items()
+        for layer, blocks in conversion.utilization(model).blocks.items()
     }
     rows = [("layer", "neurons", "cores", *cores.LIMITS, "as counted")]
     for ensemble in on_chip:

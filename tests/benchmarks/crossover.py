@@ -11,7 +11,9 @@ import json
 import time
 from pathlib import Path
 
-from nengo_softlif import layers, networks, operators, products
+from nengo_softlif import layers, networks
+from nengo_softlif.engine import products
+from nengo_softlif.layers import operators
 
 import numpy as np
 

@@ -4,9 +4,10 @@ import warnings
 from functools import partial
 from importlib.metadata import version
 
+from nengo_softlif import networks
+
 import numpy as np
 
-from . import networks
 from .workers import serve
 
 DT = 0.001
@@ -17,8 +18,8 @@ class Engine:
     """Our engine; if told to, it multiplies everything instead of following spikes."""
 
     def __init__(self, model, images, steps, dense=False):
-        from nengo_softlif import products
-        from nengo_softlif.engine import Simulator
+        from nengo_softlif.engine import products
+        from nengo_softlif.engine.simulator import Simulator
 
         if dense:
             products.DENSE_ADVANTAGE = np.inf

@@ -12,9 +12,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
+from nengo_softlif import machine
 
-from . import machine
+import numpy as np
 
 HERE = Path(__file__).parents[2]
 

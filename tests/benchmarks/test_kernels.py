@@ -4,7 +4,7 @@ With ``--benchmark-autosave`` and ``--benchmark-compare`` pytest-benchmark tells
 change did to them. No time is asserted.
 """
 
-from nengo_softlif import neuron_kernels, product_kernels
+from nengo_softlif.engine import neuron_kernels, product_kernels
 
 import numpy as np
 import pytest

@@ -11,7 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import machine
+from nengo_softlif import machine
+
 from .training_systems import Layers
 
 STEPS = 10

@@ -19,15 +19,16 @@ class Layers:
     name = "as layers, as fit does"
 
     def __init__(self, batch):
-        from nengo_softlif import networks, routes
+        from nengo_softlif import networks
+        from nengo_softlif.training import trainers
 
         model = networks.cifar10(seed=0)
-        self.route = self.made(routes, model, batch)
+        self.route = self.made(trainers, model, batch)
         self.route.compile(_optimizer(self.route.biases))
         self.images, self.labels = _data(batch)
 
-    def made(self, routes, model, batch):
-        return routes.AsLayers(model.network, model.input, model.output, batch, 0)
+    def made(self, trainers, model, batch):
+        return trainers.AsLayers(model.network, model.input, model.output, batch, 0)
 
     def train(self):
         """Train on the batch once more."""
@@ -39,8 +40,10 @@ class Through(Layers):
 
     name = "through NengoDL, as fit does: noop_planner, our builders"
 
-    def made(self, routes, model, batch):
-        return routes.ThroughNengoDL(model.network, model.input, model.output, batch, 0)
+    def made(self, trainers, model, batch):
+        return trainers.ThroughNengoDL(
+            model.network, model.input, model.output, batch, 0
+        )
 
 
 class NengoDL:

@@ -1,0 +1,395 @@
+"""The command line: ``nengo-softlif demo | train | evaluate | explain | info``."""
+
+import json
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import click
+
+from .. import __version__, datasets, networks
+from ..compat import install
+from ..datasets import check_data
+from ..loihi import checked_target
+from ..training import checkpoints
+from . import options, terminal
+
+_NETWORK_OF = {"mnist": "mnist", "fashion_mnist": "mnist", "cifar10": "cifar10"}
+
+# all settings that fit records, so that the demo knows its model again
+_DEMO = {
+    "epochs": 30,
+    "batch_size": 32,
+    "learning_rate": 3e-3,
+    "weight_decay": 0.0,
+    "batch_norm": False,
+    "target": None,
+    "validation_split": 0.0,
+}
+
+_PACKAGES = (
+    "nengo_softlif",
+    "nengo",
+    "nengo-dl",
+    "nengo-loihi",
+    "tensorflow",
+    "tf_keras",
+    "keras",
+    "numpy",
+    "numba",
+)
+
+
+@click.group(
+    cls=terminal.Commands, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(__version__)
+def main():
+    """Deep spiking networks: train with soft LIF neurons, rebuild in spikes, measure.
+
+    Start with `nengo-softlif demo`, which does all of it in a minute or two.
+    """
+    install()
+
+
+@main.command()
+@click.option(
+    "--out",
+    type=options.FOLDER,
+    default="nengo-softlif-demo",
+    show_default=True,
+    help="Folder for the model, the results and the figures.",
+)
+@options.force
+@options.seed
+@options.as_json
+def demo(out, force, seed, as_json):
+    """Train on handwritten digits, rebuild in spikes, and go onto Loihi, emulated.
+
+    Uses the 8 x 8 digits inside scikit-learn: nothing is downloaded. Trains a small
+    network of soft LIF neurons, and walks it down from rates, over spiking LIF neurons
+    and alpha synapses, to the chip's arithmetic: on each rung the held-out fifth of the
+    digits is classified. The first hundred of them are also shown to Nengo's own
+    simulator, one at a time.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "digits.safetensors"
+    if not force:
+        options.check_own(path)
+    data = datasets.load("digits")
+    model = networks.small(seed=seed)
+    settings = {**_DEMO, "seed": seed}
+    trained = checkpoints.trained(path, _record(model, data, settings), force)
+    terminal.start_tensorflow()
+    from .. import evaluate, explain, figures, fit, to_spiking
+
+    if trained is None:
+        click.echo(f"Training {model} on {data}", err=True)
+        fit(model, data, **settings)
+        model.save(path)
+    else:
+        click.echo(f"Trained already: {path}", err=True)
+        model = trained
+
+    click.echo("Evaluating, rung by rung, from rates down to the chip", err=True)
+    ladder = explain(model, data, seed=seed)
+    spiking = to_spiking(model)
+    click.echo("Evaluating with Nengo's own simulator, for comparison", err=True)
+    reference = evaluate(spiking, data, backend="nengo", n_examples=100, seed=seed)
+    of_rung = {rung.name: rung.evaluation for rung in ladder.rungs}
+    results = [
+        of_rung["soft LIF rates"],
+        of_rung["spikes"],
+        reference,
+        of_rung["chip, emulated"],
+    ]
+    for result in results:
+        result.command = terminal.command_line()
+        result.save(out / f"{result.backend}.json")
+    ladder.save(out / "ladder.json")
+
+    written = figures.save_demo(results, ladder, model, spiking, data, out)
+    if as_json:
+        click.echo(json.dumps({"rows": [json.loads(r.to_json()) for r in results]}))
+        return
+    click.echo(f"{terminal.table(results)}\n\n{ladder}")
+    click.echo(f"\nModel, results and figures are in {out}/: {', '.join(written)}")
+
+
+@main.command()
+@click.argument("dataset")
+@options.network
+@options.noise
+@click.option(
+    "--epochs",
+    type=options.COUNT,
+    default=10,
+    show_default=True,
+    help="Passes over the images.",
+)
+@click.option(
+    "--batch-size",
+    type=options.COUNT,
+    default=128,
+    show_default=True,
+    help="Images per step.",
+)
+@click.option(
+    "--learning-rate",
+    type=options.POSITIVE,
+    default=1e-3,
+    show_default=True,
+    help="Peak of Adam's schedule. A trained model needs less: 1e-4 to 3e-4.",
+)
+@click.option(
+    "--weight-decay",
+    type=options.NOT_NEGATIVE,
+    default=0.0,
+    show_default=True,
+    help="Decoupled weight decay.",
+)
+@click.option(
+    "--batch-norm", is_flag=True, help="Normalise layers over each batch, in training."
+)
+@click.option(
+    "--target",
+    type=click.Choice(["loihi"]),
+    help="Train for the chip: against its rates, its 8-bit weights and its synapse. "
+    "Best with --start-from.",
+)
+@click.option(
+    "--start-from",
+    type=options.INPUT,
+    help="Model to start from, a file that train wrote, instead of a new network.",
+)
+@click.option(
+    "--validation-split",
+    type=options.PART,
+    default=0.0,
+    show_default=True,
+    help="Part of the training images to report error on instead.",
+)
+@options.seed
+@click.option(
+    "--out",
+    type=options.OUTPUT,
+    help="File for the model. Default: DATASET.safetensors in this folder, with "
+    "--target DATASET-loihi.safetensors.",
+)
+@options.force
+@options.as_json
+@click.pass_context
+def train(
+    ctx, dataset, network, noise_model, start_from, out, force, as_json, **settings
+):
+    """Train a network of soft LIF neurons on DATASET.
+
+    DATASET is digits, mnist, fashion_mnist, cifar10, or an .npz file with the arrays
+    x_train, y_train, x_test and y_test. State is saved after every epoch: after
+    Ctrl-C or a crash the same command goes on where it was, and when all is done it
+    says so. What another training left is replaced only with --force.
+    """
+    if start_from is not None:
+        options.check_not_given(ctx, "network", "noise_model", "batch_norm")
+    on_loihi = checked_target(settings["target"], settings["batch_norm"]) is not None
+    if out is None:
+        name = f"{Path(dataset).stem}{'-loihi' if on_loihi else ''}.safetensors"
+        out = options.OUTPUT.convert(name, None, ctx)
+    checkpoint = checkpoints.beside(out)
+    inputs = {"the data set": options.data_files(dataset)}
+    if start_from is not None:
+        inputs["the model to start from"] = [start_from]
+    options.check_outputs(inputs, out=out, checkpoint=checkpoint)
+    with checkpoints.claimed(checkpoint):
+        data = datasets.load(dataset)
+        if start_from is None:
+            name = network or _NETWORK_OF.get(dataset)
+            model = _new_model(name, data, noise_model, settings["seed"])
+        else:
+            model = networks.load(start_from)
+        check_data(data, model)
+        record = _record(model, data, settings)
+        trained = checkpoints.trained(out, record, force)
+        if trained is None:
+            checkpoints.check(checkpoint, record, force)
+            _train(model, data, checkpoint, settings)
+            checkpoints.trained(out, record, force)  # it may have come meanwhile
+            model.save(out)
+            did = "Saved"
+        else:
+            model, did = trained, "This training is done already, in"
+        if not checkpoints.unlike(checkpoint, record):
+            checkpoint.unlink(missing_ok=True)
+    if as_json:
+        click.echo(json.dumps({"model": str(out), "history": model.history}))
+    else:
+        chip = ", the chip's rounding and noise included" if on_loihi else ""
+        backend = " --backend loihi-emulator" if on_loihi else ""
+        click.echo(
+            f"{did} {out}: training error {model.history['error_percent'][-1]:.2f} % "
+            f"in the last epoch{chip}. Next: nengo-softlif evaluate {out} --data "
+            f"{dataset}{backend}"
+        )
+
+
+def _train(model, data, checkpoint, settings):
+    """Train, from the checkpoint if there is one."""
+    terminal.start_tensorflow()
+    from .. import fit
+
+    click.echo(f"Training {model} on {data}", err=True)
+    if checkpoint.exists():
+        click.echo(f"Going on from {checkpoint}", err=True)
+    try:
+        fit(model, data, checkpoint=checkpoint, **settings)
+    except KeyboardInterrupt:
+        click.echo("Stopped. The same command goes on from the last epoch.", err=True)
+        sys.exit(130)
+
+
+def _record(model, data, settings):
+    """Describe the training that `fit` would do with these settings."""
+    target = checked_target(settings["target"], settings["batch_norm"])
+    return checkpoints.record(
+        model,
+        data,
+        **{**settings, "target": target and target.describe()},
+        optimizer=None,
+    )
+
+
+@main.command()
+@click.argument("model", type=options.INPUT)
+@click.option("--data", required=True, help="Data set: a name or an .npz file.")
+@options.backend
+@options.synapse
+@options.presentation_time
+@click.option(
+    "--dt",
+    type=options.SECONDS,
+    default=0.001,
+    show_default=True,
+    help="Time step, in seconds.",
+)
+@options.window
+@click.option(
+    "--reset/--no-reset",
+    default=True,
+    show_default=True,
+    help="Start each image from rest, or show all back to back, in one row.",
+)
+@options.batch_size_or_rows
+@options.n_examples
+@options.seed
+@options.out
+@options.as_json
+def evaluate(model, data, backend, synapse, out, as_json, **settings):
+    """Measure MODEL, a file that `train` wrote, on the test images of a data set."""
+    inputs = {"the model": [model], "the data set": options.data_files(data)}
+    options.check_outputs(inputs, out=out)
+    options.check_record(out)
+    click.echo(f"Evaluating {model} on {data}", err=True)
+    from .. import evaluate as run
+    from .. import to_loihi, to_spiking
+
+    model = networks.load(model)
+    data = datasets.load(data)
+    check_data(data, model)
+    if backend != "rate":
+        model = to_spiking(model, synapse=synapse)
+    if backend.startswith("loihi"):
+        model = to_loihi(model)
+    if backend == "nengo-dl":
+        terminal.start_tensorflow()
+    result = run(model, data, backend=backend, **settings)
+    result.command = terminal.command_line()
+    click.echo(result.to_json() if as_json else str(result))
+    if out is not None:
+        result.save(out)
+
+
+@main.command()
+@click.argument("model", type=options.INPUT)
+@click.option("--data", required=True, help="Data set: a name or an .npz file.")
+@options.synapse
+@options.presentation_time
+@options.window
+@options.batch_size
+@options.n_examples
+@options.seed
+@options.out
+@click.option(
+    "--figure",
+    type=options.OUTPUT,
+    help="File for a figure, whose ending says its kind: .png, .pdf or .svg.",
+)
+@options.as_json
+def explain(model, data, out, figure, as_json, **settings):
+    """Tell where accuracy goes on the way from MODEL to Loihi.
+
+    MODEL is a file that `train` wrote. It is measured as it was trained, and then with
+    one change after the other: hard rates, spikes, the chip's synapse, neurons, weights
+    and arithmetic. For each there is the error, how much it changed on the same images,
+    and the layer whose rates changed most.
+    """
+    inputs = {"the model": [model], "the data set": options.data_files(data)}
+    options.check_outputs(inputs, out=out, figure=figure)
+    options.check_record(out)
+    if figure is not None:
+        from .. import figures
+
+        figures.check_ending(figure)
+    click.echo(f"Explaining {model} on {data}, rung by rung", err=True)
+    from .. import explain as run
+
+    model = networks.load(model)
+    data = datasets.load(data)
+    ladder = run(model, data, **settings)
+    for rung in ladder.rungs:
+        rung.evaluation.command = terminal.command_line()
+    click.echo(ladder.to_json() if as_json else str(ladder))
+    if out is not None:
+        ladder.save(out)
+    if figure is not None:
+        figures.save_ladder(ladder, figure)
+
+
+@main.command()
+@options.as_json
+def info(as_json):
+    """Show versions, and which data sets are on this machine."""
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = None
+    found = {name: datasets.find(name) for name in datasets.KNOWN}
+    tensorflow = versions["tensorflow"] or "0"
+    current = tuple(int(part) for part in tensorflow.split(".")[:2]) >= (2, 16)
+    stack = "current (TensorFlow 2.16 or newer, tf_keras)" if current else "old"
+    if as_json:
+        click.echo(json.dumps({"versions": versions, "stack": stack, "data": found}))
+        return
+    click.echo(f"Stack\n  {stack}")
+    for title, table, missing in (
+        ("Versions", versions, "not installed"),
+        ("Data sets", found, "not here; downloaded on first use"),
+    ):
+        click.echo(title)
+        for name, value in table.items():
+            click.echo(f"  {name:<14} {value or missing}")
+
+
+def _new_model(network, data, noise_model, seed):
+    """Make a network, "small" if none is named, that fits the images of a data set."""
+    name = network or "small"
+    shape = {"n_classes": data.n_classes, "noise": noise_model, "seed": seed}
+    if name != "cifar10":
+        shape["image_shape"] = data.image_shape
+    elif data.image_shape != (32, 32, 3):
+        height, width, channels = data.image_shape
+        patch = (max(1, height * 3 // 4), max(1, width * 3 // 4))  # as 24 of 32
+        shape["image_shape"] = (*patch, channels)
+    return networks.FUNCTIONS[name](**shape)

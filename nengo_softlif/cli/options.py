@@ -1,0 +1,306 @@
+"""Options of the command line, and what is checked of them before anything else."""
+
+import math
+import os
+from functools import partial
+from pathlib import Path
+
+import click
+import nengo
+from click.core import ParameterSource
+from nengo.exceptions import ValidationError
+
+from .. import datasets, networks
+from .. import noise as noises
+from ..checks import check_number, check_whole
+from ..files import from_home
+
+_NOISES = {
+    "gaussian": noises.GaussianNoise,
+    "alpha": noises.AlphaNoise,
+    "alpha-rc": noises.AlphaRCNoise,
+    "lowpass": noises.LowpassNoise,
+}
+
+
+def _synapse(kind, tau):
+    check_number("tau", tau, "a positive number of seconds", 0, low_open=True)
+    return kind(tau)
+
+
+_SYNAPSES = {
+    "alpha": partial(_synapse, nengo.Alpha),
+    "lowpass": partial(_synapse, nengo.Lowpass),
+}
+
+BACKENDS = (
+    "rate",
+    "engine",
+    "nengo-dl",
+    "nengo",
+    "loihi-emulator",
+    "loihi-weights",
+    "loihi-reference",
+    "loihi-float",
+    "loihi",
+)
+
+
+class _Named(click.ParamType):
+    """``none``, a name, or a name and its number, such as ``alpha:0.005``."""
+
+    def __init__(self, name, kinds):
+        self.name, self.kinds = name, kinds
+
+    def convert(self, value, param, ctx):
+        if value is None or not isinstance(value, str) or value == "none":
+            return None if value == "none" else value
+        kind, _, number = value.partition(":")
+        try:
+            numbers = [float(number)] if number else []
+            self._check(numbers)
+            return self.kinds[kind](*numbers)
+        except (KeyError, ValueError, TypeError, ValidationError) as error:
+            known = ", ".join(f"{kind}:NUMBER" for kind in self.kinds)
+            reason = f" ({error})" if isinstance(error, ValidationError) else ""
+            self.fail(f"expected none, {known}; got {value!r}{reason}", param, ctx)
+
+    def _check(self, numbers):
+        """Refuse numbers with which simulators compute nothing but NaN or zeros."""
+        for number in numbers:
+            if 0 < number < 1e-9 or 1e9 < number < math.inf:
+                raise ValidationError(
+                    f"expected 0 or a number from 1e-9 to 1e9, got {number}",
+                    attr=self.name,
+                )
+
+
+class _Path(click.Path):
+    """A path, where ``~`` is the home folder.
+
+    Parameters
+    ----------
+    to_write : bool
+        Refuse folders that do not exist or may not be written to, and links that
+        lead nowhere.
+    **kinds
+        For `click.Path`.
+    """
+
+    def __init__(self, to_write=False, **kinds):
+        super().__init__(path_type=Path, **kinds)
+        self._to_write = to_write
+
+    def convert(self, value, param, ctx):
+        if not os.fspath(value):
+            self.fail("expected a name, got an empty one", param, ctx)
+        path = super().convert(os.path.expanduser(value), param, ctx)
+        folder = path.absolute().parent
+        if self._to_write and not folder.is_dir():
+            self.fail(f"{str(folder)!r} is not a folder; create it first", param, ctx)
+        if self._to_write and not os.access(folder, os.W_OK):
+            self.fail(f"you may not write to {str(folder)!r}", param, ctx)
+        if self._to_write and os.path.islink(os.path.realpath(path)):
+            self.fail(f"the link {str(path)!r} leads back to itself", param, ctx)
+        return path
+
+
+class _Number(click.ParamType):
+    """A number that is checked as the function it is for checks it.
+
+    Parameters
+    ----------
+    number : click.ParamType
+        Reads it.
+    check : callable
+        Takes the name and the number, and raises `ValidationError`.
+    """
+
+    def __init__(self, number, check):
+        self.name, self._number, self._check = number.name, number, check
+
+    def convert(self, value, param, ctx):
+        number = self._number.convert(value, param, ctx)
+        self._check(param.name, number)
+        return number
+
+
+def _real(what, low, **limits):
+    return _Number(
+        click.FLOAT, lambda name, n: check_number(name, n, what, low, **limits)
+    )
+
+
+INPUT = _Path()
+OUTPUT = _Path(to_write=True, dir_okay=False)
+FOLDER = _Path(file_okay=False)
+COUNT = _Number(click.INT, lambda name, n: check_whole(name, n, 1, 10**9))
+SECONDS = _real("a positive number of seconds", 0, low_open=True)
+SECONDS_FROM_0 = _real("0 or a positive number of seconds", 0)
+POSITIVE = _real("a positive number", 0, low_open=True)
+NOT_NEGATIVE = _real("0 or a positive number", 0)
+PART = _real("a part in [0, 1)", 0, high=1)
+
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON instead of text."
+)
+seed = click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Seed of all chance.",
+)
+network = click.option(
+    "--network",
+    type=click.Choice(list(networks.FUNCTIONS)),
+    help="Network to train. Default: the papers' for mnist, fashion_mnist and "
+    "cifar10, else small.",
+)
+noise = click.option(
+    "--noise",
+    "noise_model",
+    type=_Named("NOISE", _NOISES),
+    default="gaussian:10",
+    show_default=True,
+    help="Noise in training: none, gaussian:HZ, or alpha:S, alpha-rc:S, lowpass:S "
+    "with the time constant of the synapse in seconds.",
+)
+backend = click.option(
+    "--backend",
+    type=click.Choice(BACKENDS),
+    default="engine",
+    show_default=True,
+    help="rate: the network as it was trained. engine: in spikes, many images at a "
+    "time. nengo-dl, nengo: in spikes, for comparison. loihi-emulator: on Loihi, many "
+    "images at a time; loihi-weights: with no more of its rounding than that of "
+    "weights and other parameters. loihi-reference, loihi-float: with NengoLoihi's "
+    "emulator, with and without rounding. loihi: on the chip.",
+)
+synapse = click.option(
+    "--synapse",
+    type=_Named("SYNAPSE", _SYNAPSES),
+    default="alpha:0.005",
+    show_default=True,
+    help="Synapse behind each layer of spiking neurons: alpha:S, lowpass:S or none.",
+)
+out = click.option("--out", type=OUTPUT, help="File for the JSON.")
+force = click.option(
+    "--force",
+    is_flag=True,
+    help="Replace what another training left: its model, its checkpoint.",
+)
+presentation_time = click.option(
+    "--presentation-time",
+    type=SECONDS,
+    default=0.2,
+    show_default=True,
+    help="Seconds per image.",
+)
+window = click.option(
+    "--window",
+    type=SECONDS_FROM_0,
+    default=0.0,
+    show_default=True,
+    help="Start of the readout window, in seconds.",
+)
+batch_size = click.option(
+    "--batch-size",
+    type=COUNT,
+    default=50,
+    show_default=True,
+    help="Images at a time.",
+)
+batch_size_or_rows = click.option(
+    "--batch-size",
+    type=COUNT,
+    help="Images at a time; default: 50. With --no-reset, in how many rows images are "
+    "shown back to back; default: one.",
+)
+n_examples = click.option(
+    "--n-examples",
+    type=COUNT,
+    help="Test images to use, a sample of all. Default: all.",
+)
+
+
+def check_not_given(ctx, *names):
+    """Refuse options that a model to start from has decided already."""
+    for parameter in ctx.command.params:
+        given = ctx.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+        if given and parameter.name in names:
+            raise click.UsageError(
+                f"{parameter.opts[0]} cannot be given with --start-from, which takes "
+                "the network, its noise and its weights from the model"
+            )
+
+
+def data_files(name):
+    """Files that a data set is read from."""
+    if name not in datasets.KNOWN:
+        return [from_home(name)]
+    found = Path(datasets.find(name) or "")
+    if found.is_absolute() and found.is_dir():
+        return list(found.iterdir())
+    return [found] if found.is_file() else []  # built in, or not on this machine
+
+
+def check_outputs(inputs, **outputs):
+    """Refuse outputs that are inputs, or one file, also through links.
+
+    Parameters
+    ----------
+    inputs : dict of str to list of Path
+        What is read, by what it is in words.
+    **outputs : Path or None
+        What is written, by the name of the option.
+    """
+    taken = [(what, path) for what, paths in inputs.items() for path in paths]
+    for option, path in outputs.items():
+        if path is None or (path.exists() and not path.is_file()):
+            continue  # a device, such as /dev/null, takes everything
+        for what, other in taken:
+            if _same(path, other):
+                raise ValidationError(
+                    f"{str(path)!r} is {what}, and would be replaced; "
+                    "name another file",
+                    attr=option,
+                )
+        taken.append((f"the file of --{option} as well", path))
+
+
+def check_record(path):
+    """Refuse to replace a file by JSON that holds something else, such as a model."""
+    if path is None or not path.is_file():
+        return
+    with path.open("rb") as file:
+        if file.read(1) not in (b"", b"{"):
+            raise ValidationError(
+                f"{str(path)!r} holds something else than JSON, and would be replaced; "
+                "name another file",
+                attr="out",
+            )
+
+
+def check_own(path):
+    """Refuse a folder that holds other things than those beside a file of ours.
+
+    Parameters
+    ----------
+    path : Path
+        What an earlier command left in the folder, if it was there.
+    """
+    held = [other for other in path.parent.iterdir() if other.name[0] != "."]
+    if any(other.is_symlink() for other in held) or (held and not path.is_file()):
+        raise ValidationError(
+            f"{str(path.parent)!r} holds links, or files of something else, that might "
+            "be replaced; name an empty folder, or add --force",
+            attr="out",
+        )
+
+
+def _same(path, other):
+    """Whether two paths lead to one file, which need not exist."""
+    if path.exists() and other.exists():
+        return path.samefile(other)
+    return os.path.realpath(path) == os.path.realpath(other)

@@ -1,0 +1,15 @@
+"""A simulator of feed-forward spiking networks for many examples at once."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["filters", "neurons", "products"],
+    submod_attrs={
+        "compiling": ["compilation", "compiled"],
+        "product_kernels": ["spiking"],
+        "products": ["Counts"],
+        "simulator": ["Simulator"],
+        "threads": ["spread"],
+    },
+)

@@ -1,0 +1,315 @@
+"""Where accuracy goes: a model walked down to the chip, one change at a time."""
+
+import json
+from dataclasses import dataclass
+
+import nengo
+import numpy as np
+from nengo.exceptions import ValidationError
+
+from .. import files, layers, tables
+from ..datasets import check_data
+from ..files import records
+from ..loihi import DT, to_loihi
+from ..models import check_model, check_timeless
+from ..spiking import to_spiking
+from . import rungs as descent
+from .arguments import checked
+from .counting import layer_names, neuron_layers
+from .measure import measure
+from .records import Difference, Evaluation, difference
+
+COMPARED = 100
+"""Images on which rates of single neurons are compared."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One step of the way from a trained model to the chip.
+
+    Attributes
+    ----------
+    name : str
+        What the network is here.
+    change : str
+        What is different from the rung above.
+    evaluation : Evaluation
+        Error, rates and all else.
+    difference : Difference or None
+        By how much the error exceeds that of the rung above.
+    deviations : dict of str to float or None
+        How far the neurons of each layer are from the rung above: root mean square of
+        the difference of their rates, each over the whole presentation of an image, in
+        percent of the root mean square of the rates above (100 if there are none). The
+        mean is over neurons and over 100 images. Spikes are counted: rates are
+        multiples of one by the presentation time, which alone makes a difference where
+        rates are low.
+    """
+
+    name: str
+    change: str
+    evaluation: Evaluation
+    difference: Difference | None
+    deviations: dict[str, float] | None
+
+    @property
+    def largest_deviation(self):
+        """Name of the layer that deviates most, and its deviation; or None."""
+        if not self.deviations or not any(self.deviations.values()):
+            return None
+        return max(self.deviations.items(), key=lambda item: item[1])
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """What `explain` found. Print it, save it, or draw it with `.figures.ladder`.
+
+    Attributes
+    ----------
+    rungs : list of Rung
+        From the model as it was trained to the chip, all on the same images.
+    """
+
+    rungs: list[Rung]
+
+    def __repr__(self):
+        """Error at both ends."""
+        first, last = self.rungs[0], self.rungs[-1]
+        return (
+            f"<Ladder of {first.evaluation.network} on "
+            f"{first.evaluation.n_examples} images of {first.evaluation.dataset}: "
+            f"{first.evaluation.error_percent:.2f} % to "
+            f"{last.evaluation.error_percent:.2f} % in {len(self.rungs)} rungs>"
+        )
+
+    def __str__(self):
+        """Lay it out as a table, and say below what each rung changes."""
+        rows = [_HEAD, *self._rows()]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD))]
+        lines = [
+            "  ".join(
+                cell.ljust(width) if i in (0, 4) else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in rows
+        ]
+        rule = "-" * max(map(len, lines))
+        changes = [f"{i}  {rung.change}" for i, rung in enumerate(self.rungs, 1)]
+        return "\n".join(
+            [
+                self._title(),
+                "",
+                lines[0],
+                rule,
+                *lines[1:],
+                rule,
+                f"all together: {self._whole()}",
+                "",
+                *changes,
+            ]
+        )
+
+    def _repr_html_(self):
+        """Show it in a notebook."""
+        changes = (rung.change for rung in self.rungs)
+        rows = [
+            (*row, change) for row, change in zip(self._rows(), changes, strict=True)
+        ]
+        rows.append(("all together", "", self._whole(), "", "", ""))
+        return tables.html(self._title(), (*_HEAD, "what changes"), rows)
+
+    def _title(self):
+        first = self.rungs[0].evaluation
+        return (
+            f"{first.network} on {first.n_examples:,} test images of {first.dataset}, "
+            "the same on every rung"
+        )
+
+    def _rows(self):
+        return [_row(i, rung) for i, rung in enumerate(self.rungs, 1)]
+
+    def _whole(self):
+        return difference(self.rungs[0].evaluation, self.rungs[-1].evaluation)
+
+    def to_json(self):
+        """Return the record as JSON text."""
+        record = [
+            {
+                "name": rung.name,
+                "change": rung.change,
+                "difference": rung.difference and vars(rung.difference),
+                "deviations": rung.deviations,
+                "evaluation": json.loads(rung.evaluation.to_json()),
+            }
+            for rung in self.rungs
+        ]
+        return json.dumps({"rungs": record}) + "\n"
+
+    def save(self, path):
+        """Write the record to a JSON file.
+
+        Parameters
+        ----------
+        path : str or Path
+            An earlier file survives if writing fails.
+        """
+        files.write_text(path, self.to_json())
+
+    @classmethod
+    def load(cls, path):
+        """Read what `save` wrote.
+
+        Parameters
+        ----------
+        path : str or Path
+            A JSON file.
+
+        Returns
+        -------
+        Ladder
+
+        Raises
+        ------
+        ValidationError
+            If the file is something else.
+        """
+        return records.load(path, cls.from_json, "a ladder")
+
+    @classmethod
+    def from_json(cls, text):
+        """Read what `to_json` returned.
+
+        Parameters
+        ----------
+        text : str
+            JSON.
+
+        Returns
+        -------
+        Ladder
+            The record.
+
+        Raises
+        ------
+        ValidationError
+            If it is something else.
+        """
+        ladder = records.from_json(text, cls)
+        if not ladder.rungs:
+            raise ValidationError("expected at least one rung", attr="rungs")
+        for rung in ladder.rungs:
+            records.check_sizes(rung.evaluation)
+        return ladder
+
+
+def explain(
+    model,
+    data,
+    synapse=nengo.Alpha(0.005),  # noqa: B008 (synapses are frozen)
+    presentation_time=0.2,
+    window=0.0,
+    batch_size=50,
+    n_examples=None,
+    seed=0,
+    progress_bar=True,
+):
+    """Walk a trained model down to Loihi, and measure what each change costs.
+
+    The rungs are: the model as it was trained; hard LIF rates; spiking neurons with
+    synapses, as `.to_spiking` makes them; the chip's synapse and folded pooling, as
+    `.to_loihi` has them; the chip's neurons (both simulated in real numbers); the
+    chip's weights; and the chip's arithmetic. Each is evaluated on the same images, in
+    this order. What the emulator refuses is told before.
+
+    Parameters
+    ----------
+    model : Model
+        Trained rate network without loops; left as it is.
+    data : Dataset
+        Its test images are shown.
+    synapse : nengo.synapses.Synapse
+        For `.to_spiking`.
+    presentation_time, window, batch_size, n_examples, seed, progress_bar
+        As in `.evaluate`. Steps are of 1 ms, and each image starts from rest.
+
+    Returns
+    -------
+    Ladder
+        The record.
+
+    Raises
+    ------
+    Unconvertible, BuildError
+        If the model cannot be made for the chip, or has loops.
+    ValidationError
+        If arguments, model and data do not fit together.
+    """
+    check_model(model)
+    check_data(data, model)
+    model = model.copy()
+    if model.network.seed is None:
+        model.network.seed = seed  # for all rungs the same draws
+    layers.read(model.network)  # else its rates cannot be compared
+    check_timeless(model, "model", "give explain the rate model that was trained")
+
+    spiking = to_spiking(model, synapse)
+    chip = to_loihi(spiking)
+    settings = presentation_time, DT, window, True
+    n_examples, _, batch_size = checked(
+        chip, data, "loihi-emulator", *settings, batch_size, n_examples, seed, False
+    )
+    prepared = descent.simulators(spiking, chip, batch_size, seed)
+
+    steps = list(descent.networks(model, spiking, chip, synapse))
+    names = layer_names(neuron_layers(model))
+    rungs, above = [], None
+    for step in steps:
+        name, change, network, backend = step
+        evaluation, rates = measure(
+            network,
+            data,
+            backend,
+            *settings,
+            batch_size,
+            n_examples,
+            seed,
+            title=name if progress_bar else None,
+            n_kept=COMPARED,
+            prepared=prepared(network, backend),
+            warns=step is steps[-1],
+        )
+        if backend != "rate":
+            rates = [count / presentation_time for count in rates]
+        worse = deviations = None
+        if rungs:
+            worse = difference(rungs[-1].evaluation, evaluation)
+            found = map(_deviation, above, rates)
+            deviations = dict(zip(names, found, strict=True))
+        rungs.append(Rung(name, change, evaluation, worse, deviations))
+        above = rates
+    return Ladder(rungs)
+
+
+def _deviation(above, below):
+    size = np.sqrt(np.mean(above**2))
+    deviation = np.sqrt(np.mean((below - above) ** 2))
+    if size == 0:
+        return 100.0 if deviation > 0 else 0.0
+    return float(100 * deviation / size)
+
+
+_HEAD = "", "error %", "points (95 % interval)", "mean rate", "deviates most"
+
+
+def _row(number, rung):
+    largest = rung.largest_deviation
+    low, high = rung.difference.interval_points if rung.difference else (0, 0)
+    return (
+        f"{number}  {rung.name}",
+        f"{rung.evaluation.error_percent:.2f}",
+        f"{rung.difference.points:+.2f} ({low:+.2f} to {high:+.2f})"
+        if rung.difference
+        else "",
+        f"{rung.evaluation.mean_rate_hz:.1f} Hz",
+        f"{largest[0]}: {largest[1]:.1f} %" if largest else "",
+    )

@@ -1,0 +1,348 @@
+"""What an evaluation found, and how sure it is."""
+
+import json
+from dataclasses import dataclass, fields
+
+import numpy as np
+from nengo.exceptions import ValidationError
+
+from .. import files, tables
+from ..files import records
+from . import summary
+from .statistics import RECORD_EVERY
+
+Z = 1.959963984540054
+"""Standard normal quantile of two-sided 95 % intervals."""
+
+
+@dataclass(eq=False, repr=False)
+class Evaluation:
+    """What `evaluate` measured. Print it, or save it as JSON.
+
+    Fields that need time are None for the backend "rate".
+
+    Parameters
+    ----------
+    dataset : str
+        Name of the data set.
+    network : str
+        Function of `nengo_softlif.networks` that made the network, or its label.
+    backend : str
+        What simulated it.
+    synapse : str
+        Synapses behind neurons, ``"none"`` if there are none.
+    n_examples : int
+        Number of test images.
+    error_percent : float
+        Images classified wrongly at the end of their presentation, in percent.
+    error_interval_percent : list of float
+        Its 95 % interval (`wilson`).
+    presentation_time : float
+        How long each image was shown, in seconds.
+    time_to_decide : float
+        First time in seconds after which the error stays within 0.5 points of
+        its final value.
+    dt : float
+        Time step in seconds.
+    rates_hz : dict of str to float
+        Mean rate of each layer over its neurons, images and time.
+    mean_rate_hz : float
+        Mean rate of all neurons.
+    spikes_per_image : float
+        Number of spikes of all neurons.
+    synops_per_image : dict of str to float
+        Number of synaptic operations: ``paper`` counts the synapses of the
+        unfolded network, pooling free (`.n_synapses`); ``direct`` the neurons
+        and readout values that each spike reaches (`.fan_out`). None for
+        networks they cannot read.
+    seconds : float
+        What the evaluation took, without compiling anything.
+    seed : int
+        Seed it was given.
+    versions : dict of str to str
+        Versions of Python and of packages.
+    commit : str or None
+        Git commit of this package, ending in ``-dirty`` if files had changed;
+        None if it is not run from a checkout.
+    data_sha256 : str
+        Checksum of the data set.
+    command : str or None
+        Command line, if it came from there.
+    window : float
+        Start of the readout window in seconds.
+    reset : bool
+        Whether each image started from the initial state.
+    batch_size : int
+        Number of images simulated side by side.
+    times : list of float
+        Times in seconds at which the error was recorded.
+    error_over_time_percent : list of float
+        Error at these times.
+    confusion : list of list of int
+        Number of images by true class (row) and answer (column).
+    labels, predictions : list of int
+        True class and final answer for each image, in the order in which they
+        were shown (`.presentation_order`).
+    predictions_over_time : (n_examples, n_times) ndarray of int
+        Answers at ``times``.
+    chip : dict or None
+        Of models on Loihi: the ``target`` that simulated the chip, the number of
+        ``cores`` and ``chips``, and for each layer its ``blocks`` and what they take of
+        a core.
+    highest_rates_hz : dict of str to float, or None
+        Rate of each layer that all but a thousandth of its neurons and images stay
+        at or below, while an image is shown: the 99.9th percentile. None for backends
+        that do not tell neurons apart ("nengo-dl", "nengo", "rate").
+    rows : int or None
+        In how many rows images were shown back to back: each takes every ``rows``-th
+        image. None if each image started from the initial state (``reset``).
+    """
+
+    dataset: str
+    network: str
+    backend: str
+    synapse: str
+    n_examples: int
+    error_percent: float
+    error_interval_percent: list[float]
+    presentation_time: float | None
+    time_to_decide: float | None
+    dt: float | None
+    rates_hz: dict[str, float]
+    mean_rate_hz: float
+    spikes_per_image: float | None
+    synops_per_image: records.Synops
+    seconds: float
+    seed: int
+    versions: dict[str, str]
+    commit: str | None
+    data_sha256: str
+    command: str | None
+    window: float | None
+    reset: bool | None
+    batch_size: int
+    times: list[float] | None
+    error_over_time_percent: list[float] | None
+    confusion: list[list[int]]
+    labels: list[int]
+    predictions: list[int]
+    predictions_over_time: np.ndarray | None
+    chip: records.Chip | None = None
+    highest_rates_hz: dict[str, float] | None = None
+    rows: int | None = None
+
+    def __repr__(self):
+        """Say what was measured, and the error."""
+        return (
+            f"<Evaluation of {self.network} on {self.n_examples} images of "
+            f"{self.dataset} with {self.backend}: error {self.error_percent:.2f} %>"
+        )
+
+    def __str__(self):
+        """Lay the main numbers out as a table."""
+        return summary.text(self)
+
+    def _repr_html_(self):
+        """Show the main numbers in a notebook."""
+        rows = [row for group in summary.rows(self) for row in group]
+        rows.append(("took", f"{self.seconds:.1f} s", ""))
+        return tables.html(summary.title(self), ("", "", ""), rows)
+
+    def to_json(self):
+        """Return the record as JSON text, a line for each field."""
+        record = {f.name: getattr(self, f.name) for f in fields(self)}
+        record["predictions_over_time"] = records.packed(self.predictions_over_time)
+        lines = (f"  {json.dumps(key)}: {json.dumps(record[key])}" for key in record)
+        return "{\n" + ",\n".join(lines) + "\n}\n"
+
+    def save(self, path):
+        """Write the record to a JSON file.
+
+        Parameters
+        ----------
+        path : str or Path
+            An earlier file survives if writing fails.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
+        files.write_text(path, self.to_json())
+
+    @classmethod
+    def load(cls, path):
+        """Read what `save` wrote.
+
+        Parameters
+        ----------
+        path : str or Path
+            A JSON file.
+
+        Returns
+        -------
+        Evaluation
+            The record.
+
+        Raises
+        ------
+        ValidationError
+            If the file is something else.
+        OSError
+            If it cannot be read.
+        """
+        return records.load(path, cls.from_json, "an evaluation")
+
+    @classmethod
+    def from_json(cls, text):
+        """Read what `to_json` returned.
+
+        Parameters
+        ----------
+        text : str
+            JSON.
+
+        Returns
+        -------
+        Evaluation
+            The record.
+
+        Raises
+        ------
+        ValidationError
+            If it is something else, or its parts do not fit together.
+        """
+        evaluation = records.from_json(text, cls)
+        records.check_sizes(evaluation)
+        return evaluation
+
+
+def wilson(n_wrong, n):
+    """95 % interval of a proportion, after Wilson 1927.
+
+    Parameters
+    ----------
+    n_wrong : int
+        Number of cases.
+    n : int
+        Out of how many.
+
+    Returns
+    -------
+    low, high : float
+        Between zero and one.
+    """
+    p = n_wrong / n
+    centre = (p + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    half = Z / (1 + Z**2 / n) * np.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
+    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much the error of one evaluation exceeds that of another.
+
+    Parameters
+    ----------
+    points : float
+        Difference of the errors, in percentage points.
+    interval_points : (float, float)
+        Its 95 % interval.
+    n_examples : int
+        Number of images both classified.
+    """
+
+    points: float
+    interval_points: tuple[float, float]
+    n_examples: int
+
+    def __str__(self):
+        """Number and interval."""
+        points, interval, _ = self._cells()
+        return f"{points} points (95 % interval {interval})"
+
+    def _repr_html_(self):
+        """Show it in a notebook."""
+        head = "points", "95 % interval", "images"
+        return tables.html("Difference of errors", head, [self._cells()])
+
+    def _cells(self):
+        low, high = self.interval_points
+        return f"{self.points:+.2f}", f"{low:+.2f} to {high:+.2f}", self.n_examples
+
+
+def difference(a, b, time=None):
+    r"""Difference of two errors on the same images, ``b - a``.
+
+    Only images on which exactly one of the two is wrong count, so that the
+    interval is much narrower than those of the errors themselves.
+
+    Parameters
+    ----------
+    a, b : Evaluation
+        Of the same images.
+    time : float, optional
+        Compare the answers at this time, in seconds, instead of the final ones.
+        Evaluations without time have one answer only.
+
+    Returns
+    -------
+    Difference
+        With the adjusted Wald interval for paired proportions [1]_.
+
+    Raises
+    ------
+    ValidationError
+        If these are no evaluations, the images are not the same, or the time was not
+        recorded.
+
+    References
+    ----------
+    .. [1] D. G. Bonett and R. M. Price, "Adjusted Wald Confidence Interval for a
+       Difference of Binomial Proportions Based on Paired Data", Journal of
+       Educational and Behavioral Statistics 37(4), 2012.
+    """
+    for attr, evaluation in (("a", a), ("b", b)):
+        if not isinstance(evaluation, Evaluation):
+            raise _error(
+                attr,
+                "expected an Evaluation, as evaluate returns or Evaluation.load, got "
+                f"{evaluation!r}",
+            )
+    for attr in ("data_sha256", "n_examples"):
+        values = getattr(a, attr), getattr(b, attr)
+        if values[0] != values[1]:
+            raise _error(
+                attr,
+                f"expected evaluations of the same images, got {values[0]} and "
+                f"{values[1]}; evaluate both models on the same data",
+            )
+    wrong_a, wrong_b = (_answers(e, time) != np.array(e.labels) for e in (a, b))
+    n = a.n_examples
+    only_a = np.count_nonzero(wrong_a & ~wrong_b)
+    only_b = np.count_nonzero(wrong_b & ~wrong_a)
+    p_a, p_b = (only_a + 1) / (n + 2), (only_b + 1) / (n + 2)
+    centre = p_b - p_a
+    half = Z * np.sqrt((p_a + p_b - centre**2) / (n + 2))
+    return Difference(
+        100 * (only_b - only_a) / n,
+        (100 * max(-1.0, float(centre - half)), 100 * min(1.0, float(centre + half))),
+        n,
+    )
+
+
+def _answers(evaluation, time):
+    if time is None or evaluation.times is None:
+        return np.array(evaluation.predictions)
+    column = np.flatnonzero(np.isclose(evaluation.times, time, rtol=0, atol=1e-6))
+    if len(column) != 1:
+        raise _error(
+            "time",
+            f"expected one of the recorded times, {evaluation.times[0]:g} to "
+            f"{evaluation.times[-1]:g} s every {RECORD_EVERY:g} s, got {time!r}",
+        )
+    return evaluation.predictions_over_time[:, column[0]]
+
+
+def _error(attr, message):
+    return ValidationError(message, attr=attr)

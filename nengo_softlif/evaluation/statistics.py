@@ -1,0 +1,107 @@
+"""From the outputs of a network over time to its answers."""
+
+import numpy as np
+from nengo.exceptions import ValidationError
+
+from ..machine import memory
+
+RECORD_EVERY = 0.005
+"""Seconds between the times at which answers are recorded."""
+
+TOLERANCE_PERCENT = 0.5
+"""How far from the final error a decision may be, for the time to decide."""
+
+
+def readout_steps(n_steps, dt, window=0.0):
+    """When the answer is recorded, and from when on each answer averages.
+
+    Parameters
+    ----------
+    n_steps : int
+        Steps per image. Step ``k``, counted from one, ends at time ``k dt``.
+    dt : float
+        Length of a step in seconds.
+    window : float
+        Start of the readout window in seconds.
+
+    Returns
+    -------
+    steps : (n_times,) ndarray of int
+        Steps at which the answer is recorded: every 5 ms from ``window`` on,
+        and the last.
+    first : (n_times,) ndarray of int
+        First step of each mean: that of time ``max(window, t / 2)``.
+    """
+    every = max(1, round(RECORD_EVERY / dt))
+    steps = np.union1d(np.arange(every, n_steps + 1, every), n_steps)
+    opening = window / dt - 1e-6  # a time that is that of a step belongs to it
+    steps = steps[steps >= opening]
+    first = np.ceil(np.maximum(opening, steps / 2)).astype(int)
+    return steps, np.maximum(first, 1)
+
+
+def check_memory(n_steps, n_values):
+    """Refuse presentations whose outputs do not fit into the machine's memory.
+
+    Parameters
+    ----------
+    n_steps : float
+        Steps per image.
+    n_values : int
+        Values that a batch of images puts out in each step.
+
+    Raises
+    ------
+    ValidationError
+        If sums over them, which `decide` makes in float64, take more.
+    """
+    n_bytes = 8 * n_steps * n_values
+    if n_bytes > memory():
+        raise ValidationError(
+            f"{n_steps:,.0f} steps of {n_values} output values take "
+            f"{n_bytes / 1e9:,.0f} GB, but the machine has {memory() / 1e9:.0f} GB; "
+            "show images for a shorter time, or fewer at a time",
+            attr="presentation_time",
+        )
+
+
+def decide(outputs, steps, first):
+    """Classes with the largest mean output.
+
+    Parameters
+    ----------
+    outputs : (n, n_steps, n_classes) ndarray
+        Output of the network in each step.
+    steps, first : (n_times,) ndarray of int
+        Last and first step of each mean, counted from one.
+
+    Returns
+    -------
+    (n, n_times) ndarray of int
+        The classes.
+    """
+    sums = np.cumsum(outputs, axis=1, dtype=np.float64)
+    sums = np.pad(sums, [(0, 0), (1, 0), (0, 0)])
+    # the sum has its largest value where the mean has
+    return np.argmax(sums[:, steps] - sums[:, first - 1], axis=2)
+
+
+def time_to_decide(times, errors):
+    """First time after which the error stays within 0.5 points of its final value.
+
+    Parameters
+    ----------
+    times : (n_times,) array_like
+        Increasing times in seconds.
+    errors : (n_times,) array_like
+        Error in percent at these times.
+
+    Returns
+    -------
+    float
+        One of the times.
+    """
+    # an error of a half point is within half a point, whatever the rounding
+    far = np.abs(np.subtract(errors, errors[-1])) > TOLERANCE_PERCENT + 1e-9
+    after = np.flatnonzero(far)[-1] + 1 if far.any() else 0
+    return float(np.round(times[after], 9))

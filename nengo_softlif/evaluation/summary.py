@@ -1,0 +1,105 @@
+"""The main numbers of an evaluation, row by row, for text and for notebooks."""
+
+from .statistics import TOLERANCE_PERCENT
+
+
+def title(evaluation):
+    """Say what was measured, on what and with what."""
+    return (
+        f"{evaluation.network} on {evaluation.n_examples:,} test images of "
+        f"{evaluation.dataset}, backend {evaluation.backend}"
+    )
+
+
+def rows(evaluation):
+    """List the main numbers of an evaluation.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        The record.
+
+    Returns
+    -------
+    list of list of (str, str, str)
+        Groups of rows: name, number with unit, and what is to be said of it.
+    """
+    groups = [_errors(evaluation), _firing(evaluation)]
+    if evaluation.chip is not None:
+        cores, chips = evaluation.chip["cores"], evaluation.chip["chips"]
+        by = evaluation.chip["target"]
+        where = f"on {chips} chip{'s' * (chips > 1)}, run by {by}"
+        groups.append([("cores", str(cores), where)])
+    return groups
+
+
+def text(evaluation):
+    """Lay an evaluation out as text."""
+    lines = [title(evaluation)]
+    for group in rows(evaluation):
+        lines.append("")
+        lines += [f"{name:<22}{number:>15}   {note}" for name, number, note in group]
+    lines += ["", f"took {evaluation.seconds:.1f} s"]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _errors(evaluation):
+    low, high = evaluation.error_interval_percent
+    interval = f"95 % interval {low:.2f} to {high:.2f} %"
+    found = [("error", f"{evaluation.error_percent:.2f} %", interval)]
+    if evaluation.times is None:
+        return found
+    for time, error in _course(evaluation):
+        found.append((f"  after {_ms(time)}", f"{error:.2f} %", ""))
+    shown, decided = evaluation.presentation_time, evaluation.time_to_decide
+    near = f"then within {TOLERANCE_PERCENT:g} points of the final error"
+    found.append(("presentation time", _ms(shown), _settings(evaluation)))
+    found.append(("time to decide", _ms(decided), near))
+    return found
+
+
+def _firing(evaluation):
+    mean = f"{evaluation.mean_rate_hz:.2f} Hz"
+    found = [("firing rate", mean, "mean of all neurons")]
+    highest = evaluation.highest_rates_hz or {}
+    for name, rate in evaluation.rates_hz.items():
+        most = f"99.9 % at most {highest[name]:.0f} Hz" if name in highest else ""
+        found.append((f"  {name}", f"{rate:.2f} Hz", most))
+    if evaluation.spikes_per_image is not None:
+        found.append(("spikes", f"{evaluation.spikes_per_image:,.0f}", "per image"))
+    for name, meaning in _COUNTS.items():
+        count = evaluation.synops_per_image[name]
+        if count is not None:
+            meaning = f"per image: {meaning}"
+            found.append((f"synops, {name}", f"{count:,.0f}", meaning))
+    return found
+
+
+def _course(evaluation):
+    """Times and errors at a quarter, half and three quarters of the way."""
+    n = len(evaluation.times)
+    chosen = sorted({round(n * part) - 1 for part in (0.25, 0.5, 0.75)} - {-1, n - 1})
+    errors = evaluation.error_over_time_percent
+    return [(evaluation.times[i], errors[i]) for i in chosen]
+
+
+def _settings(evaluation):
+    settings = f"steps of {_ms(evaluation.dt)}, synapse {evaluation.synapse}"
+    if evaluation.window:
+        settings += f", answers from {_ms(evaluation.window)}"
+    if evaluation.reset:
+        return settings
+    n_rows = evaluation.rows
+    if n_rows is None:  # a record that does not tell
+        return settings + ", no reset"
+    return f"{settings}, no reset, {n_rows} row{'s' * (n_rows > 1)} of images"
+
+
+_COUNTS = {
+    "paper": "weights, as the papers count",
+    "direct": "neurons that spikes reach",
+}
+
+
+def _ms(seconds):
+    return f"{1000 * seconds:g} ms"

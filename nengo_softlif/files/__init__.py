@@ -1,0 +1,14 @@
+"""Files that are either the old ones or the new ones, and never run code."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["npz", "records"],
+    submod_attrs={
+        "arrays": ["read", "sha256", "write", "write_text"],
+        "headers": ["Arguments", "Checkpoint", "Model", "converted"],
+        "paths": ["check_unpacked", "expanded", "from_home", "irregular"],
+        "replacement": ["replace"],
+    },
+)

@@ -1,0 +1,13 @@
+"""The one reading of a feed-forward network, and what its connections do."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["folding", "operators", "parameters", "synops"],
+    submod_attrs={
+        "parameters": ["check_gains"],
+        "synops": ["connection_synapses", "fan_out", "n_synapses"],
+        "reading": ["Input", "Layer", "read"],
+    },
+)

@@ -1,0 +1,26 @@
+"""Loihi, the first hardware target: conversion, cores, emulator, training."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["backends"],
+    submod_attrs={
+        "conversion": ["changes", "to_loihi", "utilization"],
+        "cores": ["Utilization"],
+        "decays": [
+            "DT",
+            "chip_tau_rc",
+            "chip_tau_ref",
+            "current_decay",
+            "voltage_decay",
+        ],
+        "emulator": ["Emulator"],
+        "layered": ["ChipLowering"],
+        "neurons": ["warn_of_high_rates"],
+        "record": ["Changes", "checked", "is_for_chip"],
+        "synapses": ["Substitution", "chip_synapse", "substitution"],
+        "training": ["LoihiTarget", "checked_target", "chip_noise"],
+        "unfolded": ["UnfoldedSimulator"],
+    },
+)

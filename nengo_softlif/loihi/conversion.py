@@ -1,0 +1,399 @@
+"""From spiking networks to Loihi: the same network, as NengoLoihi takes it."""
+
+import numbers
+
+import nengo
+import numpy as np
+from nengo.exceptions import Unconvertible
+from nengo.transforms import NoTransform
+
+from .. import layers
+from ..checks import check_number
+from ..layers import parameters
+from ..models import Model, copied
+from . import cores
+from .axons import wires
+from .connections import connections, expanded, shape_of
+from .inputs import in_spikes
+from .neurons import (
+    check_orders,
+    check_probes,
+    check_range,
+    chip_neurons,
+    one_synapse,
+    warn_of_rounding,
+)
+from .record import Changes, checked, for_chip, in_words, label, named
+
+
+def to_loihi(model, synapse=None, pixel_rate=None):
+    """Rebuild a spiking network so that NengoLoihi runs it on the chip.
+
+    The result is an ordinary network, for ``nengo_loihi.Simulator(net)`` with its
+    emulator or the chip, and for `nengo.Simulator`, which then simulates the chip's
+    neurons and synapses without rounded weights. Weights and biases are carried over;
+    what is changed is this, and `changes` lists it for the network at hand:
+
+    - Neurons that nodes lead to, the first layer, stay on the host as they are and
+      send their spikes, unless images are sent in spikes (``pixel_rate``). All other
+      neurons are on the chip; what they lead to in nodes (the readout) is on the
+      host, and keeps its synapse.
+    - `nengo.LIF` becomes ``nengo_loihi.LoihiLIF``, with the same time constants and
+      amplitude, and starts at voltage zero, as on the chip. There, intervals between
+      spikes are whole milliseconds.
+    - Whatever lies between neurons (pooling, slices, nodes that only pass values on)
+      is folded into the next layer's weights, exactly.
+      Constants become biases.
+    - On the way to neurons of the chip, synapses become a lowpass filter of the same
+      mean delay, ``Lowpass(2 * tau)`` for ``Alpha(tau)``, which also has the same
+      gain and lets as much noise pass; `.substitution` measures what remains.
+    - Layers that are larger than a core are cut into blocks that fit.
+    - Gains that differ within a layer are multiplied into its weights, and become one.
+    - Layers and nodes without label are called by their place: ``"layer 2"``.
+
+    Parameters
+    ----------
+    model : Model or nengo.Network
+        Spiking network, such as `.to_spiking` returns; left as it is.
+    synapse : nengo.Lowpass or float, optional
+        For all connections that lead to neurons of the chip, instead of what matches
+        the network's own synapses.
+    pixel_rate : float, optional
+        With a rate in Hz, the first layer is on the chip too, and images are sent
+        there in spikes: for each value of the image, two neurons are added on the
+        host, which fire ``pixel_rate`` times the value, one if it is positive, the
+        other if it is negative. Spikes are counted once per step, so values should
+        stay below ``1000 / pixel_rate``. Where images had no synapse they now have that
+        of the neurons that lead to the same layer; if there are none, the shortest on
+        the chip, or ``Lowpass(0.01)``, with its delay and noise. In a plain
+        network, images are what nodes put out that is no constant.
+
+    Returns
+    -------
+    Model or nengo.Network
+        Of the kind that came in. It runs in steps of 1 ms, the only ones NengoLoihi
+        has. `utilization` shows what it needs of the chip.
+
+    Warns
+    -----
+    NengoWarning
+        If the chip rounds a refractory period, or there is none.
+
+    Raises
+    ------
+    ValidationError
+        If ``model`` is no network, or one that `to_loihi` returned; if ``synapse`` is
+        no time constant, or ``pixel_rate`` no rate.
+    Unconvertible
+        If neurons, synapses or connections have no counterpart on the chip, or no
+        layer is left for it; names them. If ``pixel_rate`` is given and there is no
+        image.
+    BuildError
+        If a layer does not fit on cores, or its numbers not the chip's range; names the
+        limit and the numbers.
+    """
+    given = checked(model)
+    if isinstance(synapse, numbers.Real):  # as everywhere in Nengo
+        check_number("synapse", synapse, "a time constant in seconds", 0)
+        synapse = nengo.Lowpass(synapse)
+    if synapse is not None and not isinstance(synapse, nengo.Lowpass):
+        raise Unconvertible(
+            f"the chip has lowpass synapses only, got {synapse}; use nengo.Lowpass, or "
+            "leave it to to_loihi to match the synapses of the network"
+        )
+    if pixel_rate is not None:
+        rate = "a rate in Hz for a value of one, such as 100"
+        check_number("pixel_rate", pixel_rate, rate, 0, low_open=True)
+    if isinstance(model, Model):
+        chip = model.copy()
+        chip.source = None  # no function of ours makes this network
+        _convert(chip.network, synapse, pixel_rate, [chip.input])
+        return chip
+    network, _ = copied(given)
+    _convert(network, synapse, pixel_rate, [])
+    return network
+
+
+def utilization(network):
+    """Count what a network of `to_loihi` needs of the chip.
+
+    Parameters
+    ----------
+    network : Model or nengo.Network
+        What `to_loihi` returned.
+
+    Returns
+    -------
+    Utilization
+        Printed, a table.
+
+    Raises
+    ------
+    ValidationError
+        If it is another network.
+    """
+    network = for_chip(network)
+    chip = {}
+    for ensemble in network.all_ensembles:
+        if network.config[ensemble].on_chip:
+            cut = network.config[ensemble].block_shape
+            shape = cut.ensemble_shape
+            layout = cores.Layout(cut.shape, shape)
+            chip[ensemble] = cores.ChipLayer(ensemble, shape, layout=layout)
+    for connection in network.all_connections:
+        target = getattr(connection.post_obj, "ensemble", None)
+        if target in chip:
+            source = connection.pre_obj.ensemble
+            indices = np.arange(source.n_neurons)[connection.pre_slice]
+            chip[target].inputs.append(
+                wires(source, target, connection.transform, indices)
+            )
+    found = list(chip.values())
+    return cores.Utilization({layer: layer.use(found) for layer in found})
+
+
+def changes(network):
+    """List what `to_loihi` changed, layer by layer, with numbers.
+
+    Parameters
+    ----------
+    network : Model or nengo.Network
+        What `to_loihi` returned, or a copy of it.
+
+    Returns
+    -------
+    Changes
+        Printed, a line for each change.
+
+    Raises
+    ------
+    ValidationError
+        If it is another network.
+    """
+    return Changes.of(for_chip(network))
+
+
+# -- conversion ------------------------------------------------------------------------
+
+
+def _convert(network, synapse, pixel_rate, images):
+    import nengo_loihi
+
+    noted = Changes()
+    label(network)
+    built = nengo.builder.Model()
+    read = layers.read(network, built, loops=True)
+    parameters.install(network, parameters.collect(network, built.params))
+    nengo_loihi.add_params(network)
+    _keep_seeds(network, built)
+    nodes = {layer for layer in read.values() if layer.puts_out}
+    constants = {
+        layer
+        for layer in nodes
+        if isinstance(layer.obj.output, np.ndarray) and layer.obj not in images
+    }
+    paths = {
+        layer: list(expanded(layer))
+        for layer in read.values()
+        if layer.neuron_type is not None
+    }
+    sending = []
+    if pixel_rate is not None:
+        sending = images or [layer.obj for layer in nodes - constants]
+        if not sending:
+            raise Unconvertible(
+                "pixel_rate is given, but no node is an image: nodes that put out "
+                "arrays count as constants; give a Model, or a node with a function"
+            )
+    chip, on_host = [], {}
+    for layer, leading in paths.items():
+        reason = _why_on_host(network, layer, leading, constants, sending)
+        if reason is None:
+            chip.append(layer)
+        else:
+            ensemble = layer.obj.ensemble
+            on_host[ensemble] = reason
+            noted.note(ensemble, "place", f"stays on the host: {reason}")
+    if not chip:
+        raise _none_left(network, on_host, pixel_rate)
+    if pixel_rate is not None:
+        leading = {layer: paths[layer] for layer in chip}
+        paths |= in_spikes(network, leading, sending, pixel_rate, synapse, noted)
+    neuron_types = {layer: chip_neurons(layer, noted) for layer in chip}
+    synapses = {
+        layer: one_synapse(layer, paths[layer], synapse, noted) for layer in chip
+    }
+    check_probes(network, chip)
+    warn_of_rounding({layer.obj.ensemble: n for layer, n in neuron_types.items()})
+
+    _cut_off(network, chip, images, noted)
+    _send_to_host(network, chip, built, noted)
+    placed = []
+    for layer in chip:
+        ensemble = layer.obj.ensemble
+        parts = connections(layer, paths[layer], constants, noted)
+        ensemble.neuron_type = neuron_types[layer]
+        made = cores.ChipLayer(ensemble, shape_of(ensemble, parts))
+        for source, part in parts:
+            pre = source.neurons
+            with network:
+                nengo.Connection(
+                    pre if part.indices is None else pre[list(part.indices)],
+                    ensemble.neurons,
+                    transform=part.transform,
+                    synapse=synapses[layer],
+                    label=f"{source.label} to {ensemble.label}",
+                )
+            made.inputs.append(wires(source, ensemble, part.transform, part.indices))
+        placed.append(made)
+    cores.lay_out(placed)
+    for layer, made in zip(chip, placed, strict=True):
+        check_range(made, synapses[layer])
+    check_orders(network, placed)
+
+    in_network = {layer.obj.ensemble for layer in chip}
+    for ensemble in network.all_ensembles:
+        network.config[ensemble].on_chip = ensemble in in_network
+    for layer in placed:
+        cut = layer.layout
+        network.config[layer.ensemble].block_shape = nengo_loihi.BlockShape(
+            cut.block, cut.shape
+        )
+        block, shape = (" x ".join(map(str, n)) for n in (cut.block, cut.shape))
+        blocks = f", in blocks of {block}" if cut.n_blocks > 1 else ""
+        noted.note(layer.ensemble, "cores", f"{cut.n_blocks} for {shape}{blocks}")
+    noted.keep(network)
+
+
+def _why_on_host(network, layer, paths, constants, sending):
+    """Say why a layer stays on the host; None if it goes to the chip."""
+    if network.config[layer.obj.ensemble].on_chip is False:
+        return "its on_chip is set to False"
+    nodes = [
+        named(path.source.obj)
+        for path in paths
+        if path.source.neuron_type is None
+        and path.source not in constants
+        and path.source.obj not in sending
+    ]
+    if nodes:
+        return f"{', '.join(nodes)} leads to it; sends its spikes"
+    if all(path.source in constants for path in paths):
+        return "no neurons lead to it; sends its spikes"
+    return None
+
+
+def _none_left(network, on_host, pixel_rate):
+    """Make an error that says why all layers stay on the host."""
+    why = "; ".join(
+        f"{named(ensemble)}: {reason.removesuffix('; sends its spikes')}"
+        for ensemble, reason in on_host.items()
+    )
+    forced = [network.config[ensemble].on_chip is False for ensemble in on_host]
+    advice = ["add a layer that neurons lead to"]
+    if any(forced):
+        advice.insert(0, "leave on_chip as it is")
+    if pixel_rate is None and not all(forced):
+        advice.insert(0, "let to_loihi send images in spikes (pixel_rate=100)")
+    return Unconvertible(
+        f"no layer of neurons is left for the chip ({why or 'there are none'}); "
+        f"{', or '.join(advice)}"
+    )
+
+
+def _keep_seeds(network, built):
+    """Let objects draw what they drew, whatever comes to lie before them."""
+    for obj in [*network.all_ensembles, *network.all_nodes]:
+        if built.seeded[obj]:
+            obj.seed = built.seeds[obj]
+
+
+def _owners(network):
+    return [network, *network.all_networks]
+
+
+def _cut_off(network, chip, keep, noted):
+    """Remove what leads to layers of the chip, and nodes that led nowhere else."""
+    used = set(keep) | {probe.obj for probe in network.all_probes}
+    targets = {}  # what is cut off, and the layers it led to
+    for layer in chip:
+        ensemble = layer.obj.ensemble
+        targets.update({layer.obj: {ensemble}, ensemble: {ensemble}})
+    removed = {layer.obj.ensemble: [] for layer in chip}
+    while targets:
+        loose = {}
+        for owner in _owners(network):
+            for connection in list(owner.connections):
+                if connection.post_obj in targets:
+                    owner.connections.remove(connection)
+                    led_to = loose.setdefault(connection.pre_obj, set())
+                    led_to |= targets[connection.post_obj]
+        used_now = used | {c.pre_obj for c in network.all_connections}
+        targets = {
+            obj: led_to
+            for obj, led_to in loose.items()
+            if isinstance(obj, nengo.Node) and obj not in used_now
+        }
+        for node, led_to in targets.items():
+            for ensemble in led_to:
+                removed[ensemble].append(named(node))
+        for owner in _owners(network):
+            owner.nodes[:] = [node for node in owner.nodes if node not in targets]
+    for ensemble, names in removed.items():
+        if names:
+            noted.note(ensemble, "nodes", f"{', '.join(names)}: folded and removed")
+
+
+def _send_to_host(network, chip, built, noted):
+    """Connections from the chip to the host: spikes are weighted, no more."""
+    sources = {layer.obj for layer in chip}
+    for owner in _owners(network):
+        for connection in list(owner.connections):
+            pre, transform = connection.pre_obj, connection.transform
+            post = getattr(connection.post_obj, "ensemble", connection.post_obj)
+            decoded = parameters.has_decoders(pre) and pre.neurons in sources
+            if not decoded and pre not in sources:
+                continue
+            sender = named(pre if decoded else pre.ensemble)
+            if decoded:
+                weights = built.params[connection].weights
+                pre, transform = pre.neurons, nengo.Dense(weights.shape, init=weights)
+                how = f"decoders of {sender} -> {in_words(transform)}"
+                noted.note(post, "weights", how)
+            else:
+                pre, transform, what = _from_neurons(network, connection)
+                if pre is connection.pre and transform is connection.transform:
+                    continue
+                if what:
+                    how = f"{what} of {sender} is done by the host, behind a node"
+                    noted.note(post, "weights", how)
+            owner.connections.remove(connection)
+            with owner:
+                nengo.Connection(
+                    pre,
+                    connection.post,
+                    transform=transform,
+                    synapse=connection.synapse,
+                    label=connection.label,
+                )
+
+
+def _from_neurons(network, connection):
+    """Let the host do what NengoLoihi cannot; return pre, transform, and what it is."""
+    neurons, transform = connection.pre_obj, connection.transform
+    if isinstance(transform, nengo.Dense) and np.ndim(transform.init) == 1:
+        # NengoLoihi multiplies with a diagonal as if it were a matrix
+        weights = np.diag(transform.init)
+        transform = nengo.Dense(weights.shape, init=weights)
+    # it takes neurons of cut layers in no order but their own
+    picked = np.arange(neurons.size_out)[connection.pre_slice]
+    reordered = np.any(np.diff(picked) <= 0)
+    plain = isinstance(transform, (nengo.Dense, NoTransform))
+    if plain and not reordered:
+        return connection.pre, transform, None
+    pre = neurons if reordered else connection.pre
+    with network:
+        relay = nengo.Node(size_in=pre.size_out, label=f"{neurons} on the host")
+        nengo.Connection(pre, relay, synapse=None)
+    what = "the order" if plain else in_words(transform)
+    return relay[connection.pre_slice] if reordered else relay, transform, what

@@ -1,0 +1,373 @@
+"""Neurons and the filter before them, as the chip has them."""
+
+import warnings
+
+import nengo
+import numpy as np
+from nengo.exceptions import BuildError, NengoWarning, Unconvertible
+
+from .decays import DT, chip_tau_rc, chip_tau_ref
+from .record import named
+from .synapses import chip_synapse, substitution
+
+FAITHFUL_RATE = 1 / (6 * DT)
+"""Rate in Hz above which ``warn_of_high_rates`` speaks: intervals of six steps.
+
+There rates are 17 percent apart, and 8 percent too low on average. Training for the
+chip lowers what is above (the penalty of `.LoihiTarget` starts at 125 Hz).
+"""
+
+
+def chip_neurons(layer, changes):
+    """Find neurons that behave as those of the chip.
+
+    Parameters
+    ----------
+    layer : Layer
+        Spiking neurons.
+    changes : Changes
+        To note what is done.
+
+    Returns
+    -------
+    nengo_loihi.LoihiLIF or nengo_loihi.neurons.LoihiSpikingRectifiedLinear
+        They start at voltage zero.
+
+    Raises
+    ------
+    Unconvertible
+        If the chip has none of that type.
+    """
+    import nengo_loihi
+
+    neurons, ensemble = layer.neuron_type, layer.obj.ensemble
+    zero = {"voltage": nengo.dists.Choice([0])}
+    relu = (nengo.SpikingRectifiedLinear, nengo_loihi.LoihiSpikingRectifiedLinear)
+    if type(neurons) in (nengo.LIF, nengo_loihi.LoihiLIF):
+        chip = nengo_loihi.LoihiLIF(
+            neurons.tau_rc,
+            neurons.tau_ref,
+            min_voltage=neurons.min_voltage,
+            amplitude=neurons.amplitude,
+            initial_state=zero,
+        )
+        tau_rc, tau_ref = neurons.tau_rc, neurons.tau_ref
+        details = (
+            f"tau_rc {_ms(tau_rc)} -> {_ms(chip_tau_rc(tau_rc))} (12 bits), tau_ref "
+            f"{_ms(tau_ref)} -> {_ms(chip_tau_ref(tau_ref))} (whole ms), "
+        )
+    elif type(neurons) in relu:
+        chip = nengo_loihi.LoihiSpikingRectifiedLinear(
+            neurons.amplitude, initial_state=zero
+        )
+        details = ""
+    else:
+        if not neurons.spiking:
+            raise Unconvertible(
+                f"{ensemble} has rate neurons, {neurons}; the chip has spikes: call "
+                "to_loihi(to_spiking(model))"
+            )
+        raise Unconvertible(
+            f"{ensemble} has neurons of type {neurons}, which the chip does not have; "
+            "use nengo.LIF or nengo.SpikingRectifiedLinear, as to_spiking does, or "
+            "keep the layer on the host: net.config[ensemble].on_chip = False"
+        )
+    changes.note(
+        ensemble,
+        "neurons",
+        f"{type(neurons).__name__} -> {type(chip).__name__}, {details}at most "
+        f"{highest_rate(chip):,.0f} Hz",
+    )
+    initial = {**neurons.state, **(neurons.initial_state or {})}["voltage"]
+    if initial != zero["voltage"]:
+        changes.note(ensemble, "voltages", f"{initial} -> all start at 0")
+    return chip
+
+
+def highest_rate(neurons):
+    """Rate in Hz that neurons on the chip cannot exceed.
+
+    They pass threshold a step after their refractory period at the earliest.
+    """
+    return 1 / (chip_tau_ref(getattr(neurons, "tau_ref", 0.0)) + DT)
+
+
+def warn_of_rounding(neuron_types):
+    """Warn of refractory periods that are no whole number of steps, or zero.
+
+    Parameters
+    ----------
+    neuron_types : dict of nengo.Ensemble to nengo.neurons.NeuronType
+        What is on the chip.
+    """
+    alike = {}
+    for ensemble, neurons in neuron_types.items():
+        if hasattr(neurons, "tau_ref"):
+            alike.setdefault(neurons.tau_ref, []).append(ensemble)
+    for tau_ref, ensembles in alike.items():
+        neurons = neuron_types[ensembles[0]]
+        rounded, highest = chip_tau_ref(tau_ref), highest_rate(neurons)
+        if rounded > 0 and abs(rounded - tau_ref) < 1e-6 * DT:
+            continue
+        before = f"{1 / tau_ref:,.0f} Hz" if tau_ref > 0 else "no limit"
+        none = ", so there is none," if rounded == 0 else ""
+        warnings.warn(
+            f"the refractory period of {', '.join(map(named, ensembles))}, "
+            f"{_ms(tau_ref)}, becomes {_ms(rounded)} on the chip, which has whole "
+            f"milliseconds{none} and neurons may fire at up to {highest:,.0f} Hz "
+            f"instead of {before}; train with tau_ref={max(rounded, DT):g}",
+            NengoWarning,
+            stacklevel=4,
+        )
+
+
+def warn_of_high_rates(network, rates):
+    """Warn of layers with rates that the chip's whole steps make coarse, or cut off.
+
+    Parameters
+    ----------
+    network : nengo.Network
+        Made by `.to_loihi`.
+    rates : dict of nengo.Ensemble to float
+        Highest rates of layers in Hz.
+    """
+    on_host = {e for e in rates if network.config[e].on_chip is False}
+    senders = {
+        connection.pre_obj.ensemble
+        for connection in network.all_connections
+        if getattr(connection.post_obj, "ensemble", None) in rates.keys() - on_host
+    }
+    for ensemble, rate in rates.items():
+        fast = f"{named(ensemble)} fires at up to {rate:.0f} Hz (99.9th percentile)"
+        if ensemble not in on_host and rate > FAITHFUL_RATE:
+            message = (
+                f"{fast}, of {highest_rate(ensemble.neuron_type):.0f} Hz that are "
+                "possible on the chip; intervals there are whole milliseconds, so "
+                f"rates near that are {100 * rate * DT:.0f} % apart, and "
+                f"{50 * rate * DT:.0f} % too low on average; train with fit(..., "
+                "target='loihi'), which lowers rates"
+            )
+        elif ensemble in on_host & senders and rate > (1 + 1e-9) / DT:
+            message = (
+                f"{fast} on the host, but NengoLoihi sends one spike per step to the "
+                f"chip, {1 / DT:.0f} Hz, and loses the others; lower the pixel_rate "
+                "of to_loihi, or the weights that lead there, to at most "
+                f"{np.floor(100 / DT / rate):.0f} % of what they are"
+            )
+        else:
+            continue
+        warnings.warn(message, NengoWarning, stacklevel=3)
+
+
+def one_synapse(layer, paths, synapse, changes):
+    """Find the filter of what reaches a layer; the chip has one for each neuron.
+
+    Parameters
+    ----------
+    layer : Layer
+        Neurons for the chip.
+    paths : list of Input
+        What leads to it.
+    synapse : nengo.Lowpass or None
+        To take instead of what matches.
+    changes : Changes
+        To note what is done.
+
+    Returns
+    -------
+    nengo.Lowpass or None
+
+    Raises
+    ------
+    Unconvertible
+        If no lowpass filter, or no single one, can stand for the synapses.
+    """
+    ensemble = layer.obj.ensemble
+    replaced = dict.fromkeys(
+        path.synapses for path in paths if path.source.neuron_type is not None
+    )
+    chosen = synapse
+    if synapse is None:
+        found = {chip_synapse(synapses, ensemble) for synapses in replaced}
+        taus = sorted(0.0 if lowpass is None else lowpass.tau for lowpass in found)
+        if taus[-1] - taus[0] > 1e-9:
+            raise Unconvertible(
+                f"{ensemble} is reached through synapses with mean delays of "
+                f"{', '.join(_ms(tau) for tau in taus)}, but neurons of the chip have "
+                "one filter for all that reaches them; make them equal, or choose one "
+                "with to_loihi(..., synapse=nengo.Lowpass(tau))"
+            )
+        chosen = found.pop()
+    for synapses in replaced:
+        if synapses or chosen is not None:
+            changes.note(ensemble, "synapse", _replacement(synapses, chosen))
+    return chosen
+
+
+def _replacement(synapses, chosen):
+    """Say what stands for a row of synapses, and what that costs."""
+    if len(synapses) == 1 and chosen is not None:
+        try:
+            return str(substitution(synapses[0], chosen))
+        except Unconvertible:  # chosen by hand, for what it does not match
+            pass
+    return f"{chosen or 'none'} for {' and '.join(map(str, synapses)) or 'none'}"
+
+
+def check_range(layer, synapse):
+    """Refuse what NengoLoihi cannot express in the chip's numbers.
+
+    It scales a core's largest weight to 255, and the threshold and biases with it. All
+    must fit then: the threshold comes to nothing beside large weights, and leaves its
+    bits beside small ones.
+
+    Parameters
+    ----------
+    layer : ChipLayer
+        With all that leads to it, and its layout.
+    synapse : nengo.Lowpass or None
+        Of the layer.
+
+    Raises
+    ------
+    BuildError
+        If NengoLoihi would refuse a block; says of which layer, and why.
+    """
+    from nengo_loihi.builder.discretize import discretize_compartment
+
+    ensemble = layer.ensemble
+    largest = _largest_weights(layer)
+    for block in layer.layout.blocks():
+        where = layer.layout.indices(block)
+        weight, bias = largest[where].max(), ensemble.bias[where]
+        compartment = _compartment(ensemble, synapse, bias)
+        try:
+            with np.errstate(all="ignore"):  # it takes logarithms of zero
+                discretize_compartment(compartment, weight)
+        except (AssertionError, BuildError) as error:
+            raise _out_of_range(ensemble, synapse, weight, bias) from error
+
+
+def check_probes(network, chip):
+    """Refuse probes of what is no more on the chip, or that NengoLoihi has not.
+
+    Parameters
+    ----------
+    network : nengo.Network
+        With the probes.
+    chip : list of Layer
+        Neurons for the chip.
+
+    Raises
+    ------
+    Unconvertible
+        If there are such.
+    """
+    targets = {layer.obj for layer in chip}
+    for probe in network.all_probes:
+        obj = probe.obj
+        if isinstance(obj, nengo.Connection) and (obj.post_obj in targets):
+            raise Unconvertible(
+                f"{probe} records a connection to the chip, which is folded into "
+                "others; probe the neurons instead"
+            )
+        neurons = obj.neurons if isinstance(obj, nengo.Ensemble) else obj
+        if neurons in targets and probe.sample_every is not None:
+            raise Unconvertible(
+                f"{probe} records every {1e3 * probe.sample_every:g} ms, but "
+                "NengoLoihi records every step on the chip; leave sample_every out"
+            )
+
+
+def check_orders(network, layers):
+    """Refuse probes that NengoLoihi cannot divide among blocks.
+
+    Parameters
+    ----------
+    network : nengo.Network
+        With the probes.
+    layers : list of ChipLayer
+        What is on the chip, with its layout.
+
+    Raises
+    ------
+    Unconvertible
+        If a probe records neurons of several blocks in another order than theirs.
+    """
+    layouts = {layer.ensemble.neurons: layer.layout for layer in layers}
+    for probe in network.all_probes:
+        layout = layouts.get(probe.obj)
+        if layout is None or layout.n_blocks == 1 or probe.slice is None:
+            continue
+        recorded = np.arange(int(np.prod(layout.shape)))[probe.slice]
+        if np.any(np.diff(recorded) <= 0):
+            raise Unconvertible(
+                f"{probe} records neurons in another order than theirs, which "
+                f"NengoLoihi cannot for a layer that is cut into {layout.n_blocks} "
+                "blocks; probe all neurons, and pick from what the probe saw"
+            )
+
+
+def _compartment(ensemble, synapse, bias):
+    """Make what NengoLoihi makes of neurons, before it rounds their numbers."""
+    from nengo_loihi.block import Compartment
+
+    neurons = ensemble.neuron_type
+    compartment = Compartment(len(bias), str(ensemble))
+    compartment.bias[:] = bias
+    compartment.configure_filter(0.0 if synapse is None else synapse.tau, dt=DT)
+    if hasattr(neurons, "tau_rc"):
+        compartment.configure_lif(
+            neurons.tau_rc, neurons.tau_ref, dt=DT, min_voltage=neurons.min_voltage
+        )
+    else:
+        compartment.configure_relu(vth=1 / DT, dt=DT)
+    return compartment
+
+
+def _largest_weights(layer):
+    """Largest weight that leads to each neuron, as NengoLoihi has it: of spikes."""
+    ensemble = layer.ensemble
+    largest = np.zeros(ensemble.n_neurons)
+    for path in layer.inputs:
+        transform, weights = path.transform, path.transform.init
+        if isinstance(transform, nengo.Convolution):
+            of_filters = np.abs(weights).max(axis=(0, 1, 2))
+            shape = transform.output_shape
+            last = np.broadcast_to(of_filters, (*shape.spatial_shape, len(of_filters)))
+            by_neuron = last if shape.channels_last else np.moveaxis(last, -1, 0)
+        elif isinstance(transform, nengo.Sparse):
+            by_neuron = np.zeros(ensemble.n_neurons)
+            np.maximum.at(by_neuron, weights.indices[:, 0], np.abs(weights.data))
+        else:
+            by_neuron = np.abs(weights).max(axis=1)
+        height = getattr(path.source.neuron_type, "amplitude", 1) / DT
+        largest = np.maximum(largest, height * by_neuron.ravel())
+    return largest * np.abs(ensemble.gain)
+
+
+def _out_of_range(ensemble, synapse, weight, bias):
+    """Make an error that says what is too large, or too small."""
+    threshold = 1.0 if hasattr(ensemble.neuron_type, "tau_rc") else 1 / DT
+    tau = 0.0 if synapse is None else synapse.tau
+    steps = (1 + tau / DT) * (1 + getattr(ensemble.neuron_type, "tau_rc", 1.0) / DT)
+    weights = (
+        f"{ensemble} has weights of up to {weight * DT:.3g} (with gains and the "
+        "amplitude of spikes)"
+    )
+    if weight > 255 * steps:
+        return BuildError(
+            f"{weights}, so that one spike drives a neuron {weight / steps:,.0f} times "
+            "over its threshold; the chip's numbers take 255 times at most; scale the "
+            "weights down"
+        )
+    return BuildError(
+        f"{weights} and biases of up to {np.abs(bias).max():.3g}, beside a threshold "
+        f"of {threshold:g}: the chip's numbers, which all scale with the largest "
+        "weight, cannot express that; scale the layer's weights or gains up, or its "
+        "biases down"
+    )
+
+
+def _ms(seconds):
+    return f"{1e3 * seconds:.6g} ms"

@@ -1,0 +1,105 @@
+"""Rates that Loihi's neurons fire at, with the gradient of soft LIF neurons.
+
+On the chip the interval between two spikes is a whole number of steps, and the time
+constants are rounded too. A neuron that would fire every ``period`` seconds fires every
+``ceil(period / dt)`` steps instead, so its rate is a staircase of its current: flat
+nearly everywhere, where a gradient would be zero. Training goes forward by the
+staircase, and backward by the soft LIF curve that runs along it.
+"""
+
+from functools import lru_cache
+
+import tensorflow as tf
+
+from ..tensors import curve
+from .decays import DT, chip_tau_rc, chip_tau_ref
+
+# Functions like `.curves.curve`: of the current above threshold, they give rates in Hz
+# and the slope by which gradients go.
+
+
+def lif(j, sigma, tau_rc, tau_ref):
+    """Rates of `nengo.LIF`, and the slope of the soft curve.
+
+    Parameters and results are those of `.curves.curve`.
+    """
+    _, slope = curve(j, sigma, tau_rc, tau_ref)
+    return _rates(j, lambda above: 1 / _period(above, tau_rc, tau_ref)), slope
+
+
+@lru_cache
+def loihi_lif(tau_rc, tau_ref, dt=DT):
+    """Make the curve of neurons on the chip.
+
+    Parameters
+    ----------
+    tau_rc, tau_ref : float
+        Time constants of the neurons in seconds, not rounded yet.
+    dt : float
+        Length of a step in seconds.
+
+    Returns
+    -------
+    callable
+        With parameters and results of `.curves.curve`; the rates are those of
+        ``nengo_loihi.LoihiLIF``, the slope that of the soft curve. Calls with equal
+        numbers give the same object.
+    """
+    rounded = float(chip_tau_rc(tau_rc, dt)), float(chip_tau_ref(tau_ref, dt))
+
+    def rates_and_slope(j, sigma, tau_rc, tau_ref):
+        _, slope = curve(j, sigma, tau_rc, tau_ref)
+        return loihi_lif_rates(j, *rounded, dt), slope
+
+    return rates_and_slope
+
+
+def loihi_lif_rates(j, tau_rc, tau_ref, dt=DT):
+    """Rates of LIF neurons whose intervals are whole steps.
+
+    Parameters
+    ----------
+    j : tf.Tensor
+        Input currents above threshold, ``J - 1``.
+    tau_rc, tau_ref : float or tf.Tensor
+        Rounded time constants in seconds.
+    dt : float
+        Length of a step in seconds.
+
+    Returns
+    -------
+    tf.Tensor
+        In Hz, in the shape of ``j``; zero below threshold.
+    """
+    return _rates(
+        j, lambda above: (1 / dt) / tf.math.ceil(_period(above, tau_rc, tau_ref) / dt)
+    )
+
+
+def loihi_relu_rates(J, dt=DT):
+    """Rates of neurons without leak whose intervals are whole steps.
+
+    Parameters
+    ----------
+    J : tf.Tensor
+        Input currents, which are the rates in Hz that any interval would allow.
+    dt : float
+        Length of a step in seconds.
+
+    Returns
+    -------
+    tf.Tensor
+        In Hz, in the shape of ``J``.
+    """
+    return _rates(J, lambda above: (1 / dt) / tf.math.ceil(1 / above / dt))
+
+
+def _period(j, tau_rc, tau_ref):
+    return tau_ref + tau_rc * tf.math.log1p(1 / j)
+
+
+def _rates(j, above_threshold):
+    """Call a function where currents are positive; it sees no others."""
+    firing = j > 0
+    rates = above_threshold(tf.where(firing, j, tf.ones_like(j)))
+    return tf.where(firing, rates, tf.zeros_like(rates))

@@ -1,0 +1,201 @@
+"""What becomes of a network on its way to Loihi, noted where it happens.
+
+Notes are kept in the network's config, at the objects they are about, so that they go
+along with copies of it, and tell of the network that is at hand.
+"""
+
+from dataclasses import dataclass, field
+
+import nengo
+import numpy as np
+from nengo.exceptions import ValidationError
+from nengo.params import Parameter
+from scipy import sparse
+
+from .. import tables, transforms
+from ..checks import network_of
+from ..layers import operators
+
+_KEY = "loihi_changes"
+
+
+@dataclass(eq=False)
+class Changes:
+    """What `.to_loihi` changed. Print it, or let a notebook show it as a table.
+
+    Attributes
+    ----------
+    layers : dict
+        From ensembles, and from nodes that the chip leads to, to a list of pairs of
+        str: what was changed, such as ``"synapse"``, and how.
+    """
+
+    layers: dict = field(default_factory=dict)
+
+    def __str__(self):
+        """Show them layer by layer."""
+        lines = []
+        for obj, notes in self.layers.items():
+            lines.append(named(obj))
+            lines += [f"  {what:<8}  {how}" for what, how in notes]
+        return "\n".join(lines)
+
+    def _repr_html_(self):
+        """Show them in a notebook."""
+        rows = [
+            ("" if i else named(obj), what, how)
+            for obj, notes in self.layers.items()
+            for i, (what, how) in enumerate(notes)
+        ]
+        return tables.html("What to_loihi changed", ("layer", "what", "how"), rows)
+
+    def note(self, obj, what, how):
+        """Note a change.
+
+        Parameters
+        ----------
+        obj : nengo.Ensemble or nengo.Node
+            Of what.
+        what : str
+            One word.
+        how : str
+            What it was and what it is now, with numbers.
+        """
+        self.layers.setdefault(obj, []).append((what, how))
+
+    def keep(self, network):
+        """Write the notes into a network's config."""
+        for kind in (nengo.Ensemble, nengo.Node):
+            config = network.config[kind]
+            if not hasattr(config, _KEY):
+                config.set_param(_KEY, Parameter(_KEY, default=()))
+        for obj in [*network.all_ensembles, *network.all_nodes]:
+            setattr(network.config[obj], _KEY, tuple(self.layers.get(obj, ())))
+
+    @classmethod
+    def of(cls, network):
+        """Read what `keep` wrote; nothing of other networks."""
+        found = {}
+        for obj in [*network.all_ensembles, *network.all_nodes]:
+            notes = getattr(network.config[obj], _KEY, ())
+            if notes:
+                found[obj] = list(notes)
+        return cls(found)
+
+
+def checked(model):
+    """Return the network that is to be converted.
+
+    Parameters
+    ----------
+    model : Model or nengo.Network
+        What a conversion was given.
+
+    Returns
+    -------
+    nengo.Network
+        The network itself.
+
+    Raises
+    ------
+    ValidationError
+        If it is none, or what `.to_loihi` returned.
+    """
+    network = network_of(model)
+    if Changes.of(network).layers:
+        raise ValidationError(
+            "it is what to_loihi returned, which is made for the chip already; give "
+            "the network that it was made from",
+            attr="model",
+        )
+    return network
+
+
+def is_for_chip(network):
+    """Whether a network has NengoLoihi's settings, as those of `.to_loihi` have."""
+    return hasattr(network.config[nengo.Ensemble], "on_chip")
+
+
+def for_chip(model):
+    """Return the network of what `.to_loihi` returned; refuse others."""
+    network = network_of(model)
+    if not is_for_chip(network) or not any(
+        network.config[ensemble].on_chip for ensemble in network.all_ensembles
+    ):
+        raise ValidationError(
+            "expected what to_loihi returned; call to_loihi(to_spiking(model)) first",
+            attr="network",
+        )
+    return network
+
+
+def label(network):
+    """Give names to what has none, those by which evaluations tell of layers."""
+    for kind, objects in (
+        ("layer", network.all_ensembles),
+        ("node", network.all_nodes),
+    ):
+        for i, obj in enumerate(objects):
+            obj.label = obj.label or f"{kind} {i + 1}"
+
+
+def named(obj):
+    """Name an object by its label, if it has one."""
+    return obj.label or str(obj)
+
+
+def range_of(values):
+    """Write the range of numbers."""
+    low, high = np.min(values), np.max(values)
+    return f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
+
+
+_WINDOWS = {
+    "average pooling": (operators.Pool, transforms.AveragePool),
+    "locally connected": (operators.Local, transforms.LocallyConnected),
+    "convolution": (operators.Convolution, nengo.Convolution),
+}
+_MATRICES = (operators.Matrix, nengo.Dense, nengo.Sparse)
+
+
+def in_words(op):
+    """Say what an operator, or the transform of a connection, does.
+
+    Parameters
+    ----------
+    op : Operator or nengo.transforms.Transform
+        One or the other: they are called alike.
+
+    Returns
+    -------
+    str
+        A few words.
+    """
+    for name, kinds in _WINDOWS.items():
+        if isinstance(op, kinds):
+            n_groups = getattr(op, "groups", 1)
+            groups = f" in {n_groups} groups" if n_groups > 1 else ""
+            return f"{name} {_windows(op)}{groups}"
+    if isinstance(op, operators.Slice):
+        if op.size_out == op.size_in:
+            return "reordering"
+        return f"slice of {op.size_out:,} out of {op.size_in:,}"
+    if isinstance(op, operators.Place):
+        return f"placing among {op.size_out:,}"
+    if isinstance(op, operators.Scale):
+        return f"scale {range_of(op.weights)}"
+    if isinstance(op, _MATRICES):
+        weights = op.weights if isinstance(op, operators.Matrix) else op.init
+        if isinstance(op, nengo.Sparse) or sparse.issparse(weights):
+            return f"sparse matrix of {weights.data.size:,} weights"
+        return f"matrix {op.size_out:,} x {op.size_in:,}"
+    return str(op)
+
+
+def _windows(op):
+    size = op.pool_size if isinstance(op, transforms.AveragePool) else op.kernel_size
+    text = f"{' x '.join(map(str, size))} {op.padding}"
+    strides = tuple(op.strides)
+    if len(set(strides)) > 1:
+        return f"{text} strides {' x '.join(map(str, strides))}"
+    return text if strides[0] == 1 else f"{text} stride {strides[0]}"

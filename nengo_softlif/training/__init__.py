@@ -1,0 +1,12 @@
+"""Training through TensorFlow."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["checkpoints"],
+    submod_attrs={
+        "layered": ["Lowering"],
+        "loop": ["OneCycle", "fit"],
+    },
+)

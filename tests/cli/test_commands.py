@@ -1,0 +1,632 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from nengo_softlif import datasets, files, networks
+from nengo_softlif.cli.commands import main
+from nengo_softlif.preprocessing import Preprocessing
+from nengo_softlif.training.checkpoints import claimed
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run a command in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args):
+        return CliRunner().invoke(main, [str(arg) for arg in args])
+
+    return run
+
+
+@pytest.fixture
+def model_file(tmp_path):
+    """Weights as they were drawn: there is something to evaluate."""
+    model = networks.small(noise=None)
+    digits = datasets.load("digits")
+    model.preprocessing = Preprocessing.from_images(digits.x_train)
+    path = tmp_path / "digits.safetensors"
+    model.save(path)
+    return path
+
+
+@pytest.fixture
+def stripes(tmp_path):
+    """A data set the package has never met: three kinds of stripes, 12 x 9 pixels."""
+    rng = np.random.RandomState(0)
+    y, x = np.mgrid[:12, :9]
+    patterns = np.stack([y % 2, x % 2, (x + y) % 2]) * 255.0
+    labels = rng.randint(3, size=260)
+    images = patterns[labels] + 20 * rng.normal(size=(260, 12, 9))
+    path = tmp_path / "stripes.npz"
+    np.savez(
+        path,
+        x_train=images[:200],
+        y_train=labels[:200],
+        x_test=images[200:],
+        y_test=labels[200:],
+    )
+    return path
+
+
+def assert_fails(result, message, code=2):
+    """One clear line, and no traceback."""
+    assert result.exit_code == code, result.output
+    assert message in result.output
+    assert "Traceback" not in result.output
+    last = result.output.strip().splitlines()[-1]
+    assert last.startswith("Error: ")
+
+
+def test_help_names_every_command(run):
+    result = run("--help")
+    assert result.exit_code == 0
+    for command in ("demo", "train", "evaluate", "explain", "info"):
+        assert command in result.output
+        assert run(command, "--help").exit_code == 0
+        assert run(command, "-h").output.startswith(f"Usage: main {command}")
+
+
+def test_info(run):
+    text = run("info").output
+    found = json.loads(run("info", "--json").output)
+    assert found["versions"]["nengo"] in text
+    assert found["versions"]["numpy"] == np.__version__
+    assert found["data"]["digits"] == "built in"
+
+
+def test_unseen_data_through_the_front_door(run, stripes, tmp_path):
+    trained = run(
+        "train", stripes, "--epochs", 6, "--batch-size", 20, "--learning-rate", 3e-3
+    )
+    assert trained.exit_code == 0, trained.output
+    assert "nengo-softlif evaluate stripes.safetensors" in trained.output
+    assert not list(tmp_path.glob("*.checkpoint"))
+
+    measured = run(
+        "evaluate", "stripes.safetensors", "--data", stripes, "--out", "result.json"
+    )
+    assert measured.exit_code == 0, measured.output
+    record = json.loads((tmp_path / "result.json").read_text())
+    assert record["n_examples"] == 60
+    assert record["error_percent"] <= 5
+    assert record["backend"] == "engine"
+    assert record["synapse"] == "Alpha(tau=0.005)"
+    assert record["command"].startswith("nengo-softlif")
+
+
+def test_evaluate_prints_json(run, model_file):
+    args = ("--data", "digits", "--backend", "rate", "--n-examples", 7, "--json")
+    result = CliRunner().invoke(main, ["evaluate", str(model_file), *map(str, args)])
+    assert json.loads(result.stdout)["n_examples"] == 7
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--presentation-time", 0), "presentation_time"),
+        (("--window", 1), "window"),
+        (("--presentation-time", "nan"), "presentation_time: expected a positive"),
+        (("--presentation-time", 1e6), "1,000,000,000 steps of 10 output values take"),
+        (("--presentation-time", 1e308), "output values take"),
+        (("--window", "nan"), "window: expected 0 or a positive number"),
+        (("--n-examples", 0), "n_examples"),
+        (
+            ("--batch-size", 0),
+            "batch_size: expected a whole number from 1 to 10000",
+        ),
+        (("--dt", -1), "dt"),
+        (("--dt", "nan"), "dt: expected a positive number of seconds"),
+        (("--synapse", "beta:1"), "expected none, alpha:NUMBER, lowpass:NUMBER"),
+        (("--synapse", "alpha:-1"), "a positive number of seconds, got -1.0"),
+        (("--synapse", "alpha:0"), "a positive number of seconds, got 0.0"),
+        (("--synapse", "alpha:inf"), "a positive number of seconds, got inf"),
+        (("--synapse", "alpha:nan"), "a positive number of seconds, got nan"),
+        (("--synapse", "lowpass:nan"), "a positive number of seconds, got nan"),
+        (("--synapse", "lowpass:1e-300"), "0 or a number from 1e-9 to 1e9, got 1e-300"),
+        (("--synapse", "alpha:1e300"), "0 or a number from 1e-9 to 1e9, got 1e+300"),
+        (("--out", ""), "expected a name, got an empty one"),
+        (("--out", "."), "'.' is a directory"),
+        (("--out", "no/such/folder/x"), "is not a folder"),
+        (("--backend", "brian"), "'brian' is not one of"),
+    ],
+)
+def test_bad_options(run, model_file, options, message):
+    assert_fails(run("evaluate", model_file, "--data", "digits", *options), message)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("imagenet",), "digits, mnist, fashion_mnist, cifar10"),
+        (("nowhere.npz",), "nowhere.npz"),
+        (
+            ("digits", "--epochs", 0),
+            "a whole number from 1 to 1000000000, got 0",
+        ),
+        (("digits", "--batch-size", 0), "batch_size: expected a whole number from 1"),
+        (("digits", "--learning-rate", "nan"), "learning_rate: expected a positive"),
+        (("digits", "--learning-rate", "inf"), "learning_rate: expected a positive"),
+        (("digits", "--weight-decay", "nan"), "weight_decay: expected 0 or a positive"),
+        (("digits", "--validation-split", "nan"), "validation_split: expected a part"),
+        (("digits", "--validation-split", 1), "validation_split: expected a part"),
+        (("digits", "--seed", -1), "is not in the range"),
+        (("digits", "--noise", "gaussian:nan"), "expected a finite number, got nan"),
+        (("digits", "--noise", "gaussian:inf"), "expected a finite number, got inf"),
+        (("digits", "--noise", "alpha:-1"), "must be greater than 0"),
+        (("digits", "--noise", "alpha:1e-300"), "0 or a number from 1e-9 to 1e9, got"),
+        (("digits", "--epochs", 10**20), "from 1 to 1000000000, got 1000000000000"),
+        (("~nosuch/x.npz",), "'~nosuch/x.npz' begins with the home folder of somebody"),
+        (("digits", "--out", ""), "expected a name, got an empty one"),
+        (("digits", "--out", "."), "'.' is a directory"),
+        (("digits", "--start-from", ""), "expected a name, got an empty one"),
+        (("digits", "--noise", "pink"), "expected none, gaussian:NUMBER"),
+        (("digits", "--out", "no/such/folder/x"), "is not a folder"),
+        (("digits", "--target", "brainscales"), "'brainscales' is not"),
+        (("digits", "--target", "loihi", "--batch-norm"), "then for the chip without"),
+        (("digits", "--start-from", "none.safetensors"), "does not exist"),
+    ],
+)
+def test_bad_training(run, options, message):
+    assert_fails(run("train", *options), message)
+
+
+SHORT = ("--epochs", 1, "--batch-size", 200)
+
+
+def weights(path):
+    _, arrays = files.read(path, kind="model")
+    return np.concatenate(
+        [a.ravel() for name, a in arrays.items() if not name.startswith("preproc")]
+    )
+
+
+def test_for_loihi_from_a_trained_model(run, tmp_path):
+    trained = run("train", "digits", *SHORT, "--batch-norm", "--noise", "alpha:0.01")
+    assert "Next: nengo-softlif evaluate digits.safetensors" in trained.output
+    assert "loihi" not in trained.output
+    before = (tmp_path / "digits.safetensors").read_bytes()
+
+    tuning = ("--start-from", "digits.safetensors", "--learning-rate", 1e-5)
+    tuned = run("train", "digits", *SHORT, "--target", "loihi", *tuning)
+    assert tuned.exit_code == 0, tuned.output
+    assert (
+        "evaluate digits-loihi.safetensors --data digits --backend loihi-emulator"
+        in tuned.output
+    )
+    assert (tmp_path / "digits.safetensors").read_bytes() == before
+    assert not list(tmp_path.glob("*.checkpoint"))
+    start, end = (
+        networks.load(tmp_path / f"{name}.safetensors")
+        for name in ("digits", "digits-loihi")
+    )
+    assert end.source == start.source
+    assert end.source["arguments"]["noise"] == {"type": "AlphaNoise", "tau_s": 0.01}
+    assert end.preprocessing == start.preprocessing
+    moved = np.abs(
+        weights(tmp_path / "digits-loihi.safetensors")
+        - weights(tmp_path / "digits.safetensors")
+    )
+    assert 0 < moved.max() < 1e-4  # seven steps, each about as large as the rate
+
+    steps = ("--presentation-time", 0.01, "--n-examples", 2)
+    measured = run(
+        "evaluate", "digits-loihi.safetensors", "--data", "digits", *steps,
+        "--backend", "loihi-emulator",
+    )  # fmt: skip
+    assert measured.exit_code == 0, measured.output
+
+
+@pytest.mark.parametrize("given", ["cifar10.npz", "mnist"])
+def test_the_papers_networks_are_for_names_not_files(run, stripes, given, monkeypatch):
+    """A file may be called cifar10; the names mean what Keras downloads."""
+    home = stripes.parent / "keras"
+    (home / "datasets").mkdir(parents=True)
+    (home / "datasets" / "mnist.npz").write_bytes(stripes.read_bytes())
+    stripes.rename(stripes.with_name("cifar10.npz"))
+    monkeypatch.setenv("KERAS_HOME", str(home))
+    trained = run("train", given, *SHORT, "--out", "m")
+    assert trained.exit_code == 0, trained.output
+    model = networks.load(stripes.with_name("m"))
+    named = "mnist" if given == "mnist" else "small"
+    assert model.source["function"] == named
+    assert (model.crop, model.flip) == (None, False)
+
+
+def test_the_start_is_never_replaced(run, model_file):
+    before = model_file.read_bytes()
+    start = ("--start-from", model_file)
+    message = "is the model to start from, and would be replaced"
+    for out in ((), ("--out", model_file), ("--out", model_file, "--force")):
+        assert_fails(run("train", "digits", *SHORT, *start, *out), message)
+    assert model_file.read_bytes() == before
+    result = run("train", "digits", *SHORT, *start, "--out", "other.safetensors")
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    "option", [("--network", "small"), ("--noise", "none"), ("--batch-norm",)]
+)
+def test_options_that_the_start_decides(run, model_file, option):
+    result = run("train", "digits", "--start-from", model_file, *option)
+    assert_fails(result, f"{option[0]} cannot be given with --start-from")
+
+
+def test_a_start_for_other_images(run, model_file, stripes):
+    result = run("train", stripes, "--start-from", model_file)
+    assert_fails(result, "expected images of 8 x 8 x 1")
+
+
+def test_going_on_with_another_start(run, model_file, tmp_path, monkeypatch):
+    def stopped(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    command = ("train", "digits", *SHORT, "--out", "out.safetensors", "--start-from")
+    with monkeypatch.context() as patch:
+        patch.setattr("nengo_softlif.training.loop._train", stopped)
+        assert run(*command, model_file).exit_code == 130
+    assert (tmp_path / "out.safetensors.checkpoint").exists()
+
+    networks.small(noise=None, seed=1).save(tmp_path / "other.safetensors")
+    message = "is not the checkpoint of this training (network, start); repeat"
+    assert_fails(run(*command, "other.safetensors"), message)
+    result = run(*command, model_file)
+    assert result.exit_code == 0, result.output
+    assert "Going on from" in result.output
+
+
+@pytest.fixture(params=["itself", "link", "hard link", "other way"])
+def alias(request):
+    """Another name of a file, or the same one."""
+
+    def alias(path):
+        name = path.with_name(f"alias{path.suffix}")
+        if request.param == "link":
+            name.symlink_to(path)
+        elif request.param == "hard link":
+            name.hardlink_to(path)
+        elif request.param == "other way":
+            (path.parent / "folder").mkdir()
+            return path.parent / "folder" / ".." / path.name
+        else:
+            return path
+        return name
+
+    return alias
+
+
+@pytest.mark.parametrize(
+    ("command", "replaced"),
+    [
+        ("train stripes.npz --out NAME", "stripes.npz"),
+        ("train stripes.npz --out NAME --force", "stripes.npz"),
+        (
+            "train digits --start-from digits.safetensors --out NAME",
+            "digits.safetensors",
+        ),
+        ("train mnist --out NAME", "mnist.npz"),
+        ("evaluate digits.safetensors --data digits --out NAME", "digits.safetensors"),
+        ("evaluate digits.safetensors --data stripes.npz --out NAME", "stripes.npz"),
+        ("explain digits.safetensors --data digits --out NAME", "digits.safetensors"),
+        ("explain digits.safetensors --data stripes.npz --out NAME", "stripes.npz"),
+        (
+            "explain digits.safetensors --data digits --figure NAME",
+            "digits.safetensors",
+        ),
+    ],
+)
+def test_an_output_is_no_input(
+    run, model_file, stripes, alias, monkeypatch, command, replaced
+):
+    """The data that a known name stands for counts as well."""
+    monkeypatch.setenv("KERAS_HOME", str(stripes.parent / "keras"))
+    if replaced == "mnist.npz":
+        cache = stripes.parent / "keras" / "datasets"
+        cache.mkdir(parents=True)
+        path = stripes.rename(cache / replaced)
+    else:
+        path = stripes.with_name(replaced)
+    before = path.read_bytes()
+    name = alias(path)
+    words = [name if word == "NAME" else word for word in command.split()]
+    assert_fails(run(*words), "would be replaced; name another file")
+    assert path.read_bytes() == before
+
+
+def test_two_outputs_are_two_files(run, model_file, tmp_path):
+    command = ("explain", model_file, "--data", "digits", "--out", "x.png", "--figure")
+    assert_fails(run(*command, "x.png"), "is the file of --out as well")
+    (tmp_path / "y.png").symlink_to(tmp_path / "x.png")
+    assert_fails(run(*command, "y.png"), "is the file of --out as well")
+
+
+@pytest.mark.parametrize("command", ["evaluate", "explain"])
+def test_records_replace_records_only(run, model_file, tmp_path, command):
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(model_file.read_bytes())
+    result = run(command, model_file, "--data", "digits", "--out", other)
+    assert_fails(result, "holds something else than JSON")
+    assert other.read_bytes() == model_file.read_bytes()
+
+
+def test_a_checkpoint_is_no_input(run, model_file, tmp_path):
+    start = model_file.rename(tmp_path / "out.safetensors.checkpoint")
+    command = ("train", "digits", "--start-from", start, "--out", "out.safetensors")
+    assert_fails(run(*command), "checkpoint' is the model to start from")
+
+
+def test_devices_take_every_output(run, model_file):
+    steps = ("--presentation-time", 0.01, "--n-examples", 2)
+    command = ("evaluate", model_file, "--data", "digits", *steps, "--backend", "rate")
+    assert run(*command, "--out", "/dev/null").exit_code == 0
+    for _ in range(2):
+        assert run(*command, "--out", "record.json").exit_code == 0
+
+
+def test_a_finished_training_is_replaced_only_if_asked(run, tmp_path, monkeypatch):
+    train = ("train", "digits", *SHORT, "--out", "m.safetensors")
+    assert "Saved m.safetensors" in run(*train).output
+    model = tmp_path / "m.safetensors"
+    before = model.read_bytes()
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nengo_softlif.training.loop.fit", None)  # nothing is trained
+        again = run(*train)
+        assert again.exit_code == 0, again.output
+        assert "is done already, in m.safetensors: training error" in again.output
+        said = CliRunner().invoke(main, [*map(str, train), "--json"])
+        found = json.loads(said.stdout)
+        assert found == {"model": str(model.name), "history": found["history"]}
+        assert len(found["history"]["loss"]) == 1
+        for other, message in (
+            (("--seed", 1), "(network, start, seed 0 instead of 1)"),
+            (("--learning-rate", 2e-3), "(learning_rate 0.001 instead of 0.002)"),
+            (("--batch-norm",), "(batch_norm False instead of True)"),
+            (("--noise", "none"), "(network)"),
+        ):
+            assert_fails(run(*train, *other), f"a model of another training {message}")
+    assert model.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.safetensors"]
+
+    replaced = run(*train, "--seed", 1, "--force")
+    assert "Saved m.safetensors" in replaced.output
+    assert model.read_bytes() != before
+
+
+@pytest.mark.parametrize("content", ["my notes", "untrained", "of another kind"])
+def test_what_train_did_not_write_is_replaced_only_if_asked(
+    run, model_file, tmp_path, content
+):
+    out = tmp_path / "m.safetensors"
+    out.write_text(content)
+    if content == "untrained":
+        out.write_bytes(model_file.read_bytes())
+    elif content == "of another kind":
+        files.write(out, {}, {}, kind="checkpoint")
+    before = out.read_bytes()
+    command = ("train", "digits", *SHORT, "--out", out)
+    assert_fails(run(*command), "or add --force to replace it")
+    assert out.read_bytes() == before
+    assert run(*command, "--force").exit_code == 0
+    assert networks.load(out).training["epochs"] == 1
+
+
+def test_checkpoint_of_another_training(run, tmp_path, monkeypatch):
+    def stopped(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    train = ("train", "digits", *SHORT)
+    checkpoint = tmp_path / "digits.safetensors.checkpoint"
+    with monkeypatch.context() as patch:
+        patch.setattr("nengo_softlif.training.loop._train", stopped)
+        assert run(*train, "--seed", 1).exit_code == 130
+        assert not (tmp_path / "digits.safetensors.checkpoint.lock").exists()
+        before = checkpoint.read_bytes()
+        message = "(network, start, seed 1 instead of 0); repeat the settings"
+        assert_fails(run(*train), message)
+        assert checkpoint.read_bytes() == before
+        forced = run(*train, "--force")
+        assert forced.exit_code == 130
+        assert "Going on" not in forced.output
+        ours = checkpoint.read_bytes()
+        assert ours != before
+    result = run(*train)
+    assert "Going on from" in result.output
+    assert result.exit_code == 0, result.output
+    checkpoint.write_bytes(ours)  # killed after the model was saved
+    assert "is done already" in run(*train).output
+    assert not checkpoint.exists()
+    checkpoint.write_text("damaged")
+    assert_fails(run(*train, "--seed", 1), "a model of another training")
+    assert run(*train).exit_code == 0
+    assert checkpoint.exists()  # it is not of this training
+    (tmp_path / "digits.safetensors").unlink()
+    assert_fails(run(*train), "add --force to start anew")
+    assert run(*train, "--force").exit_code == 0
+
+
+def test_one_training_to_a_file(run, tmp_path):
+    with claimed(tmp_path / "m.safetensors.checkpoint"):
+        command = ["train", "digits", *SHORT, "--out", tmp_path / "m.safetensors"]
+        second = subprocess.run(
+            [sys.executable, "-m", "nengo_softlif", *map(str, command)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert second.returncode == 2
+    assert f"is running in process {os.getpid()}" in second.stderr
+    assert len(second.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_home(run, model_file, tmp_path, monkeypatch):
+    """In ``--out=~/x`` no shell replaces it."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    steps = ("--presentation-time", 0.01, "--n-examples", 2, "--backend", "rate")
+    result = run(
+        "evaluate", "~/digits.safetensors", "--data=digits", "--out=~/x.json", *steps
+    )
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "x.json").exists()
+
+
+def test_the_home_of_nobody(run, model_file, monkeypatch):
+    message = "begins with the home folder of somebody unknown here"
+    assert_fails(run("evaluate", model_file, "--data", "~nosuch/x.npz"), message)
+    monkeypatch.setenv("KERAS_HOME", "~nosuch")
+    assert_fails(run("info"), message)
+
+
+def test_a_link_to_itself_is_not_replaced(run, tmp_path):
+    for link, target in [("loop", "loop"), ("a", "b"), ("b", "a")]:
+        (tmp_path / link).symlink_to(target)
+    for link in ("loop", "a"):
+        assert_fails(run("train", "digits", "--out", link), "leads back to itself")
+    assert (tmp_path / "loop").is_symlink()
+    (tmp_path / "new").symlink_to("made")  # which need not be there
+    assert run("train", "digits", *SHORT, "--out", "new").exit_code == 0
+    assert (tmp_path / "made").is_file()
+
+
+def test_nothing_heavy_is_loaded_before_arguments_are_checked(model_file, tmp_path):
+    """Neither by errors nor by a training that is done."""
+    model = networks.load(model_file)
+    commands = [
+        ["train", "digits", "--out", str(model_file)],
+        ["train", "digits", "--learning-rate", "nan"],
+        ["train", "digits", "--target", "loihi", "--batch-norm"],
+        ["evaluate", str(model_file), "--data", "digits", "--out", str(model_file)],
+    ]
+    assert model.training is None
+    code = (
+        "import sys; from click.testing import CliRunner\n"
+        "from nengo_softlif.cli import main\n"
+        f"for command in {commands!r}:\n"
+        "    assert CliRunner().invoke(main, command).exit_code == 2, command\n"
+        "assert not {'tensorflow', 'nengo_dl'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+
+
+def test_files_that_are_no_model(run, model_file, tmp_path):
+    data = ("--data", "digits")
+    text = tmp_path / "notes.txt"
+    text.write_text("not a model")
+    assert_fails(run("evaluate", text, *data), "is not a safetensors file")
+    assert_fails(run("evaluate", tmp_path / "none", *data), "does not exist")
+    content = model_file.read_bytes()
+    model_file.write_bytes(content[: len(content) // 2])
+    assert_fails(run("evaluate", model_file, *data), "is truncated or damaged")
+    files.write(model_file, {}, {}, kind="checkpoint")
+    assert_fails(run("evaluate", model_file, *data), "holds a checkpoint")
+
+
+def test_images_of_another_size(run, model_file, stripes):
+    result = run("evaluate", model_file, "--data", stripes)
+    assert_fails(result, "expected images of 8 x 8 x 1")
+
+
+@pytest.mark.slow
+def test_ctrl_c_and_going_on(tmp_path):
+    command = [sys.executable, "-m", "nengo_softlif", "train", "digits"]
+    command += ["--epochs", "40", "--out", str(tmp_path / "m.safetensors")]
+    checkpoint = tmp_path / "m.safetensors.checkpoint"
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        # tests that run in the background ignore Ctrl-C, and so would their children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    while process.poll() is None and not (
+        checkpoint.exists() and files.read(checkpoint, "checkpoint")[0]["history"]
+    ):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert process.returncode == 130
+    assert "The same command goes on" in said
+    assert "Traceback" not in said
+    n_before = len(files.read(checkpoint, "checkpoint")[0]["history"]["loss"])
+
+    again = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "Going on from" in again.stderr
+    history = networks.load(tmp_path / "m.safetensors").history
+    assert n_before < len(history["loss"]) == 40
+    assert not checkpoint.exists()
+
+
+@pytest.mark.slow
+def test_demo(run, tmp_path, monkeypatch):
+    def stopped(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nengo_softlif.explain", stopped)
+        assert run("demo", "--out", "here").exit_code == 1
+    result = run("demo", "--out", "here")
+    assert result.exit_code == 0, result.output
+    assert "Trained already" in result.output
+    assert "95 % interval" in result.output
+    assert "chip, emulated" in result.output
+    for name in ("rate", "engine", "nengo", "loihi-emulator"):
+        record = json.loads((tmp_path / "here" / f"{name}.json").read_text())
+        assert record["error_percent"] <= 3
+    assert (
+        len(json.loads((tmp_path / "here" / "ladder.json").read_text())["rungs"]) == 7
+    )
+    assert len(list((tmp_path / "here").glob("*.png"))) == 5
+    other = run("demo", "--out", "here", "--seed", 1)
+    assert_fails(other, "(network, start, seed 0 instead of 1)")
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_demo_replaces_nothing_of_others(run, tmp_path, link):
+    mine, folder = tmp_path / "mine.npz", tmp_path / "here"
+    folder.mkdir()
+    mine.write_bytes(b"x")
+    if link:
+        (folder / "engine.json").symlink_to(mine)
+    else:
+        (folder / "engine.json").write_bytes(b"x")
+    assert_fails(run("demo", "--out", "here"), "might be replaced")
+    assert mine.read_bytes() == b"x" == (folder / "engine.json").read_bytes()
+
+
+def test_a_model_that_comes_while_another_trains_stays(
+    run, model_file, tmp_path, monkeypatch
+):
+    held = model_file.read_bytes()
+
+    def trained(*args):
+        (tmp_path / "m").write_bytes(held)
+
+    monkeypatch.setattr("nengo_softlif.cli.commands._train", trained)
+    assert_fails(run("train", "digits", *SHORT, "--out", "m"), "add --force")
+    assert (tmp_path / "m").read_bytes() == held
+
+
+def test_explain(run, model_file, tmp_path):
+    args = ("--data", "digits", "--n-examples", 5, "--presentation-time", 0.02)
+    result = run(
+        "explain", model_file, *args, "--out", "ladder.json", "--figure", "ladder.svg"
+    )
+    assert result.exit_code == 0, result.output
+    rungs = json.loads((tmp_path / "ladder.json").read_text())["rungs"]
+    assert all(rung["name"] in result.output for rung in rungs)
+    assert rungs[-1]["evaluation"]["command"].startswith("nengo-softlif")
+    assert (tmp_path / "ladder.svg").stat().st_size > 0
+
+
+def test_explain_refuses_a_figure_of_no_known_kind(run, model_file):
+    result = run("explain", model_file, "--data", "digits", "--figure", "ladder.doc")
+    assert result.exit_code == 2
+    assert ".png" in result.output

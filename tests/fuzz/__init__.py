@@ -1,0 +1,1 @@
+"""Random networks, chips and files: run with many more seeds than the tests take."""
