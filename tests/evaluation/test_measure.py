@@ -23,11 +23,6 @@ SETTINGS = {"presentation_time": 0.06, "n_examples": 7, "progress_bar": False}
 
 
 @pytest.fixture(scope="module")
-def data():
-    return datasets.load("digits")
-
-
-@pytest.fixture(scope="module")
 def rate(data):
     model = networks.small(noise=None)
     model.preprocessing = Preprocessing.from_images(data.x_train)

@@ -1,0 +1,78 @@
+"""What tests compare with: Nengo's simulators, NengoLoihi's, and the equations."""
+
+from nengo_softlif.compat import nengo_loihi
+from nengo_softlif.layers.parameters import build, collect
+
+import nengo
+import numpy as np
+
+# -- networks --------------------------------------------------------------------------
+
+
+def arrays_of(model):
+    """All that Nengo draws or solves of a network or model: a dict of arrays."""
+    network = getattr(model, "network", model)
+    return collect(network, build(network))
+
+
+def assert_same_arrays(first, second):
+    """Of two networks, models or dicts, to the last bit."""
+    first, second = (
+        a if isinstance(a, dict) else arrays_of(a) for a in (first, second)
+    )
+    assert first.keys() == second.keys()
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, second[name], err_msg=name)
+
+
+def nengo_saw(network, n_steps, **kwargs):
+    """What the probes of a network see in Nengo's simulator."""
+    with nengo.Simulator(network, progress_bar=False, **kwargs) as sim:
+        sim.run_steps(n_steps)
+        return {probe: sim.data[probe].copy() for probe in network.all_probes}
+
+
+def nengo_loihi_saw(network, n_steps, target="sim"):
+    """What the probes of a network see in NengoLoihi's emulator."""
+    with nengo_loihi.Simulator(network, target=target, progress_bar=False) as sim:
+        sim.run_steps(n_steps)
+        return {probe: sim.data[probe] for probe in network.all_probes}
+
+
+def answers(model, images):
+    """What a model without synapses answers in Nengo's simulator, one image a step."""
+    twin = model.copy()
+    twin.input.output = lambda t: images[round(t / 0.001) - 1]
+    return nengo_saw(twin.network, len(images))[twin.output]
+
+
+# -- equations, in long double ---------------------------------------------------------
+
+
+def soft_lif_rates(neuron, J):
+    """Rates of soft LIF neurons, straight from the equations."""
+    _, _, log_z = _softplus(neuron, J)
+    interval = neuron.tau_ref + np.longdouble(neuron.tau_rc) * np.logaddexp(0, -log_z)
+    return np.longdouble(neuron.amplitude) / interval
+
+
+def soft_lif_slopes(neuron, J):
+    """Their derivative, as the paper has it."""
+    y, z, log_z = _softplus(neuron, J)
+    tau_rc, amplitude = np.longdouble(neuron.tau_rc), np.longdouble(neuron.amplitude)
+    # 1 / (z (1 + exp(-y))), whose factors leave the range far below threshold
+    slope = np.exp(-log_z - np.logaddexp(0, -y))
+    slope = np.where(y < -50, 1 / np.longdouble(neuron.sigma), slope)
+    return tau_rc * soft_lif_rates(neuron, J) ** 2 / amplitude * slope / (1 + z)
+
+
+def _softplus(neuron, J):
+    """``z`` and its logarithm."""
+    sigma = np.longdouble(neuron.sigma)
+    y = (np.asarray(J, dtype=np.longdouble) - 1) / sigma
+    small = np.log1p(np.exp(-np.abs(y)))
+    z = sigma * (np.maximum(y, 0) + small)
+    with np.errstate(divide="ignore"):
+        # exp(y) - exp(y)^2 / 2 + ... equals exp(y) far below threshold
+        log_z = np.log(sigma) + np.where(y < -50, y, np.log(z / sigma))
+    return y, z, log_z
