@@ -1,5 +1,6 @@
 """What tests compare with: Nengo's simulators, NengoLoihi's, and the equations."""
 
+from nengo_softlif import Emulator
 from nengo_softlif.compat import nengo_loihi
 from nengo_softlif.layers.parameters import build, collect
 
@@ -34,7 +35,7 @@ def nengo_saw(network, n_steps, **kwargs):
 
 def nengo_loihi_saw(network, n_steps, target="sim"):
     """What the probes of a network see in NengoLoihi's emulator."""
-    with nengo_loihi.Simulator(network, target=target, progress_bar=False) as sim:
+    with on_chip(target)(network) as sim:
         sim.run_steps(n_steps)
         return {probe: sim.data[probe] for probe in network.all_probes}
 
@@ -44,6 +45,56 @@ def answers(model, images):
     twin = model.copy()
     twin.input.output = lambda t: images[round(t / 0.001) - 1]
     return nengo_saw(twin.network, len(images))[twin.output]
+
+
+def in_nengo(network):
+    """A simulator of Nengo's."""
+    return nengo.Simulator(network, progress_bar=False)
+
+
+def on_chip(target):
+    """NengoLoihi's simulators: the emulator, or with real numbers ("simreal")."""
+    return lambda network: nengo_loihi.Simulator(
+        network, target=target, progress_bar=False
+    )
+
+
+def as_rates(model):
+    """What the probes of a model in spikes would see, were it a rate network."""
+    model = model.copy()
+    for ensemble in model.ensembles:
+        n = ensemble.neuron_type
+        ensemble.neuron_type = (
+            nengo.LIFRate(n.tau_rc, n.tau_ref, amplitude=n.amplitude)
+            if hasattr(n, "tau_rc")
+            else nengo.RectifiedLinear(n.amplitude)
+        )
+    for obj in (*model.network.all_connections, *model.network.all_probes):
+        obj.synapse = None
+    return [seen[-1] for seen in nengo_saw(model.network, 3).values()]
+
+
+def assert_same_rates(first, second, tolerance=1e-9):
+    """Two models in spikes are the same rate network, to a part of the largest."""
+    for a, b in zip(as_rates(first), as_rates(second), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max())
+
+
+def assert_emulated_alike(chip):
+    """Both emulators see the same spikes; all layers fire."""
+    found = []
+    for simulator in (on_chip("sim"), Emulator):
+        with simulator(chip.network) as sim:
+            sim.run(0.1)
+            found.append([sim.data[p] for p in chip.network.all_probes[1:]])
+    for theirs, ours in zip(*found, strict=True):
+        assert np.any(theirs)
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def rms(x):
+    """Root of the mean square."""
+    return np.sqrt(np.mean(np.square(x)))
 
 
 # -- equations, in long double ---------------------------------------------------------
