@@ -33,6 +33,24 @@ def nengo_saw(network, n_steps, **kwargs):
         return {probe: sim.data[probe].copy() for probe in network.all_probes}
 
 
+def nengo_saw_image(network, image, n_steps):
+    """What it sees when `network.image` shows an image, or one after the other."""
+    image = np.array(image)
+    network.image.output = lambda t: image[min(round(t / 0.001), len(image)) - 1]
+    try:
+        return nengo_saw(network, n_steps)
+    finally:
+        network.image.output = np.zeros(image.shape[1])
+
+
+def assert_sees(sim, expected, example=...):
+    """In float64, a simulator's probes see what those of another saw."""
+    for probe, values in expected.items():
+        seen = sim.data[probe][example]
+        assert seen.shape == values.shape
+        np.testing.assert_allclose(seen, values, rtol=1e-9, atol=1e-9, err_msg=probe)
+
+
 def nengo_loihi_saw(network, n_steps, target="sim"):
     """What the probes of a network see in NengoLoihi's emulator."""
     with on_chip(target)(network) as sim:
@@ -59,24 +77,27 @@ def on_chip(target):
     )
 
 
-def as_rates(model):
+def as_rates(model, n_steps=3, synapses=False):
     """What the probes of a model in spikes would see, were it a rate network."""
     model = model.copy()
-    for ensemble in model.ensembles:
+    network = getattr(model, "network", model)
+    for ensemble in network.all_ensembles:
         n = ensemble.neuron_type
         ensemble.neuron_type = (
             nengo.LIFRate(n.tau_rc, n.tau_ref, amplitude=n.amplitude)
             if hasattr(n, "tau_rc")
             else nengo.RectifiedLinear(n.amplitude)
         )
-    for obj in (*model.network.all_connections, *model.network.all_probes):
-        obj.synapse = None
-    return [seen[-1] for seen in nengo_saw(model.network, 3).values()]
+    if not synapses:
+        for obj in (*network.all_connections, *network.all_probes):
+            obj.synapse = None
+    return [seen[-1] for seen in nengo_saw(network, n_steps).values()]
 
 
-def assert_same_rates(first, second, tolerance=1e-9):
-    """Two models in spikes are the same rate network, to a part of the largest."""
-    for a, b in zip(as_rates(first), as_rates(second), strict=True):
+def assert_same_rates(first, second, tolerance=1e-9, **kwargs):
+    """Two models are the same rate network, to a part of the largest value."""
+    pairs = zip(as_rates(first, **kwargs), as_rates(second, **kwargs), strict=True)
+    for a, b in pairs:
         np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max())
 
 
@@ -95,6 +116,13 @@ def assert_emulated_alike(chip):
 def rms(x):
     """Root of the mean square."""
     return np.sqrt(np.mean(np.square(x)))
+
+
+def stepped(neuron, J):
+    """What a simulator gets of rate neurons, in the type of ``J``."""
+    output = np.full_like(J, np.nan)
+    neuron.step(0.001, J, output)
+    return output
 
 
 # -- equations, in long double ---------------------------------------------------------

@@ -1,5 +1,7 @@
 """Networks of layers, with weights as after training: what conversions are given."""
 
+from functools import cache
+
 import nengo_softlif as softlif
 from nengo_softlif import Model, SoftLIFRate, Stack, datasets
 
@@ -119,8 +121,10 @@ NETWORKS = {
 }
 
 
-def integrator():
+def integrator(neuron_type=None):
+    """Make a memory, and a decoded function of it."""
     with nengo.Network(seed=4) as net:
+        net.config[nengo.Ensemble].neuron_type = neuron_type or nengo.LIF()
         stimulus = nengo.Node(lambda t: 1.0 if t < 0.2 else 0.0)
         sender = nengo.Ensemble(100, 1, label="sender")
         memory = nengo.Ensemble(100, 1, label="memory")
@@ -134,3 +138,15 @@ def integrator():
         nengo.Probe(memory, synapse=0.05)
         nengo.Probe(out)
     return net
+
+
+@cache
+def made(name):
+    """One of the networks, made once; it must be copied before it is changed."""
+    return NETWORKS[name]()
+
+
+@cache
+def in_spikes(name):
+    """The same in spikes."""
+    return softlif.to_spiking(made(name))
