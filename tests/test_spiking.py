@@ -1,36 +1,21 @@
 import nengo_softlif as softlif
 from nengo_softlif import GaussianNoise, Model, SoftLIFRate, datasets, networks
-from nengo_softlif.layers.parameters import build, collect, install
 
 import nengo
 import numpy as np
 import pytest
 from nengo.exceptions import Unconvertible, ValidationError
+from references import nengo_saw
+from sample_networks import shaken
 
 LIF_RATES = [nengo.LIFRate, SoftLIFRate]
-
-
-def output_of(network, probe, steps=2):
-    with nengo.Simulator(network, progress_bar=False) as sim:
-        sim.run_steps(steps)
-        return sim.data[probe][-1]
-
-
-def random_image(model, rng):
-    image = rng.normal(size=model.input.size_out)
-    model.input.output = image
-    return image
 
 
 @pytest.fixture
 def convolutional(rng):
     model = networks.small((6, 6, 2), n_classes=3, noise=GaussianNoise(10), seed=1)
-    arrays = collect(model.network, build(model.network))
-    for name, array in arrays.items():
-        if name.startswith("connections"):  # biases that are not zero
-            array += 0.1 * rng.normal(size=array.shape)
-    install(model.network, arrays)
-    random_image(model, rng)
+    shaken(model, rng)  # biases that are not zero
+    model.input.output = rng.normal(size=model.input.size_out)
     return model
 
 
@@ -83,7 +68,7 @@ def test_decoded_ensemble(neuron_type, seed):
     (ensemble,), (p,) = spiking.all_ensembles, spiking.all_probes
     assert type(ensemble.neuron_type) is nengo.LIF
 
-    rates = output_of(net, probe)
+    rates = nengo_saw(net, 2)[probe][-1]
     with nengo.Simulator(spiking, progress_bar=False) as sim:
         sim.run(1.0)
         np.testing.assert_allclose(sim.data[p][200:].mean(axis=0), rates, atol=0.03)
@@ -95,7 +80,7 @@ def test_decoded_ensemble(neuron_type, seed):
     ensemble.neuron_type = square.neuron_type
     for connection in spiking.all_connections:
         connection.synapse = None
-    np.testing.assert_allclose(output_of(spiking, p), rates, atol=1e-10)
+    np.testing.assert_allclose(nengo_saw(spiking, 2)[p][-1], rates, atol=1e-10)
 
 
 @pytest.mark.parametrize("neuron_type", LIF_RATES)
@@ -159,7 +144,7 @@ def test_unconvertible_weights():
 def test_rates_come_close(convolutional):
     """Soft rates become those of LIF as sigma vanishes, and spikes average to them."""
     spiking = softlif.to_spiking(convolutional)
-    soft = output_of(convolutional.network, convolutional.output)
+    soft = nengo_saw(convolutional.network, 2)[convolutional.output][-1]
     with nengo.Simulator(spiking.network, progress_bar=False) as sim:
         sim.run(1.0)
         mean = sim.data[spiking.output][200:].mean(axis=0)

@@ -4,21 +4,10 @@ import os
 import signal
 
 from nengo_softlif import AlphaNoise, Model, SoftLIFRate, Stack
-from nengo_softlif.datasets import Dataset
 
 import nengo
 import numpy as np
 import tensorflow as tf
-
-
-def few(data, n_train, n_test):
-    """The first images of a data set."""
-    return Dataset(
-        f"some {data.name}",
-        *(data.x_train[:n_train], data.y_train[:n_train]),
-        *(data.x_test[:n_test], data.y_test[:n_test]),
-    )
-
 
 SETTINGS = {"epochs": 3, "batch_size": 64, "progress_bar": False}
 

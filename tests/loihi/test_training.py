@@ -25,7 +25,7 @@ import pytest
 import tensorflow as tf
 from nengo.exceptions import ValidationError
 from references import assert_same_arrays
-from trainings import few
+from sample_data import few
 
 LoihiLIF = nengo_loihi.neurons.LoihiLIF
 

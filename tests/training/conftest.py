@@ -1,5 +1,5 @@
 import pytest
-from trainings import few
+from sample_data import few
 
 
 @pytest.fixture(scope="session")
