@@ -11,7 +11,8 @@ import click
 from .. import __version__, datasets, networks
 from ..compat import install
 from ..datasets import check_data
-from ..loihi import checked_target
+from ..registry import TARGETS
+from ..targets import training_target
 from ..training import checkpoints
 from . import options, terminal
 
@@ -154,9 +155,9 @@ def demo(out, force, seed, as_json):
 )
 @click.option(
     "--target",
-    type=click.Choice(["loihi"]),
-    help="Train for the chip: against its rates, its 8-bit weights and its synapse. "
-    "Best with --start-from.",
+    type=options.Registered(TARGETS),
+    help="Train for a chip: against its rates and its weights (on loihi, 8 bits) and "
+    "its synapse. Best with --start-from.",
 )
 @click.option(
     "--start-from",
@@ -192,9 +193,10 @@ def train(
     """
     if start_from is not None:
         options.check_not_given(ctx, "network", "noise_model", "batch_norm")
-    on_loihi = checked_target(settings["target"], settings["batch_norm"]) is not None
+    target = settings["target"]
+    training_target(target, settings["batch_norm"])
     if out is None:
-        name = f"{Path(dataset).stem}{'-loihi' if on_loihi else ''}.safetensors"
+        name = f"{Path(dataset).stem}{f'-{target}' if target else ''}.safetensors"
         out = options.OUTPUT.convert(name, None, ctx)
     checkpoint = checkpoints.beside(out)
     inputs = {"the data set": options.data_files(dataset)}
@@ -224,8 +226,8 @@ def train(
     if as_json:
         click.echo(json.dumps({"model": str(out), "history": model.history}))
     else:
-        chip = ", the chip's rounding and noise included" if on_loihi else ""
-        backend = " --backend loihi-emulator" if on_loihi else ""
+        chip = ", the chip's rounding and noise included" if target else ""
+        backend = f" --backend {next(iter(TARGETS[target].backends))}" if target else ""
         click.echo(
             f"{did} {out}: training error {model.history['error_percent'][-1]:.2f} % "
             f"in the last epoch{chip}. Next: nengo-softlif evaluate {out} --data "
@@ -250,7 +252,7 @@ def _train(model, data, checkpoint, settings):
 
 def _record(model, data, settings):
     """Describe the training that `fit` would do with these settings."""
-    target = checked_target(settings["target"], settings["batch_norm"])
+    target = training_target(settings["target"], settings["batch_norm"])
     return checkpoints.record(
         model,
         data,
@@ -291,15 +293,16 @@ def evaluate(model, data, backend, synapse, out, as_json, **settings):
     options.check_record(out)
     click.echo(f"Evaluating {model} on {data}", err=True)
     from .. import evaluate as run
-    from .. import to_loihi, to_spiking
+    from .. import to_spiking
 
     model = networks.load(model)
     data = datasets.load(data)
     check_data(data, model)
     if backend != "rate":
         model = to_spiking(model, synapse=synapse)
-    if backend.startswith("loihi"):
-        model = to_loihi(model)
+    for target in TARGETS.values():
+        if backend in target.backends:
+            model = target.convert(model)
     if backend == "nengo-dl":
         terminal.start_tensorflow()
     result = run(model, data, backend=backend, **settings)
@@ -318,6 +321,13 @@ def evaluate(model, data, backend, synapse, out, as_json, **settings):
 @options.batch_size
 @options.n_examples
 @options.seed
+@click.option(
+    "--target",
+    type=options.Registered(TARGETS),
+    default="loihi",
+    show_default=True,
+    help="The chip.",
+)
 @options.out
 @click.option(
     "--figure",
@@ -326,7 +336,7 @@ def evaluate(model, data, backend, synapse, out, as_json, **settings):
 )
 @options.as_json
 def explain(model, data, out, figure, as_json, **settings):
-    """Tell where accuracy goes on the way from MODEL to Loihi.
+    """Tell where accuracy goes on the way from MODEL to a chip.
 
     MODEL is a file that `train` wrote. It is measured as it was trained, and then with
     one change after the other: hard rates, spikes, the chip's synapse, neurons, weights

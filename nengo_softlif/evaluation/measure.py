@@ -3,7 +3,6 @@
 import contextlib
 import time
 import warnings
-from collections import ChainMap
 
 import numpy as np
 from nengo.exceptions import NengoWarning, Unconvertible
@@ -11,17 +10,13 @@ from tqdm import tqdm
 
 from ..engine import compilation
 from ..layers import synops
-from ..loihi import backends as chip_backends
-from ..loihi import is_for_chip, warn_of_high_rates
 from ..models import check_model
-from . import backends, provenance
-from .arguments import checked
-from .counting import Watched, layer_names, neuron_layers
+from . import provenance
+from .backends import backend_of
+from .counting import Tally, layer_names, neuron_layers
+from .presentation import Presentation, presentation_order
 from .records import Evaluation, wilson
 from .statistics import decide, readout_steps, time_to_decide
-
-BATCH_SIZE = 50
-"""Images simulated side by side, unless told otherwise."""
 
 
 def evaluate(
@@ -98,55 +93,30 @@ def evaluate(
         If the network's output is NaN or infinite.
     """
     check_model(model)
-    if backend is None:
-        on_chip = is_for_chip(model.network)
-        backend = "loihi-emulator" if on_chip else "engine"
-    if batch_size is None:
-        batch_size = BATCH_SIZE if reset or backend == "rate" else 1
-    evaluation, _ = measure(
-        model,
-        data,
-        backend,
-        presentation_time,
-        dt,
-        window,
-        reset,
-        batch_size,
-        n_examples,
-        seed,
-        title=backend if progress_bar else None,
+    backend = backend_of(model, backend)
+    presentation = Presentation(
+        presentation_time, dt, window, reset, batch_size, n_examples, seed
     )
+    title = backend.name if progress_bar else None
+    evaluation, _ = measure(model, data, backend, presentation, title)
     return evaluation
 
 
-def measure(
-    model,
-    data,
-    backend,
-    presentation_time,
-    dt,
-    window,
-    reset,
-    batch_size,
-    n_examples,
-    seed,
-    title=None,
-    n_kept=0,
-    prepared=None,
-    warns=True,
-):
+def measure(model, data, backend, presentation, title=None, n_kept=0, warns=True):
     """Evaluate a model, and keep how often single neurons fired.
 
     Parameters
     ----------
-    model, data, backend, presentation_time, dt, window, reset, batch_size, n_examples
-        As for `evaluate`, and so is ``seed``.
+    model, data
+        As for `evaluate`.
+    backend : Backend
+        What runs the model.
+    presentation : Presentation
+        How images are shown.
     title : str, optional
         Of the progress bar; without it there is none.
     n_kept : int
         Number of images for which spikes are kept, the first that are shown.
-    prepared : (Watched, Simulator), optional
-        A copy of the model, and what simulates it in place of the backend's own.
     warns : bool
         Whether to warn of rates that are too high for the steps or the chip.
 
@@ -159,152 +129,143 @@ def measure(
         neurons; empty for backends that do not tell neurons apart.
     """
     start = time.perf_counter()
-    n_examples, n_steps, batch_size = checked(
-        model,
-        data,
-        backend,
-        presentation_time,
-        dt,
-        window,
-        reset,
-        batch_size,
-        n_examples,
-        seed,
-        warns,
-    )
-    backend = backends.chosen(backend, model)
-    on_chip = backend in chip_backends.RUN
-    chip = chip_backends.describe(model, backend) if on_chip else None
-    commit = provenance.commit()
-    timed = backend != "rate"
-    steps, first = readout_steps(n_steps, dt, window if timed else 0)
-
-    examples = presentation_order(len(data.x_test))[:n_examples]
-    labels = data.y_test[examples]
-    predictions = np.empty(
-        (n_examples, len(steps)), np.min_scalar_type(model.output.size_in - 1)
-    )
+    presentation = presentation.checked(model, data, backend, warns)
+    backend = backend.able(model)
+    chip, commit = backend.describe(model), provenance.commit()
     layers = neuron_layers(model)
-    fan_out = _if_understood(synops.fan_out, model.network) if timed else None
-    watched, simulator = prepared or (Watched.from_model(model, seed), None)
+    fan_out = _if_understood(synops.fan_out, model.network) if backend.timed else None
     reached = fan_out or {e: np.zeros(e.n_neurons) for e in layers}
-    watched.begin([reached[e] for e in layers], min(n_kept, n_examples))
-    batches = (
-        model.preprocessing.test(data.x_test[examples[i : i + batch_size]])
-        for i in range(0, n_examples, batch_size)
+    tally = Tally(
+        [reached[e] for e in layers],
+        min(n_kept, presentation.n_examples),
+        backend.timed,
     )
-    fired = np.zeros((len(layers), 2))
-    done = n_wrong = 0
-    if simulator is None:
-        run = _RUN[backend](watched, batches, n_steps, dt, reset, batch_size, seed)
-    else:
-        run = backends.run_batches(
-            simulator, watched, batches, n_steps, reset, batch_size
-        )
-    with (
-        tqdm(
-            total=n_examples, unit="image", desc=title, disable=title is None
-        ) as progress,
-        contextlib.closing(run),
-        compilation(quiet=title is None) as compiling,
-    ):
-        for outputs, newly_fired in run:
-            new = slice(done, done + len(outputs))
-            predictions[new] = decide(outputs, steps, first)
-            n_wrong += int(np.count_nonzero(predictions[new, -1] != labels[new]))
-            fired += newly_fired
-            done = new.stop
-            progress.set_postfix(error=f"{100 * n_wrong / done:.2f} %", refresh=False)
-            progress.update(len(outputs))
+    answers = _Answers(model, data, backend, presentation)
+    with compilation(quiet=title is None) as compiling:
+        _show(model, data, backend, presentation, tally, answers, title)
 
-    fired /= n_examples
-    n_neurons = np.array([layer.n_neurons for layer in layers])
-    rates = fired[:, 0] / n_neurons / (n_steps * dt if timed else 1)
     names = layer_names(layers)
-    highest = watched.highest_counts()
+    highest = _highest_rates(tally, layers, presentation)
     if highest is not None:
-        highest = [count / (n_steps * dt) for count in highest]
-        if on_chip and warns:
-            warn_of_high_rates(model.network, dict(zip(layers, highest, strict=True)))
-        highest = dict(zip(names, highest, strict=True))
-    over_time = dict.fromkeys(_OVER_TIME)
-    counts = {"paper": None, "direct": None}
-    if timed:
-        errors = 100 * np.mean(predictions != labels[:, None], axis=0)
-        over_time = {
-            "presentation_time": float(presentation_time),
-            "time_to_decide": time_to_decide(steps * dt, errors),
-            "dt": float(dt),
-            "spikes_per_image": float(fired[:, 0].sum()),
-            "window": float(window),
-            "reset": bool(reset),
-            "rows": None if reset else batch_size,
-            "times": np.round(steps * dt, 9).tolist(),
-            "error_over_time_percent": errors.tolist(),
-            "predictions_over_time": predictions,
-        }
-        n_synapses = _if_understood(synops.n_synapses, model.network)
-        if n_synapses is not None:
-            per_neuron = [n_synapses[layer] / layer.n_neurons for layer in layers]
-            counts["paper"] = float(fired[:, 0] @ per_neuron)
-        if fan_out is not None:
-            counts["direct"] = float(fired[:, 1].sum())
-
+        if warns:
+            backend.check_rates(model, highest)
+        highest = dict(zip(names, highest.values(), strict=True))
+    n_examples, counts = presentation.n_examples, {"paper": None, "direct": None}
+    if backend.timed:
+        counts = _synops(model.network, layers, tally, fan_out, n_examples)
     evaluation = Evaluation(
         dataset=data.name,
         network=provenance.network_name(model),
-        backend=backend,
+        backend=backend.name,
         synapse=provenance.synapse_names(model),
         n_examples=n_examples,
-        error_percent=100 * n_wrong / n_examples,
-        error_interval_percent=[100 * p for p in wilson(n_wrong, n_examples)],
-        rates_hz=dict(zip(names, rates.tolist(), strict=True)),
-        mean_rate_hz=float(rates @ n_neurons / n_neurons.sum()),
+        **answers.record(),
+        **_rates(layers, names, tally, backend, presentation),
         synops_per_image=counts,
         seconds=time.perf_counter() - start - compiling.seconds,
-        seed=int(seed),
+        seed=int(presentation.seed),
         versions=provenance.versions(),
         commit=commit,
         data_sha256=data.sha256,
         command=None,
-        batch_size=batch_size,
-        confusion=_confusion(labels, predictions[:, -1], model.output.size_in),
-        labels=labels.tolist(),
-        predictions=predictions[:, -1].tolist(),
+        batch_size=presentation.batch_size,
         chip=chip,
         highest_rates_hz=highest,
-        **over_time,
     )
-    return evaluation, watched.kept
+    return evaluation, tally.kept
 
 
-def presentation_order(n_images):
-    """In which order test images are shown, and so which come first.
+def _show(model, data, backend, presentation, tally, answers, title):
+    """Show images, and note answers and spikes."""
+    batch_size, seed = presentation.batch_size, presentation.seed
+    watched = backend.watch(model, seed)
+    watched.fan_out = tally.fan_out
+    batches = (
+        model.preprocessing.test(data.x_test[answers.examples[i : i + batch_size]])
+        for i in range(0, presentation.n_examples, batch_size)
+    )
+    run = backend.run(watched, batches, presentation)
+    with (
+        tqdm(
+            total=presentation.n_examples,
+            unit="image",
+            desc=title,
+            disable=title is None,
+        ) as progress,
+        contextlib.closing(run),
+    ):
+        for outputs, fired in run:
+            answers.add(outputs)
+            tally.add(fired)
+            error = f"{answers.error_percent:.2f} %"
+            progress.set_postfix(error=error, refresh=False)
+            progress.update(len(outputs))
 
-    Some files are sorted by class. Shuffled, the first hundred images are a
-    sample of all, and images shown back to back are of different classes. The
-    order is always the same, so that evaluations can be compared.
 
-    Parameters
-    ----------
-    n_images : int
-        Images in the test set.
+class _Answers:
+    """What a model answered, image by image, and how often that was wrong."""
 
-    Returns
-    -------
-    (n_images,) ndarray of int
-        Their indices.
-    """
-    return np.random.RandomState(0).permutation(n_images)
+    def __init__(self, model, data, backend, presentation):
+        self.presentation, self.timed = presentation, backend.timed
+        n_steps = presentation.n_steps if self.timed else 1
+        window = presentation.window if self.timed else 0
+        self.steps, self.first = readout_steps(n_steps, presentation.dt, window)
+        n_examples, self.n_classes = presentation.n_examples, model.output.size_in
+        self.examples = presentation_order(len(data.x_test))[:n_examples]
+        self.labels = data.y_test[self.examples]
+        self.predictions = np.empty(
+            (n_examples, len(self.steps)), np.min_scalar_type(self.n_classes - 1)
+        )
+        self.n_done = self.n_wrong = 0
 
+    def add(self, outputs):
+        """Decide for the next images."""
+        new = slice(self.n_done, self.n_done + len(outputs))
+        self.predictions[new] = decide(outputs, self.steps, self.first)
+        wrong = self.predictions[new, -1] != self.labels[new]
+        self.n_wrong += int(np.count_nonzero(wrong))
+        self.n_done = new.stop
 
-_RUN = ChainMap(chip_backends.RUN, backends.RUN)
+    @property
+    def error_percent(self):
+        """Of the images so far."""
+        return 100 * self.n_wrong / self.n_done
+
+    def record(self):
+        """What an `.Evaluation` tells of them."""
+        answers = self.predictions[:, -1]
+        confusion = np.zeros((self.n_classes, self.n_classes), dtype=int)
+        np.add.at(confusion, (self.labels, answers), 1)
+        interval = wilson(self.n_wrong, self.n_done)
+        return {
+            "error_percent": self.error_percent,
+            "error_interval_percent": [100 * p for p in interval],
+            "confusion": confusion.tolist(),
+            "labels": self.labels.tolist(),
+            "predictions": answers.tolist(),
+            **(self._over_time() if self.timed else dict.fromkeys(_OVER_TIME)),
+        }
+
+    def _over_time(self):
+        shown, times = self.presentation, self.steps * self.presentation.dt
+        errors = 100 * np.mean(self.predictions != self.labels[:, None], axis=0)
+        return {
+            "presentation_time": float(shown.presentation_time),
+            "time_to_decide": time_to_decide(times, errors),
+            "dt": float(shown.dt),
+            "window": float(shown.window),
+            "reset": bool(shown.reset),
+            "rows": None if shown.reset else shown.batch_size,
+            "times": np.round(times, 9).tolist(),
+            "error_over_time_percent": errors.tolist(),
+            "predictions_over_time": self.predictions,
+        }
+
 
 _OVER_TIME = (
     "presentation_time",
     "time_to_decide",
     "dt",
-    "spikes_per_image",
     "window",
     "reset",
     "rows",
@@ -314,17 +275,46 @@ _OVER_TIME = (
 )
 
 
+def _rates(layers, names, tally, backend, presentation):
+    """Mean rates of layers and of all, in Hz, and spikes per image."""
+    fired = tally.fired[:, 0] / presentation.n_examples
+    n_neurons = np.array([layer.n_neurons for layer in layers])
+    seconds = presentation.n_steps * presentation.dt if backend.timed else 1
+    rates = fired / n_neurons / seconds
+    return {
+        "rates_hz": dict(zip(names, rates.tolist(), strict=True)),
+        "mean_rate_hz": float(rates @ n_neurons / n_neurons.sum()),
+        "spikes_per_image": float(fired.sum()) if backend.timed else None,
+    }
+
+
+def _highest_rates(tally, layers, presentation):
+    """The highest rate of each layer in Hz, where neurons are told apart."""
+    counts = tally.highest_counts()
+    if counts is None:
+        return None
+    seconds = presentation.n_steps * presentation.dt
+    return {e: n / seconds for e, n in zip(layers, counts, strict=True)}
+
+
+def _synops(network, layers, tally, fan_out, n_examples):
+    """Synaptic operations for each image, by both counts."""
+    fired = tally.fired / n_examples
+    counts = {"paper": None, "direct": None}
+    n_synapses = _if_understood(synops.n_synapses, network)
+    if n_synapses is not None:
+        per_neuron = [n_synapses[layer] / layer.n_neurons for layer in layers]
+        counts["paper"] = float(fired[:, 0] @ per_neuron)
+    if fan_out is not None:
+        counts["direct"] = float(fired[:, 1].sum())
+    return counts
+
+
 def _if_understood(count, network):
     try:
         return count(network)
     except Unconvertible as error:
         warnings.warn(
-            f"synaptic operations are not counted: {error}", NengoWarning, stacklevel=3
+            f"synaptic operations are not counted: {error}", NengoWarning, stacklevel=4
         )
         return None
-
-
-def _confusion(labels, predictions, n_classes):
-    confusion = np.zeros((n_classes, n_classes), dtype=int)
-    np.add.at(confusion, (labels, predictions), 1)
-    return confusion.tolist()
