@@ -15,19 +15,9 @@ from ..registry import TARGETS
 from ..targets import training_target
 from ..training import checkpoints
 from . import options, terminal
+from .demonstration import demo
 
 _NETWORK_OF = {"mnist": "mnist", "fashion_mnist": "mnist", "cifar10": "cifar10"}
-
-# all settings that fit records, so that the demo knows its model again
-_DEMO = {
-    "epochs": 30,
-    "batch_size": 32,
-    "learning_rate": 3e-3,
-    "weight_decay": 0.0,
-    "batch_norm": False,
-    "target": None,
-    "validation_split": 0.0,
-}
 
 _PACKAGES = (
     "nengo_softlif",
@@ -54,68 +44,7 @@ def main():
     install()
 
 
-@main.command()
-@click.option(
-    "--out",
-    type=options.FOLDER,
-    default="nengo-softlif-demo",
-    show_default=True,
-    help="Folder for the model, the results and the figures.",
-)
-@options.force
-@options.seed
-@options.as_json
-def demo(out, force, seed, as_json):
-    """Train on handwritten digits, rebuild in spikes, and go onto Loihi, emulated.
-
-    Uses the 8 x 8 digits inside scikit-learn: nothing is downloaded. Trains a small
-    network of soft LIF neurons, and walks it down from rates, over spiking LIF neurons
-    and alpha synapses, to the chip's arithmetic: on each rung the held-out fifth of the
-    digits is classified. The first hundred of them are also shown to Nengo's own
-    simulator, one at a time.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / "digits.safetensors"
-    if not force:
-        options.check_own(path)
-    data = datasets.load("digits")
-    model = networks.small(seed=seed)
-    settings = {**_DEMO, "seed": seed}
-    trained = checkpoints.trained(path, _record(model, data, settings), force)
-    terminal.start_tensorflow()
-    from .. import evaluate, explain, figures, fit, to_spiking
-
-    if trained is None:
-        click.echo(f"Training {model} on {data}", err=True)
-        fit(model, data, **settings)
-        model.save(path)
-    else:
-        click.echo(f"Trained already: {path}", err=True)
-        model = trained
-
-    click.echo("Evaluating, rung by rung, from rates down to the chip", err=True)
-    ladder = explain(model, data, seed=seed)
-    spiking = to_spiking(model)
-    click.echo("Evaluating with Nengo's own simulator, for comparison", err=True)
-    reference = evaluate(spiking, data, backend="nengo", n_examples=100, seed=seed)
-    of_rung = {rung.name: rung.evaluation for rung in ladder.rungs}
-    results = [
-        of_rung["soft LIF rates"],
-        of_rung["spikes"],
-        reference,
-        of_rung["chip, emulated"],
-    ]
-    for result in results:
-        result.command = terminal.command_line()
-        result.save(out / f"{result.backend}.json")
-    ladder.save(out / "ladder.json")
-
-    written = figures.save_demo(results, ladder, model, spiking, data, out)
-    if as_json:
-        click.echo(json.dumps({"rows": [json.loads(r.to_json()) for r in results]}))
-        return
-    click.echo(f"{terminal.table(results)}\n\n{ladder}")
-    click.echo(f"\nModel, results and figures are in {out}/: {', '.join(written)}")
+main.add_command(demo)
 
 
 @main.command()
@@ -211,7 +140,7 @@ def train(
         else:
             model = networks.load(start_from)
         check_data(data, model)
-        record = _record(model, data, settings)
+        record = options.training_record(model, data, settings)
         trained = checkpoints.trained(out, record, force)
         if trained is None:
             checkpoints.check(checkpoint, record, force)
@@ -248,17 +177,6 @@ def _train(model, data, checkpoint, settings):
     except KeyboardInterrupt:
         click.echo("Stopped. The same command goes on from the last epoch.", err=True)
         sys.exit(130)
-
-
-def _record(model, data, settings):
-    """Describe the training that `fit` would do with these settings."""
-    target = training_target(settings["target"], settings["batch_norm"])
-    return checkpoints.record(
-        model,
-        data,
-        **{**settings, "target": target and target.describe()},
-        optimizer=None,
-    )
 
 
 @main.command()

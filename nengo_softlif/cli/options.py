@@ -15,7 +15,8 @@ from .. import noise as noises
 from ..checks import check_number, check_whole
 from ..files import from_home
 from ..registry import TARGETS
-from ..targets import all_backends
+from ..targets import all_backends, training_target
+from ..training import checkpoints
 
 _NOISES = {
     "gaussian": noises.GaussianNoise,
@@ -322,3 +323,14 @@ def _same(path, other):
     if path.exists() and other.exists():
         return path.samefile(other)
     return os.path.realpath(path) == os.path.realpath(other)
+
+
+def training_record(model, data, settings):
+    """Describe the training that `fit` would do with these settings."""
+    target = training_target(settings["target"], settings["batch_norm"])
+    return checkpoints.record(
+        model,
+        data,
+        **{**settings, "target": target and target.describe()},
+        optimizer=None,
+    )

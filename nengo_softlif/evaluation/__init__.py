@@ -16,7 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "counting": ["Watched", "layer_names", "neuron_layers"],
         "ladder": ["Ladder", "Rung", "explain"],
-        "measure": ["evaluate"],
+        "measurement": ["evaluate"],
         "presentation": ["Presentation", "presentation_order"],
         "rungs": ["Step"],
         "records": ["Difference", "Evaluation", "difference", "wilson"],

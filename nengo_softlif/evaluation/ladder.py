@@ -15,7 +15,7 @@ from ..registry import TARGETS
 from ..spiking import to_spiking
 from . import rungs
 from .backends import backend_of
-from .measure import measure
+from .measurement import measure
 from .presentation import Presentation
 from .records import Difference, Evaluation, difference
 
