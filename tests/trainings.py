@@ -10,6 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 SETTINGS = {"epochs": 3, "batch_size": 64, "progress_bar": False}
+STOPPED = {**SETTINGS, "batch_norm": False, "validation_split": 0.1}
+"""Of a training that is stopped, and goes on."""
 
 
 class Interrupt(tf.keras.callbacks.Callback):

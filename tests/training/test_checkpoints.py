@@ -16,12 +16,24 @@ from nengo_softlif.training.loop import fit
 import numpy as np
 import pytest
 import tensorflow as tf
-import trainings
 from nengo.exceptions import SimulationError, ValidationError
 from references import arrays_of, assert_same_arrays
-from trainings import SETTINGS, Interrupt, not_of_layers
+from trainings import SETTINGS, STOPPED, Interrupt, not_of_layers
 
-DATA = Path(__file__).parents[1] / "data"
+TESTS = Path(__file__).parents[1]
+DATA = TESTS / "data"
+
+
+_trained = {}
+
+
+def train_straight(make, data, settings):
+    """Train without a stop, once for all that goes on with these settings."""
+    key = (make, *settings.items())
+    if key not in _trained:
+        model = make()
+        _trained[key] = model, fit(model, data, **settings)
+    return _trained[key]
 
 
 @pytest.mark.parametrize(
@@ -30,16 +42,14 @@ DATA = Path(__file__).parents[1] / "data"
 )
 @pytest.mark.filterwarnings("ignore:training through NengoDL")
 def test_resume_after_ctrl_c(data, tmp_path, make, batch_norm):
-    straight, resumed = make(), make()
-    settings = {**SETTINGS, "batch_norm": batch_norm, "validation_split": 0.1}
-    history = fit(straight, data, **settings)
-
+    settings = {**STOPPED, "batch_norm": batch_norm}
+    straight, history = train_straight(make, data, settings)
+    resumed = make()
     before = arrays_of(resumed)
     path = tmp_path / "checkpoint"
     with pytest.raises(KeyboardInterrupt):
         fit(resumed, data, checkpoint=path, callbacks=[Interrupt(1)], **settings)
-    for name, array in arrays_of(resumed).items():
-        np.testing.assert_array_equal(array, before[name])
+    assert_same_arrays(resumed, before)
     header, _ = files.read(path, kind="checkpoint")
     assert len(header["history"]["loss"]) == 1
 
@@ -65,23 +75,23 @@ def test_resume_after_kill(data, tmp_path):
     )
     script = f"""
         import sys
-        sys.path.insert(0, {os.path.dirname(trainings.__file__)!r})
+        sys.path.insert(0, {str(TESTS)!r})
         from nengo_softlif import datasets, networks
         from nengo_softlif.training import fit
-        from trainings import SETTINGS, Interrupt
+        from trainings import STOPPED, Interrupt
         data = datasets.load({str(tmp_path / "data.npz")!r})
         plug = [Interrupt(2, plug=True)]
         path = {str(path)!r}
-        fit(networks.small(), data, checkpoint=path, callbacks=plug, **SETTINGS)
+        fit(networks.small(), data, checkpoint=path, callbacks=plug, **STOPPED)
     """
     killed = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)], check=False
     )
     assert killed.returncode == -signal.SIGKILL
 
-    straight, resumed = networks.small(), networks.small()
-    fit(straight, data, **SETTINGS)
-    fit(resumed, data, checkpoint=path, **SETTINGS)
+    straight, _ = train_straight(networks.small, data, STOPPED)
+    resumed = networks.small()
+    fit(resumed, data, checkpoint=path, **STOPPED)
     assert_same_arrays(straight, resumed)
 
 
