@@ -4,12 +4,14 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["filters", "neurons", "products"],
+    submodules=["filters", "products"],
     submod_attrs={
         "compiling": ["compilation", "compiled"],
+        "plans": ["Plan", "add_stages"],
         "product_kernels": ["spiking"],
         "products": ["Counts"],
         "simulator": ["Simulator"],
+        "stages": ["Stage"],
         "threads": ["spread"],
     },
 )

@@ -18,10 +18,10 @@ from nengo.exceptions import (
 from scipy import sparse
 from tqdm import tqdm
 
-from .. import layers
 from ..checks import LARGEST_SEED, check_number, check_whole, network_of
 from ..machine import memory
-from . import draws, neurons
+from .draws import Draws, draw_seed
+from .plans import Plan
 from .products import numbers
 from .recordings import Recordings
 from .stages import Settings
@@ -58,6 +58,8 @@ class Simulator:
         Precision.
     progress_bar : bool
         Show a progress bar in runs that take long.
+    plan : Plan, optional
+        How the network is read and set in motion; by default, all of it as layers.
 
     Attributes
     ----------
@@ -89,6 +91,8 @@ class Simulator:
         minibatch_size=None,
         dtype="float32",
         progress_bar=True,
+        *,
+        plan=None,
     ):
         self.closed = True  # until all is well
         self._lock = threading.Lock()  # held by who changes the state
@@ -107,16 +111,23 @@ class Simulator:
         if seed is not None:
             check_whole("seed", seed, 0, LARGEST_SEED)
         self._n_examples = int(minibatch_size or 1)
-        self._chunk = max(1, min(LONGEST_CHUNK, ROWS // self._n_examples))
         self.progress_bar = progress_bar
         self.model = nengo.builder.Model(dt=self.dt)
+        self._stages = self._set_up(plan or Plan())
+        self._draws = Draws(self.network, self.model)
+        self.seed = draw_seed(self.network) if seed is None else seed
+        self.data = Recordings(self.model.params, self.network, minibatch_size, dtype)
+        self.reset()
+        self.closed = False
+
+    def _set_up(self, plan):
+        """Let a plan read the network and make its stages."""
         try:
-            read = self._read()
+            read = plan.read(self.network, self.model)
         except SignalError as error:  # Nengo's own check, which finds NaN
             raise _error("network", f"it has damaged weights: {error}") from error
         _check_weights(read)
         _check_memory(read, self._n_examples, self.dtype)
-
         recorded = frozenset(
             (path.source, path.signal)
             for layer in read.values()
@@ -124,12 +135,10 @@ class Simulator:
             if path.signal != "output"
         )
         settings = Settings(self.dt, self._n_examples, self.dtype, recorded)
-        self._stages = self._make(read, settings)
-        self._draws = draws.Draws(self.network, self.model)
-        self.seed = draws.seed(self.network) if seed is None else seed
-        self.data = Recordings(self.model.params, self.network, minibatch_size, dtype)
-        self.reset()
-        self.closed = False
+        stages = plan.make_stages(read, settings)
+        longest = 1 if plan.stepwise else LONGEST_CHUNK
+        self._chunk = max(1, min(longest, ROWS // self._n_examples))
+        return stages
 
     def reset(self, seed=None):
         """Go back to the initial state, and forget what probes saw.
@@ -141,11 +150,25 @@ class Simulator:
         """
         if seed is not None:
             check_whole("seed", seed, 0, LARGEST_SEED)
-        with self._alone():
+        with self.restarting():
             if seed is not None:
                 self.seed = seed
+
+    @contextmanager
+    def restarting(self):
+        """Change in a ``with`` block how stages simulate; then go back to the start.
+
+        No run is going on meanwhile, nor does any begin with half of a change.
+
+        Raises
+        ------
+        SimulationError
+            If a run is going on, before anything is changed.
+        """
+        with self._alone():
             self._whole = False
-            rngs = self._draws.rngs(self.seed)
+            yield
+            rngs = self._draws.make_rngs(self.seed)
             for obj, stage in self._stages.items():
                 stage.reset(rngs.get(obj))
                 stage.clear()
@@ -208,7 +231,7 @@ class Simulator:
             raise SimulatorClosed("the simulator is closed; make another")
         check_whole("n_steps", n_steps, 0)
         n_steps = int(n_steps)
-        data = self._checked(data or {}, n_steps)
+        data = self._check_data(data or {}, n_steps)
         self._check_history(n_steps)
         with self._alone():
             self._check_whole("go on")
@@ -233,7 +256,7 @@ class Simulator:
                 length = min(chunk, n_steps - start)
                 for stage in self._stages.values():
                     stage.advance(self.n_steps, length)
-                seen = {p: self._sampled(p, length) for p in self.network.all_probes}
+                seen = {p: self._sample(p, length) for p in self.network.all_probes}
                 self.data.append(seen, length)
                 bar.update(length)
         for stage in self._stages.values():
@@ -294,18 +317,7 @@ class Simulator:
                 "and left layers at different times; call reset()"
             )
 
-    def _read(self):
-        """Read the network as layers."""
-        return layers.read(self.network, self.model)
-
-    def _make(self, read, settings):
-        """Make a stage for each object, in the order in which they advance."""
-        made = {}
-        for layer in read.values():
-            made[layer] = neurons.made(layer, made, settings)
-        return {obj: made[layer] for obj, layer in read.items()}
-
-    def _sampled(self, probe, n_steps):
+    def _sample(self, probe, n_steps):
         """What a probe saw in the last chunk: a copy of the steps it samples."""
         output = numbers(self._stages[probe].output)
         _check_finite(probe, output)
@@ -317,7 +329,7 @@ class Simulator:
         steps = self.n_steps + np.arange(n_steps) + 1
         return output[:, steps % period < 1]
 
-    def _checked(self, data, n_steps):
+    def _check_data(self, data, n_steps):
         """Check what nodes are to put out."""
         checked = {}
         for node, array in data.items():

@@ -7,7 +7,7 @@ were made of.
 """
 
 from .. import layers
-from ..engine import Simulator
+from ..engine import Plan, Simulator
 from .connections import expanded
 
 
@@ -29,21 +29,27 @@ class UnfoldedSimulator(Simulator):
     """
 
     def __init__(self, network, spiking, **settings):
-        self.spiking = spiking
-        super().__init__(network, **settings)
+        super().__init__(network, plan=_UnfoldedPlan(spiking), **settings)
 
-    def _read(self):
-        """Read the network; take the way to its neurons from what it was made of."""
-        read = super()._read()
+
+class _UnfoldedPlan(Plan):
+    """Takes the way to neurons of the chip from what the network was made of."""
+
+    def __init__(self, spiking):
+        self.spiking = spiking
+
+    def read(self, network, model):
+        """Read the network, with what leads to neurons of the chip replaced."""
+        read = super().read(network, model)
         before = layers.read(self.spiking)
         twins = {
             before[old.neurons]: read[new.neurons]
             for old, new in zip(
-                self.spiking.all_ensembles, self.network.all_ensembles, strict=True
+                self.spiking.all_ensembles, network.all_ensembles, strict=True
             )
         }
         for old, layer in twins.items():
-            on_chip = self.network.config[layer.obj.ensemble].on_chip
+            on_chip = network.config[layer.obj.ensemble].on_chip
             if on_chip and layer.inputs:  # else all weights are zero
                 (synapses,) = {path.synapses for path in layer.inputs}
                 layer.inputs = [
