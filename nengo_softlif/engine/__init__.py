@@ -4,7 +4,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["filters", "products"],
+    submodules=["filters", "neurons", "products"],
     submod_attrs={
         "compiling": ["compilation", "compiled"],
         "plans": ["Plan", "add_stages"],

@@ -12,7 +12,7 @@ from ..engine import Plan, Simulator, add_stages
 from . import blocks
 from .decays import DT
 from .host import build, read_host
-from .stages import ChipNeurons, ChipSpikes, Probed, Readout, Received
+from .stages import ChipSpikes, EmulatedNeurons, Probed, Readout, Received
 
 
 class Emulator(Simulator):
@@ -135,7 +135,7 @@ class ChipPlan(Plan):
         self.stepwise = self.chip.recurrent
         self.spikes = ChipSpikes(self.chip, settings)
         self.neurons = {
-            population: ChipNeurons(population, self.spikes, self.rounding)
+            population: EmulatedNeurons(population, self.spikes, self.rounding)
             for population in self.chip.populations
         }
         feeding = self._find_feeding(read)

@@ -67,7 +67,7 @@ class ChipSpikes(Stage):
         return self.values[:, 1:, low : low + population.size]
 
 
-class ChipNeurons(Stage):
+class EmulatedNeurons(Stage):
     """Neurons of one layer on the chip.
 
     Parameters
@@ -163,7 +163,7 @@ class Readout:
     ----------
     probe : nengo_loihi.probe.LoihiProbe
         The probe.
-    parts : list of (ChipNeurons, ndarray)
+    parts : list of (EmulatedNeurons, ndarray)
         Which neurons it looks at, and which of each layer's.
     """
 
