@@ -4,7 +4,6 @@ Layer after layer, each for a chunk of time steps: the linear work is then a few
 large products, and one loop does synapse, membrane, refractory time and spikes.
 """
 
-import threading
 from contextlib import contextmanager
 
 import nengo
@@ -21,6 +20,7 @@ from tqdm import tqdm
 from ..checks import LARGEST_SEED, check_number, check_whole, network_of
 from ..machine import memory
 from .draws import Draws, draw_seed
+from .guards import Guard
 from .plans import Plan
 from .products import numbers
 from .recordings import Recordings
@@ -95,8 +95,7 @@ class Simulator:
         plan=None,
     ):
         self.closed = True  # until all is well
-        self._lock = threading.Lock()  # held by who changes the state
-        self._whole = True  # whether all stages have reached the same time
+        self._guard = Guard()
         self.network = network_of(network)
         check_number("dt", dt, "a positive number of seconds", 0, low_open=True)
         self.dt = float(dt)
@@ -165,19 +164,17 @@ class Simulator:
         SimulationError
             If a run is going on, before anything is changed.
         """
-        with self._alone():
-            self._whole = False
+        with self._guard.alone(), self._guard.changing():
             yield
             rngs = self._draws.make_rngs(self.seed)
             for obj, stage in self._stages.items():
                 stage.reset(rngs.get(obj))
                 stage.clear()
             self.data.clear(n_steps=0)
-            self._whole = True
 
     def clear_probes(self):
         """Forget what probes saw, and how often neurons fired."""
-        with self._alone():
+        with self._guard.alone():
             for stage in self._stages.values():
                 stage.clear()
             self.data.clear(self.n_steps)
@@ -233,11 +230,10 @@ class Simulator:
         n_steps = int(n_steps)
         data = self._check_data(data or {}, n_steps)
         self._check_history(n_steps)
-        with self._alone():
-            self._check_whole("go on")
-            self._whole = False
-            self._simulate(n_steps, data)
-            self._whole = True
+        with self._guard.alone():
+            self._guard.check_whole("go on")
+            with self._guard.changing():
+                self._simulate(n_steps, data)
 
     def _simulate(self, n_steps, data):
         """Let all stages advance, chunk after chunk."""
@@ -281,7 +277,7 @@ class Simulator:
             If a run is going on or was interrupted: layers are then at different
             times.
         """
-        self._check_whole("count spikes")
+        self._guard.check_whole("count spikes")
         return np.array(self._stages[ensemble.neurons].fired)
 
     def close(self):
@@ -295,27 +291,6 @@ class Simulator:
     def __exit__(self, *exception):
         """Close."""
         self.close()
-
-    @contextmanager
-    def _alone(self):
-        """Refuse a second thread, or a node's function, what would disturb a run."""
-        if not self._lock.acquire(blocking=False):
-            raise SimulationError(
-                "the simulator is in use, by another thread or by the run that called "
-                "this function; wait for its end, or give each thread a simulator"
-            )
-        try:
-            yield
-        finally:
-            self._lock.release()
-
-    def _check_whole(self, what):
-        """Refuse what layers at different times would falsify."""
-        if not self._whole:
-            raise SimulationError(
-                f"cannot {what}: a run is going on, or the last one was interrupted "
-                "and left layers at different times; call reset()"
-            )
 
     def _sample(self, probe, n_steps):
         """What a probe saw in the last chunk: a copy of the steps it samples."""
