@@ -6,9 +6,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["filters", "neurons", "products"],
     submod_attrs={
-        "compiling": ["compilation", "compiled"],
+        "compiling": ["compilation", "compile_once"],
         "plans": ["Plan", "add_stages"],
-        "product_kernels": ["spiking"],
+        "product_kernels": ["find_spiking"],
         "products": ["Counts"],
         "simulator": ["Simulator"],
         "stages": ["Stage"],

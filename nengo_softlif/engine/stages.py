@@ -166,7 +166,7 @@ class Filter:
     """A row of synapses, with the state of all values that pass through them."""
 
     def __init__(self, synapses, size, settings):
-        matrices = filters.discrete(synapses, settings.dt)
+        matrices = filters.discretise(synapses, settings.dt)
         self.matrices = tuple(np.ascontiguousarray(m, settings.dtype) for m in matrices)
         self.order = len(matrices[1])
         self.shape = (settings.n_examples, self.order, size)
@@ -270,19 +270,20 @@ class Sum(Stage):
         """Add everything up."""
         self.output = self.constant
         if self.constant is None:
-            self.output = self._total(n_steps, self.filtered)
+            self.output = self.add_up(n_steps, self.filtered)
 
-    def _total(self, n_steps, filtered):
+    def add_up(self, n_steps, filtered):
+        """Add up what comes in a chunk, through these of the filters or none."""
         total = self.given
         for path in self.varying:
             total = total + numbers(path.advance(n_steps))
         for synapses in filtered:
             total = total + self.filters[synapses](
-                self._unfiltered(synapses, n_steps), n_steps
+                self.add_unfiltered(synapses, n_steps), n_steps
             )
         return total
 
-    def _unfiltered(self, synapses, n_steps):
+    def add_unfiltered(self, synapses, n_steps):
         """What goes into a filter."""
         first, *others = (path.advance(n_steps) for path in self.filtered[synapses])
         if others:

@@ -31,7 +31,7 @@ def spread(kernel, divided, shared=()):
         # in another order, a row that the function flattens would be a copy
         assert array.flags.c_contiguous, (kernel, array.shape, array.strides)
     n = max(map(len, arrays))
-    n_workers = min(n, n_threads())
+    n_workers = min(n, count_threads())
     if n_workers == 1 or sum(array.nbytes for array in arrays) < SMALL:
         kernel(*divided, *shared)
         return
@@ -48,7 +48,7 @@ def spread(kernel, divided, shared=()):
         for part in parts:
             kernel(*part, *shared)
 
-    pool = _pool(os.getpid(), n_workers)
+    pool = _start_pool(os.getpid(), n_workers)
     others = [pool.submit(work) for _ in range(n_workers - 1)]
     work()
     for other in others:
@@ -67,13 +67,13 @@ def _cut(given, n, low, high):
     return given if len(given) < n else given[low:high]
 
 
-def flat(array):
+def flatten(array):
     """Return all values of an array as one row, to be written to."""
     assert array.flags.c_contiguous, array.strides  # else the row would be a copy
     return array.reshape(-1)
 
 
-def n_threads():
+def count_threads():
     """Return how many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
@@ -81,6 +81,6 @@ def n_threads():
 
 
 @cache
-def _pool(process, n):
+def _start_pool(process, n):
     """Threads of this process; those of another do not survive its fork."""
     return ThreadPoolExecutor(n)

@@ -51,7 +51,7 @@ class Population:
 
 
 @dataclass(eq=False)
-class Chip:
+class ChipArrays:
     """All that is on the chip.
 
     Attributes
@@ -85,7 +85,7 @@ def read(model):
 
     Returns
     -------
-    Chip
+    ChipArrays
         The same as arrays.
 
     Raises
@@ -93,7 +93,7 @@ def read(model):
     Unconvertible
         If it learns or adds noise.
     """
-    chip = Chip()
+    chip = ChipArrays()
     for source in model.inputs:
         everything = np.arange(source.n_neurons)
         sent = Population(str(source.label), source.n_neurons, [(source, everything)])

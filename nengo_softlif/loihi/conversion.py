@@ -14,7 +14,7 @@ from ..targets import check_unmade
 from . import cores
 from .axons import wires
 from .connections import connections, expanded, shape_of
-from .inputs import in_spikes
+from .inputs import send_in_spikes
 from .neurons import (
     check_orders,
     check_probes,
@@ -190,7 +190,7 @@ def _convert(network, synapse, pixel_rate, images):
     chip = _choose_layers(network, paths, constants, sending, pixel_rate, noted)
     if pixel_rate is not None:
         leading = {layer: paths[layer] for layer in chip}
-        paths |= in_spikes(network, leading, sending, pixel_rate, synapse, noted)
+        paths |= send_in_spikes(network, leading, sending, pixel_rate, synapse, noted)
     neuron_types = {layer: chip_neurons(layer, noted) for layer in chip}
     synapses = {
         layer: one_synapse(layer, paths[layer], synapse, noted) for layer in chip

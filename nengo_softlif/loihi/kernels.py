@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
-from ..engine import compiled, spiking
+from ..engine import compile_once, find_spiking
 
 INPUT_BITS = 21
 """Bits, beside the sign, of what arrives in a step (nengo-loihi's Q_BITS)."""
@@ -131,20 +131,20 @@ def _decay(x, factor):
     return np.int32(-size) if x < 0 else size
 
 
-@compiled
+@compile_once
 def _add(out, row):
     for i in range(len(out)):
         out[i] = np.int32(out[i] + row[i])
 
 
-@compiled
+@compile_once
 def _add_four(out, row0, row1, row2, row3):
     for i in range(len(out)):
         two = np.int32(row0[i] + row1[i])
         out[i] = np.int32(out[i] + np.int32(two + np.int32(row2[i] + row3[i])))
 
 
-@compiled
+@compile_once
 def _deliver(q, found, n_found, row, synapses):
     """Add the rows of neurons that fired, four at a time if they have equal targets.
 
@@ -179,7 +179,7 @@ def _deliver(q, found, n_found, row, synapses):
         k += n
 
 
-@compiled
+@compile_once
 def _filter(q, u, bias, scale, factor, overflows):
     """Let the synaptic current decay and take in what arrived: a tile of neurons.
 
@@ -203,7 +203,7 @@ def _filter(q, u, bias, scale, factor, overflows):
     overflows[2] |= lost2 != 0
 
 
-@compiled
+@compile_once
 def _integrate(q, v, factor, lowest, highest):
     """Move membranes, and empty ``q`` for the next step."""
     for i in range(len(q)):
@@ -238,7 +238,7 @@ def _move_in_their_kind(q, u, v, bias, scale, tile, overflows):
     return integers if isinstance(u.dtype, types.Integer) else reals
 
 
-@compiled
+@compile_once
 def _fire(v, rest, threshold, out, pause, fired, found):
     """Let neurons fire, or rest."""
     for i in range(len(v)):
@@ -247,23 +247,23 @@ def _fire(v, rest, threshold, out, pause, fired, found):
         v[i] = x
     for i in range(len(v)):
         rest[i] = max(np.int32(rest[i] - 1), np.int32(0))
-    for k in range(spiking(out, found)):
+    for k in range(find_spiking(out, found)):
         i = found[k]
         v[i] = 0
         rest[i] = max(pause - 1, 0)
         fired[i] += 1
 
 
-@compiled
+@compile_once
 def _arrive(spikes, q, synapses, found):
     """Add up, in ``q``, what the spikes of a step bring to a population."""
     for r in range(len(synapses.ranges)):
         low, high, row = synapses.ranges[r]
-        n_found = spiking(spikes[low:high], found)
+        n_found = find_spiking(spikes[low:high], found)
         _deliver(q, found, n_found, row, synapses)
 
 
-@compiled
+@compile_once
 def advance(spikes, state, record, compartments, synapses):
     """Simulate the compartments of a population.
 

@@ -25,7 +25,7 @@ class ChipSpikes(Stage):
 
     Parameters
     ----------
-    chip : Chip
+    chip : ChipArrays
         What is on it.
     settings : Settings
         What all stages share.

@@ -13,9 +13,9 @@ class Pair(NamedTuple):
     shared: np.ndarray
 
 
-@pytest.mark.parametrize("n_threads", [1, 3])
-def test_arrays_and_named_tuples_of_them_are_cut_alike(n_threads, monkeypatch):
-    monkeypatch.setattr(threads, "n_threads", lambda: n_threads)
+@pytest.mark.parametrize("n", [1, 3])
+def test_arrays_and_named_tuples_of_them_are_cut_alike(n, monkeypatch):
+    monkeypatch.setattr(threads, "count_threads", lambda: n)
     monkeypatch.setattr(threads, "SMALL", 0)
     given = np.arange(50.0).reshape(25, 2)
     out = np.zeros((25, 2))
@@ -29,4 +29,4 @@ def test_arrays_and_named_tuples_of_them_are_cut_alike(n_threads, monkeypatch):
     threads.spread(kernel, [out, Pair(given, np.ones((1, 2)))], [3])
     np.testing.assert_array_equal(out, 3 * given + 1)
     assert sum(sizes) == 25
-    assert len(sizes) == (1 if n_threads == 1 else threads.PARTS * n_threads)
+    assert len(sizes) == (1 if n == 1 else threads.PARTS * n)
