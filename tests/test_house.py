@@ -9,6 +9,7 @@ import nengo_softlif
 import pytest
 
 PACKAGE = Path(nengo_softlif.__file__).parent
+PATHS = Path(__file__).parent / "data" / "public-paths.txt"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 FOLDERS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
 
@@ -76,3 +77,10 @@ def test_every_folder_is_installed():
     pyproject = (Path(__file__).parents[1] / "pyproject.toml").read_text()
     for folder in FOLDERS:
         assert f'"nengo_softlif.{folder}"' in pyproject
+
+
+@pytest.mark.parametrize("path", PATHS.read_text().split())
+def test_public_paths_stay(path):
+    """Those of before there were folders, by which programs of users import."""
+    module, _, name = path.rpartition(".")
+    assert getattr(importlib.import_module(module), name) is not None
