@@ -35,7 +35,7 @@ def test_lif_behind_a_synapse(benchmark, neurons):
     u = rng.normal(0, 0.3, (N_EXAMPLES, N_STEPS, N)).astype(np.float32)
     x = np.zeros((N_EXAMPLES, 2, N), np.float32)
     matrices = [np.full(shape, 0.1, np.float32) for shape in [(2, 2), 2, 2]]
-    constants = np.array([0.001, 0.02, 0.002, 0, 0.0488], np.float32)
+    constants = np.array([0.001, 0.02, 0.002, 0, 0.0488, 1], np.float32)
     benchmark(
         neuron_kernels.lif, current, u, x, *neurons.values(), *matrices, constants
     )
