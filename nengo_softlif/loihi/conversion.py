@@ -13,7 +13,7 @@ from ..models import Model, copied
 from ..targets import check_unmade
 from . import cores
 from .axons import wires
-from .connections import connections, expanded, shape_of
+from .connections import expanded, fold_connections, shape_of
 from .inputs import send_in_spikes
 from .neurons import (
     check_orders,
@@ -202,7 +202,7 @@ def _convert(network, synapse, pixel_rate, images):
     send_to_host(network, chip, built, noted)
     placed = []
     for layer in chip:
-        parts = connections(layer, paths[layer], constants, noted)
+        parts = fold_connections(layer, paths[layer], constants, noted)
         layer.obj.ensemble.neuron_type = neuron_types[layer]
         placed.append(_connect(network, layer.obj.ensemble, parts, synapses[layer]))
     cores.lay_out(placed)
