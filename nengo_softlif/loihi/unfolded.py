@@ -7,33 +7,23 @@ were made of.
 """
 
 from .. import layers
-from ..engine import Plan, Simulator
+from ..engine import Plan
 from .connections import expanded
 
 
-class UnfoldedSimulator(Simulator):
-    """Simulates a network of `.to_loihi` by the weights that it was made from.
+class UnfoldedPlan(Plan):
+    """Takes the way to neurons of the chip from what the network was made of.
 
     Neurons, biases and synapses are those of the network; only what leads from neurons
     to neurons of the chip is computed in the steps that were folded, which gives the
-    same but for rounding.
+    same but for rounding. The network is one that `.to_loihi` returned, without images
+    in spikes, or a copy.
 
     Parameters
     ----------
-    network : nengo.Network
-        What `.to_loihi` returned, without images in spikes, or a copy.
     spiking : nengo.Network
-        What it was given, or a copy.
-    **settings
-        Of `.Simulator`.
+        What `.to_loihi` was given, or a copy.
     """
-
-    def __init__(self, network, spiking, **settings):
-        super().__init__(network, plan=_UnfoldedPlan(spiking), **settings)
-
-
-class _UnfoldedPlan(Plan):
-    """Takes the way to neurons of the chip from what the network was made of."""
 
     def __init__(self, spiking):
         self.spiking = spiking
