@@ -209,7 +209,7 @@ class ChipPlan(Plan):
         """Stages of what is on the chip: spikes that arrive, neurons, probes."""
         on_chip = self.loihi_model.split.on_chip
         names = {
-            self._population(ensemble): ensemble.neurons
+            self._find_population(ensemble): ensemble.neurons
             for ensemble in self.network.all_ensembles
             if on_chip(ensemble)
         }
@@ -221,7 +221,7 @@ class ChipPlan(Plan):
                 stages[probe] = Probed(self._read_out(probe))
         return stages
 
-    def _population(self, ensemble):
+    def _find_population(self, ensemble):
         """Where an ensemble is on the chip."""
         built = self.loihi_model.objs[ensemble.neurons]["out"]
         block = built[0] if isinstance(built, list) else built

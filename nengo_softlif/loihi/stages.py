@@ -83,12 +83,12 @@ class EmulatedNeurons(Stage):
     Attributes
     ----------
     wanted : set of str
-        What is recorded: "current", "voltage".
+        What probes of nengo-loihi's ask for: "spiked", "current", "voltage".
     signals : dict of str to (n_examples, n_steps, size) ndarray
         What was recorded in the last chunk.
     """
 
-    def __init__(self, population, spikes, rounding=True):
+    def __init__(self, population, spikes, rounding):
         self.population, self.spikes = population, spikes
         self.n_examples = spikes.settings.n_examples
         self.rounding = rounding
