@@ -4,6 +4,9 @@ from nengo_softlif.datasets import Dataset
 
 import numpy as np
 
+BRIEF = {"presentation_time": 0.06, "n_examples": 7, "progress_bar": False}
+"""Settings of an evaluation that takes no time."""
+
 
 def arrays(**changes):
     """Return eight training and four test images of 5 x 4, three classes."""
