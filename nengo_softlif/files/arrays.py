@@ -209,24 +209,6 @@ def _header_size(content):
     return int.from_bytes(content[:8], "little")
 
 
-def write_text(path, text):
-    """Write text as UTF-8, or leave what was there untouched.
-
-    Parameters
-    ----------
-    path : str or Path
-        Where to write. The folder must exist; an earlier file is replaced.
-    text : str
-        What to write.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written; ``errno`` tells the cause.
-    """
-    replace(path, text.encode())
-
-
 def sha256(arrays, text=""):
     """Checksum of named arrays: their names, types, shapes and values.
 
