@@ -70,29 +70,35 @@ class Table:
 
     def _repr_html_(self):
         """Show it in a notebook. What is in the cells is text, none of it HTML."""
-        rows, heading = [], None
-        for row in self.rows:
-            repeated = self.nested and row[0] == heading
-            heading = row[0] if row else None
-            rows.append(("", *row[1:]) if repeated else row)
-        n_columns = max(map(len, [self.head, *rows]), default=1)
-        wide = f'<tr><td colspan="{n_columns}" style="text-align: left">'
         parts = [f"<caption>{escape(self.title)}</caption>"] if self.title else []
         if self.head:
             parts.append(f"<thead>{self._html_row('th', self.head)}</thead>")
-        for full, group in groupby(rows, key=bool):
-            if full:
-                lines = (self._html_row("td", row) for row in group)
-                parts += ["<tbody>", *lines, "</tbody>"]
+        for filled, group in groupby(self._html_rows(), key=bool):
+            if filled:
+                parts += ["<tbody>", *(self._html_row("td", r) for r in group)]
+                parts.append("</tbody>")
         if self.below:
-            lines = (f"{wide}{escape(line)}</td></tr>" for line in self.below)
-            parts += ["<tfoot>", *lines, "</tfoot>"]
+            n_columns = max(map(len, [self.head, *self.rows]))
+            rows = (
+                self._html_row(f'td colspan="{n_columns}"', [line])
+                for line in self.below
+            )
+            parts += ["<tfoot>", *rows, "</tfoot>"]
         return "\n".join(["<table>", *parts, "</table>"])
+
+    def _html_rows(self):
+        """Rows, with a heading in the first that has it only."""
+        heading = None
+        for row in self.rows:
+            repeated = self.nested and row[0] == heading
+            yield ("", *row[1:]) if repeated else row
+            heading = row[0] if row else None
 
     def _html_row(self, tag, cells):
         sides = ("left" if self._is_left(i) else "right" for i in range(len(cells)))
         inside = "".join(
-            f'<{tag} style="text-align: {side}">{escape(str(cell))}</{tag}>'
+            f'<{tag} style="text-align: {side}; white-space: pre-wrap">'
+            f"{escape(str(cell))}</{tag[:2]}>"
             for side, cell in zip(sides, cells, strict=True)
         )
         return f"<tr>{inside}</tr>"

@@ -27,8 +27,8 @@ def test_html_is_well_formed_and_holds_text():
     below = found.find("tfoot")
     assert [row[0].text for row in below] == ["5 > 4", None]
     assert {row[0].get("colspan") for row in below} == {"3"}
-    sides = [cell.get("style").split()[-1] for cell in found.find("tbody")[0]]
-    assert sides == ["left", "right", "left"]
+    sides = [cell.get("style").split("; ")[0] for cell in found.find("tbody")[0]]
+    assert sides == [f"text-align: {side}" for side in ("left", "right", "left")]
 
 
 def test_text_is_laid_out_in_columns():
