@@ -202,13 +202,10 @@ def _deviation(above, below):
 
 def _row(number, rung):
     largest = rung.largest_deviation
-    low, high = rung.difference.interval_points if rung.difference else (0, 0)
     return (
         f"{number}  {rung.name}",
         f"{rung.evaluation.error_percent:.2f}",
-        f"{rung.difference.points:+.2f} ({low:+.2f} to {high:+.2f})"
-        if rung.difference
-        else "",
+        rung.difference.brief() if rung.difference else "",
         f"{rung.evaluation.mean_rate_hz:.1f} Hz",
         f"{largest[0]}: {largest[1]:.1f} %" if largest else "",
     )

@@ -189,17 +189,21 @@ class Difference(Tabular):
 
     def __str__(self):
         """Number and interval."""
-        points, interval, _ = self._cells()
-        return f"{points} points (95 % interval {interval})"
+        return f"{self.points:+.2f} points (95 % interval {self._interval()})"
+
+    def brief(self):
+        """Return number and interval, without the words."""
+        return f"{self.points:+.2f} ({self._interval()})"
 
     def table(self):
         """Put it into a `.tables.Table` of one row."""
+        row = f"{self.points:+.2f}", self._interval(), self.n_examples
         head = "points", "95 % interval", "images"
-        return Table(head, [self._cells()], "Difference of errors")
+        return Table(head, [row], "Difference of errors")
 
-    def _cells(self):
+    def _interval(self):
         low, high = self.interval_points
-        return f"{self.points:+.2f}", f"{low:+.2f} to {high:+.2f}", self.n_examples
+        return f"{low:+.2f} to {high:+.2f}"
 
 
 def difference(a, b, time=None):
