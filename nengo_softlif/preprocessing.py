@@ -48,67 +48,12 @@ class Preprocessing:
 
     def __post_init__(self):
         """Check the settings and bring them into the same form."""
-        image_shape = _whole_numbers(self.image_shape)
-        if len(image_shape) == 2:
-            image_shape += (1,)
-        if len(image_shape) != 3:
-            raise ValidationError(
-                "expected (height, width, channels) in whole pixels, got "
-                f"{self.image_shape!r}",
-                attr="Preprocessing.image_shape",
-            )
-
-        with np.errstate(over="ignore"):  # infinity is refused
-            mean = _numbers("mean", self.mean).astype(np.float32)
-            scale = _numbers("scale", self.scale).astype(float)
-            float_scale = scale.astype(np.float32)
-        if mean.shape == image_shape[:2] and image_shape[2] == 1:
-            mean = mean[..., np.newaxis]
-        if mean.shape not in ((), image_shape[2:], image_shape):
-            raise ValidationError(
-                f"expected one number, {image_shape[2:]} or {image_shape} numbers, got "
-                f"shape {mean.shape}",
-                attr="Preprocessing.mean",
-            )
-        if not np.all(np.isfinite(mean)):
-            raise ValidationError(
-                "expected finite numbers, got NaN or infinity",
-                attr="Preprocessing.mean",
-            )
-        mean.flags.writeable = False
-
-        wrong = ~((float_scale > 0) & (float_scale < np.inf))
-        if wrong.any():
-            raise ValidationError(
-                f"expected a positive number, got {scale[wrong][0]} (float32 holds "
-                "1.4e-45 to 3.4e38)",
-                attr="Preprocessing.scale",
-            )
-        n_scales = n_features(image_shape)
-        if scale.shape not in ((), (n_scales,)):
-            raise ValidationError(
-                f"expected one number, or {n_scales} for images of "
-                f"{format_size(image_shape)}, got shape {scale.shape}",
-                attr="Preprocessing.scale",
-            )
-        # of one channel it is the same, and faster
-        scale = scale.item() if scale.size == 1 else tuple(scale.tolist())
-
-        crop = self.crop
-        if crop is not None:
-            crop = _whole_numbers((crop, crop) if np.isscalar(crop) else crop)
-            if len(crop) != 2 or crop[0] > image_shape[0] or crop[1] > image_shape[1]:
-                raise ValidationError(
-                    "expected None or a height and width in whole pixels within "
-                    f"{format_size(image_shape[:2])}, got {self.crop!r}",
-                    attr="Preprocessing.crop",
-                )
-
+        image_shape = _checked_shape(self.image_shape)
         for name, value in (
             ("image_shape", image_shape),
-            ("mean", mean),
-            ("scale", scale),
-            ("crop", crop),
+            ("mean", _checked_mean(self.mean, image_shape)),
+            ("scale", _checked_scale(self.scale, image_shape)),
+            ("crop", _checked_crop(self.crop, image_shape)),
             ("flip", bool(self.flip)),
         ):
             object.__setattr__(self, name, value)
@@ -318,6 +263,72 @@ class Preprocessing:
                 attr="Preprocessing.images",
             )
         return scaled
+
+
+def _checked_shape(given):
+    shape = _whole_numbers(given)
+    if len(shape) == 2:
+        shape += (1,)
+    if len(shape) != 3:
+        raise ValidationError(
+            f"expected (height, width, channels) in whole pixels, got {given!r}",
+            attr="Preprocessing.image_shape",
+        )
+    return shape
+
+
+def _checked_mean(given, image_shape):
+    with np.errstate(over="ignore"):  # infinity is refused
+        mean = _numbers("mean", given).astype(np.float32)
+    if mean.shape == image_shape[:2] and image_shape[2] == 1:
+        mean = mean[..., np.newaxis]
+    if mean.shape not in ((), image_shape[2:], image_shape):
+        raise ValidationError(
+            f"expected one number, {image_shape[2:]} or {image_shape} numbers, got "
+            f"shape {mean.shape}",
+            attr="Preprocessing.mean",
+        )
+    if not np.all(np.isfinite(mean)):
+        raise ValidationError(
+            "expected finite numbers, got NaN or infinity", attr="Preprocessing.mean"
+        )
+    mean.flags.writeable = False
+    return mean
+
+
+def _checked_scale(given, image_shape):
+    scale = _numbers("scale", given).astype(float)
+    with np.errstate(over="ignore"):  # infinity is refused
+        float_scale = scale.astype(np.float32)
+    wrong = ~((float_scale > 0) & (float_scale < np.inf))
+    if wrong.any():
+        raise ValidationError(
+            f"expected a positive number, got {scale[wrong][0]} (float32 holds "
+            "1.4e-45 to 3.4e38)",
+            attr="Preprocessing.scale",
+        )
+    n_scales = n_features(image_shape)
+    if scale.shape not in ((), (n_scales,)):
+        raise ValidationError(
+            f"expected one number, or {n_scales} for images of "
+            f"{format_size(image_shape)}, got shape {scale.shape}",
+            attr="Preprocessing.scale",
+        )
+    # of one channel it is the same, and faster
+    return scale.item() if scale.size == 1 else tuple(scale.tolist())
+
+
+def _checked_crop(given, image_shape):
+    if given is None:
+        return None
+    crop = _whole_numbers((given, given) if np.isscalar(given) else given)
+    if len(crop) != 2 or crop[0] > image_shape[0] or crop[1] > image_shape[1]:
+        raise ValidationError(
+            "expected None or a height and width in whole pixels within "
+            f"{format_size(image_shape[:2])}, got {given!r}",
+            attr="Preprocessing.crop",
+        )
+    return crop
 
 
 def _spread(images, mean):

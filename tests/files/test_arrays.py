@@ -391,6 +391,12 @@ def test_home_is_where_the_user_is(tmp_path, monkeypatch):
     files.write("~/a model", HEADER, ARRAYS, "model")
     assert os.listdir(tmp_path) == ["a model"]
     assert files.read("~/a model", "model")[0] == HEADER
+    for use in (
+        lambda path: files.write(path, HEADER, ARRAYS, "model"),
+        lambda path: files.read(path, "model"),
+    ):
+        with pytest.raises(ValidationError, match="home folder of somebody unknown"):
+            use("~nosuch/a model")
 
 
 def test_unwritable_targets(tmp_path, saved):
