@@ -223,7 +223,7 @@ def load(path, network=None):
     _check_numbers(path, arrays)
     if not own:
         network = _remake(path, header, arrays).network
-    model = _model(path, network, header, _preprocessing(header, arrays))
+    model = _make_model(path, network, header, arrays)
     model.source = None if own else header["source"]
     check_sizes(path, header, [model.input.size_out, model.output.size_in])
     _check_parts(path, header, network, own)
@@ -249,7 +249,7 @@ def _remake(path, header, arrays):
     return MAKERS[name](path, header, arrays)
 
 
-def _preprocessing(header, arrays):
+def _restore_preprocessing(header, arrays):
     """Restore what images go through, and take its arrays out of the others."""
     mean = {
         name.removeprefix("preprocessing/"): arrays.pop(name)
@@ -261,7 +261,7 @@ def _preprocessing(header, arrays):
     return Preprocessing.from_file(header["preprocessing"], mean)
 
 
-def _model(path, network, header, preprocessing):
+def _make_model(path, network, header, arrays):
     """Put a network into a model, with what the header says."""
     nodes, probes = network.all_nodes, network.all_probes
     if header["input"] >= len(nodes) or header["output"] >= len(probes):
@@ -274,7 +274,7 @@ def _model(path, network, header, preprocessing):
         network,
         nodes[header["input"]],
         probes[header["output"]],
-        preprocessing,
+        _restore_preprocessing(header, arrays),
         scale=header["scale"],
         crop=header["crop"],
         flip=header["flip"],

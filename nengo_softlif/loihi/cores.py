@@ -279,5 +279,9 @@ class Utilization(Tabular):
         ]
         counts = {"core": self.n_cores, "chip": self.n_chips}
         taken = ", ".join(f"{n} {name}{'s' * (n > 1)}" for name, n in counts.items())
-        head = "layer", "shape", "blocks of", "cores", *(f"{name} %" for name in LIMITS)
-        return Table(head, rows, below=(f"{taken} of {CORES_PER_CHIP} cores",))
+        return Table(
+            ("layer", "shape", "blocks of", "cores", *LIMITS),
+            rows,
+            "what the fullest core of each layer takes, in % of what it has",
+            below=(f"{taken} of {CORES_PER_CHIP} cores",),
+        )

@@ -743,7 +743,8 @@ def test_notebooks_show_tables(spiking):
     assert [row[0] for row in rows if row[0]] == [obj.label for obj in told.layers]
     use = conversion.utilization(chip)
     table = ElementTree.fromstring(use._repr_html_())
-    lines = [line for line in str(use).splitlines() if line.strip("-")]
+    title, *lines = (line for line in str(use).splitlines() if line.strip("-"))
+    assert table.find("caption").text == title
     rows = ["".join(cell.text for cell in row) for row in table.iter("tr")]
     assert rows == [re.sub(" {2,}", "", line) for line in lines]
     found = json.loads(use.table().to_json())
@@ -752,7 +753,7 @@ def test_notebooks_show_tables(spiking):
         assert row["cores"] == len(blocks)
         fullest = max(block["synapses"] for block in blocks)
         share = 100 * fullest / cores.LIMITS["synapses"]
-        assert row["synapses %"] == pytest.approx(share, abs=0.06)
+        assert row["synapses"] == pytest.approx(share, abs=0.06)
 
 
 @pytest.mark.parametrize("pixel_rate", [None, 100])
