@@ -90,3 +90,12 @@ BACKENDS = Table(
 
 TARGETS = Table("targets", {"loihi": "nengo_softlif.loihi.target:LOIHI"})
 """Hardware, and what emulates it: see `.Target`."""
+
+TRAINERS = Table(
+    "trainers",
+    {
+        "layers": "nengo_softlif.training.as_layers:AsLayers",
+        "nengo-dl": "nengo_softlif.training.through_nengo_dl:ThroughNengoDL",
+    },
+)
+"""Ways to train; `.fit` takes the first that takes a network: see `.Trainer`."""

@@ -23,9 +23,10 @@ from nengo_softlif.compat import nengo_dl
 from nengo_softlif.layers.parameters import build, collect
 from nengo_softlif.models import copied
 from nengo_softlif.networks import load
-from nengo_softlif.training.arguments import split
+from nengo_softlif.training.batches import split_images
 from nengo_softlif.training.checkpoints import record
-from nengo_softlif.training.loop import OneCycle, fit
+from nengo_softlif.training.loop import fit
+from nengo_softlif.training.optimizers import OneCycle
 
 import keras as keras3
 import nengo
@@ -206,7 +207,7 @@ def test_scales_in_an_array_decide_a_training_as_in_a_list(data):
 def test_images_to_validate_on_have_no_say_in_the_preprocessing(data):
     """They are all the brighter here."""
     n = len(data.x_train)
-    _, kept = split(n, 0.25, seed=0, batch_size=64)
+    _, kept = split_images(n, 0.25, seed=0, batch_size=64)
     x = data.x_train.copy()
     x[kept] += 100
     brighter = datasets.Dataset("b", x, data.y_train, data.x_test, data.y_test)
