@@ -168,7 +168,7 @@ def _describe_network(way, network, preprocessing):
     return {
         "initial weights": files.sha256(weights),
         "neurons and connections": parameters.describe(network),
-        "noise seeds": way.noise_seeds,
+        "noise seeds": list(way.noise_seeds),
         "preprocessing": preprocessing.header(),
         "mean image": files.sha256(preprocessing.arrays()),
     }
