@@ -14,40 +14,44 @@ from .optimizers import check_optimizer, describe_optimizer, tell_whence
 keras = tf.keras
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Settings:
-    """The arguments of `.fit` that decide the course of a training.
+    """The arguments of `.fit` that decide the course of a training, checked.
 
-    Attributes
-    ----------
-    epochs, batch_size : int
-        Passes over the images, and images in a step.
-    optimizer : tf.keras.optimizers.Optimizer or None
-        A fresh one, or ours.
-    learning_rate, weight_decay : float
-        Of ours.
-    batch_norm : bool
-        Whether layers are normalised.
-    target : TrainingTarget or None
-        Hardware that is taken into account.
-    validation_split : float
-        Part of the images that is not trained on.
-    seed : int
-        Seed of everything random.
-    trainer : str or None
-        The way to train, if one was named.
+    Parameters and attributes are those of `.fit`. The target becomes a
+    `.TrainingTarget`, and the optimizer a fresh one like that given, so that one object
+    may serve again.
     """
 
     epochs: int = 10
     batch_size: int = 128
-    optimizer: keras.optimizers.Optimizer | None = None
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.0
+    optimizer: keras.optimizers.Optimizer | str | None = None
+    learning_rate: float | None = None
+    weight_decay: float | None = None
     batch_norm: bool = False
-    target: TrainingTarget | None = None
+    target: TrainingTarget | str | None = None
     validation_split: float = 0.0
     seed: int = 0
     trainer: str | None = None
+
+    def __post_init__(self):
+        """Refuse what makes no sense, whatever the model and the data."""
+        split, seed = self.validation_split, self.seed
+        check_whole("epochs", self.epochs, 1)
+        check_whole("batch_size", self.batch_size, 1)
+        check_whole("seed", seed, 0, LARGEST_SEED)
+        check_number("validation_split", split, "a part in [0, 1)", 0, high=1)
+        if self.batch_norm not in (True, False, None):
+            raise ValidationError(
+                f"expected True or False, got {self.batch_norm!r}", attr="batch_norm"
+            )
+        self.epochs, self.batch_size = int(self.epochs), int(self.batch_size)
+        self.seed, self.validation_split = int(seed), float(split)
+        self.target = training_target(self.target, self.batch_norm)
+        self.batch_norm = bool(self.batch_norm)
+        self.optimizer, self.learning_rate, self.weight_decay = check_optimizer(
+            self.optimizer, self.learning_rate, self.weight_decay
+        )
 
     @property
     def options(self):
@@ -61,44 +65,6 @@ class Settings:
             "optimizer": self.optimizer and describe_optimizer(self.optimizer),
             "target": self.target and self.target.describe(),
         }
-
-
-def check_settings(optimizer, learning_rate, weight_decay, target, **others):
-    """Refuse settings that make no sense, whatever the model and the data.
-
-    Parameters
-    ----------
-    optimizer, learning_rate, weight_decay, target, **others
-        As `fit` takes them, and named as the attributes of `Settings`.
-
-    Returns
-    -------
-    Settings
-    """
-    given = {name: others[name] for name in ("epochs", "batch_size", "seed")}
-    split, batch_norm = others["validation_split"], others["batch_norm"]
-    check_whole("epochs", given["epochs"], 1)
-    check_whole("batch_size", given["batch_size"], 1)
-    check_whole("seed", given["seed"], 0, LARGEST_SEED)
-    check_number("validation_split", split, "a part in [0, 1)", 0, high=1)
-    if batch_norm not in (True, False, None):
-        raise ValidationError(
-            f"expected True or False, got {batch_norm!r}", attr="batch_norm"
-        )
-    target = training_target(target, batch_norm)
-    optimizer, learning_rate, weight_decay = check_optimizer(
-        optimizer, learning_rate, weight_decay
-    )
-    return Settings(
-        **{name: int(number) for name, number in given.items()},
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        batch_norm=bool(batch_norm),
-        target=target,
-        validation_split=float(split),
-        trainer=others["trainer"],
-    )
 
 
 def check_checkpoint(checkpoint):

@@ -11,26 +11,12 @@ from ..preprocessing import Preprocessing
 class TrainingImages:
     """Images to train on, and to validate on.
 
-    Parameters
-    ----------
-    model : Model
-        What is trained on them; left as it is.
-    data : Dataset
-        Where they are from.
-    settings : Settings
-        The arguments of `.fit`.
-
     Attributes
     ----------
     preprocessing : Preprocessing
         That of the model, or for a new model that of the data.
     n_batches : int
         In an epoch; what does not fill a batch is left out.
-
-    Raises
-    ------
-    ValidationError
-        If there are too few, or model and images do not fit together.
     """
 
     def __init__(self, model, data, settings):
@@ -45,19 +31,9 @@ class TrainingImages:
         self.n_batches = len(self._training) // settings.batch_size
 
     def shuffle(self, epoch):
-        """Go through the batches of an epoch, in an order that seed and epoch decide.
+        """Yield images and labels of an epoch's batches, in an order of its own.
 
-        Parameters
-        ----------
-        epoch : int
-            Counted from zero.
-
-        Yields
-        ------
-        images : (batch_size, size) ndarray
-            Prepared; a thread prepares the next ones meanwhile.
-        labels : (batch_size,) ndarray of int
-            Their classes.
+        A thread prepares the next ones meanwhile.
         """
         rng = np.random.default_rng((self._settings.seed, epoch))
         size = self._settings.batch_size
@@ -76,18 +52,7 @@ class TrainingImages:
             yield coming.result()
 
     def validate(self, trainer):
-        """Measure loss and error on images that are not trained on.
-
-        Parameters
-        ----------
-        trainer : Trainer
-            What answers.
-
-        Returns
-        -------
-        dict of str to float
-            Empty if there are none.
-        """
+        """Measure loss and error on images that are not trained on, if any."""
         if not len(self._validation):
             return {}
         images = self._data.x_train[self._validation]
@@ -104,23 +69,9 @@ class TrainingImages:
 
 
 def split_images(n_images, validation_split, seed, batch_size):
-    """Choose images to train on, and to validate on; data files may be sorted by class.
+    """Choose images to train on, and to validate on; return their sorted indices.
 
-    Parameters
-    ----------
-    n_images : int
-        Images there are.
-    validation_split : float
-        Part of them to validate on.
-    seed : int
-        Decides which.
-    batch_size : int
-        Images in a batch, of which training needs at least one.
-
-    Returns
-    -------
-    training, validation : ndarray of int
-        Indices, sorted.
+    The seed decides which: data files may be sorted by class.
     """
     order = np.random.default_rng(seed).permutation(n_images)
     n_validation = round(validation_split * n_images)

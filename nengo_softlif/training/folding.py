@@ -8,22 +8,7 @@ from .batch_norm import BatchNorm, scaled, shifted
 
 
 def normalise_layers(feed_forward, weights, trainable, dtype):
-    """Make the batch normalisation of all neurons that images reach.
-
-    Parameters
-    ----------
-    feed_forward : FeedForward
-        The network.
-    weights : Weights
-        Its weights.
-    trainable : dict of nengo.Connection to bool
-        Which of them are trained.
-    dtype : str
-        Floating point type.
-
-    Returns
-    -------
-    dict of Layer to BatchNorm
+    """Make the batch normalisation of all neurons that images reach, by layer.
 
     Raises
     ------
@@ -51,14 +36,14 @@ def normalise_layers(feed_forward, weights, trainable, dtype):
 
 
 def fold_back(feed_forward, weights, biases, norms):
-    """Return what Nengo would have built of the trained network.
+    """Return what Nengo would have built of a network as it is trained.
 
     Parameters
     ----------
     feed_forward : FeedForward
         The network, as it was built.
     weights : Weights
-        Its weights, trained.
+        Its weights.
     biases : dict of Layer to tf.Variable
         Of neurons whose biases are trained.
     norms : dict of Layer to BatchNorm
@@ -67,7 +52,7 @@ def fold_back(feed_forward, weights, biases, norms):
     Returns
     -------
     dict
-        From Nengo's objects to what was built, as in ``nengo.Simulator.data``.
+        As ``nengo.Simulator.data``.
     """
     arrays = {c: value.numpy() for c, value in weights.variables.items()}
     biases = {layer: bias.numpy() for layer, bias in biases.items()}

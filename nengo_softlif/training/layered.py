@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from nengo.exceptions import Unconvertible
 
+from ..compat import nengo_dl  # noqa: F401 (then builders note seeds of noise)
 from ..layers import parameters
 from ..neurons import SoftLIFRate
 from ..targets import TrainingHooks
@@ -21,17 +22,6 @@ from .weights import Weights, make_variable
 
 class Neurons:
     """The neurons of a feed-forward network: what they make of their weighted inputs.
-
-    Parameters
-    ----------
-    feed_forward : FeedForward
-        The network.
-    trainable : dict of nengo.ensemble.Neurons to bool
-        Whose biases are trained.
-    seed : int
-        Seed of the noise, as that of a `nengo_dl.Simulator`.
-    dtype : str
-        Floating point type.
 
     Attributes
     ----------
@@ -80,20 +70,7 @@ class Neurons:
             )
 
     def shift(self, layer, total):
-        """Apply gain and bias, where the bias is trained and not in the response.
-
-        Parameters
-        ----------
-        layer : Layer
-            The neurons.
-        total : Values
-            What comes into them.
-
-        Returns
-        -------
-        tf.Tensor
-            What their response takes.
-        """
+        """Apply gain and bias, where the bias is trained and not in the response."""
         if layer not in self.biases:
             return total.tensor
         gain, bias = self._gains[layer], self.biases[layer]

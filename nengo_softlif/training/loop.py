@@ -10,7 +10,7 @@ from .. import files
 from ..datasets import check_data
 from ..layers import parameters
 from ..models import check_model, copied
-from . import arguments
+from .arguments import Settings, check_callbacks, check_checkpoint
 from .batches import TrainingImages
 from .checkpoints import Checkpoint, Diverged, claimed, record
 from .optimizers import describe_optimizer, make_optimizer
@@ -112,7 +112,7 @@ def fit(
     """
     check_model(model)
     check_data(data, model)
-    settings = arguments.check_settings(
+    settings = Settings(
         epochs=epochs,
         batch_size=batch_size,
         optimizer=optimizer,
@@ -124,8 +124,8 @@ def fit(
         seed=seed,
         trainer=trainer,
     )
-    arguments.check_checkpoint(checkpoint)
-    callbacks = arguments.check_callbacks(callbacks, settings.optimizer)
+    check_checkpoint(checkpoint)
+    callbacks = check_callbacks(callbacks, settings.optimizer)
     ways = find_trainers(model, settings)
     images = TrainingImages(model, data, settings)
     decided_by = record(model, data, **settings.describe())
@@ -140,15 +140,8 @@ def fit(
     ):
         optimizer = make_optimizer(settings, way, images.n_batches)
         way.compile(optimizer)
-        state = Checkpoint(
-            checkpoint,
-            {
-                **decided_by,
-                "optimizer of Keras": describe_optimizer(optimizer),
-                **_describe_network(way, network, images.preprocessing),
-            },
-            way.variables(),
-        )
+        start = _describe_start(way, optimizer, network, images.preprocessing)
+        state = Checkpoint(checkpoint, {**decided_by, **start}, way.variables())
         history = _train_epochs(way, images, settings, callbacks, state, progress_bar)
         if optimizer.use_ema:  # their averages are what was asked for
             optimizer.finalize_variable_values(way.keras_model.trainable_variables)
@@ -162,10 +155,11 @@ def fit(
     return history
 
 
-def _describe_network(way, network, preprocessing):
-    """What of a network decides the course of training, as JSON holds it."""
+def _describe_start(way, optimizer, network, preprocessing):
+    """What else decides the course of training, as JSON holds it."""
     weights = {str(i): w.numpy() for i, w in enumerate(way.keras_model.weights)}
     return {
+        "optimizer of Keras": describe_optimizer(optimizer),
         "initial weights": files.sha256(weights),
         "neurons and connections": parameters.describe(network),
         "noise seeds": list(way.noise_seeds),

@@ -56,21 +56,10 @@ def _cosine(start, end, done):
 
 
 def check_optimizer(optimizer, learning_rate, weight_decay):
-    """Check what is said about the optimizer.
+    """Check what `.fit` is told of the optimizer; return it, and settings for ours.
 
-    Parameters
-    ----------
-    optimizer, learning_rate, weight_decay
-        As `fit` takes them.
-
-    Returns
-    -------
-    optimizer : tf.keras.optimizers.Optimizer or None
-        A fresh one like that given, so that one object may serve again. Those of
-        Keras 3 are refused, and legacy ones: NengoDL runs on Keras 2, and their state
-        has no stable order.
-    learning_rate, weight_decay : float
-        For the optimizer of ours, if none is given.
+    An optimizer becomes a fresh one. Those of Keras 3 are refused, and legacy ones:
+    NengoDL runs on Keras 2, and their state has no stable order.
     """
     given = {"learning_rate": learning_rate, "weight_decay": weight_decay}
     for attr, value in given.items():
@@ -115,21 +104,7 @@ def tell_whence(thing):
 
 
 def make_optimizer(settings, trainer, n_batches):
-    """Take the optimizer that was given, or make one of ours.
-
-    Parameters
-    ----------
-    settings : Settings
-        The arguments of `fit`.
-    trainer : Trainer
-        Has the variables.
-    n_batches : int
-        Batches in an epoch.
-
-    Returns
-    -------
-    tf.keras.optimizers.Optimizer
-    """
+    """Take the optimizer of settings, or make ours for the variables of a trainer."""
     optimizer, n_steps = settings.optimizer, settings.epochs * n_batches
     if optimizer is None:
         schedule = OneCycle(settings.learning_rate, n_steps)

@@ -184,18 +184,7 @@ class Trainer(ABC):
 
 
 def check_one_step(model):
-    """Refuse networks that one step per image does not train.
-
-    Parameters
-    ----------
-    model : Model
-        What is to be trained.
-
-    Raises
-    ------
-    ValidationError
-        If it needs time to answer, or has another input that changes in time.
-    """
+    """Refuse networks that one step per image does not train: see `.Trainer.check`."""
     check_timeless(model, "model", "train the rate network, then call to_spiking")
     for node in model.network.all_nodes:
         constant = node.size_in > 0 or isinstance(node.output, np.ndarray)
@@ -209,13 +198,6 @@ def check_one_step(model):
 
 def find_trainers(model, settings):
     """Find the ways to train a model, as far as can be told before it is built.
-
-    Parameters
-    ----------
-    model : Model
-        What is to be trained.
-    settings : Settings
-        The arguments of `.fit`.
 
     Returns
     -------
@@ -255,19 +237,7 @@ def _check_options(trainer, settings):
 
 
 def make_trainer(trainers, network, image, answer, settings):
-    """Make the first trainer that takes a network.
-
-    Parameters
-    ----------
-    trainers : list of type
-        What `find_trainers` returned.
-    network, image, answer, settings
-        As `Trainer` takes them.
-
-    Returns
-    -------
-    Trainer
-        To be closed when training has ended.
+    """Make the first of several trainers that takes a network.
 
     Raises
     ------

@@ -10,21 +10,10 @@ from ..tensors import applied
 class Weights:
     """Operators of a feed-forward network, and a variable for each connection.
 
-    Parameters
-    ----------
-    network : nengo.Network
-        The network, whose order of connections is that of the variables.
-    feed_forward : FeedForward
-        What was read of it.
-    trainable : dict of nengo.Connection to bool
-        Which weights are trained.
-    dtype : str
-        Floating point type.
-
     Attributes
     ----------
     variables : dict of nengo.Connection to tf.Variable or tf.Tensor
-        Weights; tensors if they are not trained.
+        Weights, in the order of the network; tensors if they are not trained.
     operators : dict of Operator to callable
         What an operator does to `.Values`, given the weights of its connection.
     uses : dict of nengo.Connection to list of Operator
@@ -56,25 +45,10 @@ class Weights:
                     self.biases.append(weights)
 
     def follow(self, path, source, values, weights, passed):
-        """Apply the operators of a path.
+        """Apply the operators of a path from a source to its values.
 
-        Parameters
-        ----------
-        path : list of Operator
-            The path.
-        source : Layer
-            Where it begins.
-        values : Values
-            What the source gives.
-        weights : dict of nengo.Connection to tf.Tensor
-            Weights as they act.
-        passed : dict
-            What paths that begin alike came to in this pass, so that operators they
-            share are applied once; is added to.
-
-        Returns
-        -------
-        Values
+        In ``passed`` is noted what paths come to in this pass, so that operators with
+        which several begin are applied once.
         """
         key = (source,)
         for op in path:

@@ -596,6 +596,27 @@ def test_one_cycle():
     np.testing.assert_allclose(rates[[0, 30, 100]], [0.01 / 25, 0.01, 1e-6], rtol=1e-4)
     assert np.all(np.diff(rates[:31]) > 0)
     assert np.all(np.diff(rates[30:]) < 0)
+    # checkpoints name it, also those from when it lived in another module
+    described = tf.keras.optimizers.schedules.serialize(schedule)
+    assert described["module"] == "nengo_softlif.training"
+
+
+def test_ways_by_name():
+    """Also where nothing has loaded NengoDL, which has the seeds of the noise noted."""
+    script = """
+        from nengo_softlif import datasets, fit, networks
+        digits = datasets.load("digits")
+        data = datasets.Dataset(
+            "64", digits.x_train[:64], digits.y_train[:64], digits.x_test, digits.y_test
+        )
+        for trainer in ("layers", "nengo-dl"):
+            settings = {"trainer": trainer, "batch_size": 32, "progress_bar": False}
+            print(*fit(networks.small(), data, epochs=1, **settings)["loss"])
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    layers, nengo_dl_s = map(float, done.stdout.split())
+    assert layers == pytest.approx(nengo_dl_s, rel=1e-4)
 
 
 def test_network_of_the_users(data):
