@@ -27,10 +27,11 @@ class Table(MutableMapping):
 
     @property
     def rows(self):
-        """The rows, after those that installed packages add."""
+        """The rows, and those that installed packages add."""
         if not self._added_by_packages:  # looking takes milliseconds
             found = entry_points(group=f"nengo_softlif.{self.name}")
-            self._rows = {**{row.name: row.value for row in found}, **self._rows}
+            for row in found:
+                self._rows.setdefault(row.name, row.value)
             self._added_by_packages = True
         return self._rows
 
@@ -90,3 +91,12 @@ BACKENDS = Table(
 
 TARGETS = Table("targets", {"loihi": "nengo_softlif.loihi.target:LOIHI"})
 """Hardware, and what emulates it: see `.Target`."""
+
+TRAINERS = Table(
+    "trainers",
+    {
+        "layers": "nengo_softlif.training.as_layers:AsLayers",
+        "nengo-dl": "nengo_softlif.training.through_nengo_dl:ThroughNengoDL",
+    },
+)
+"""Ways to train; `.fit` takes the first that takes a network: see `.Trainer`."""

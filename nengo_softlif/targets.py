@@ -100,7 +100,68 @@ class Target(ABC):
         return None
 
 
-class TrainingTarget(ABC):
+class TrainingHooks:
+    """Where hardware has a say in training as layers; here it says nothing.
+
+    A subclass has the methods for what it changes. Tensors are TensorFlow's.
+    """
+
+    def adapt_response(self, layer, response):
+        """Return what takes the place of the response of a layer of neurons.
+
+        Parameters
+        ----------
+        layer : Layer
+            The neurons.
+        response : Response
+            From their weighted inputs to their rates, with noise and gradient.
+
+        Returns
+        -------
+        callable
+            Called as ``response(x, step, batch_last)``: see `.Response`.
+        """
+        return response
+
+    def apply_weights(self, weights):
+        """Return the weights as they act, once in each pass.
+
+        Parameters
+        ----------
+        weights : dict of nengo.Connection to tf.Tensor
+            As they are trained, in the shape of the connection's parameter, but for
+            convolutions with channels first. To be left as they are.
+
+        Returns
+        -------
+        dict of nengo.Connection to tf.Tensor
+            Of the same shapes, and with a gradient by what came in.
+        """
+        return weights
+
+    def penalise(self, layer, response, x, batch_last):
+        """Return what a layer adds to the loss of a batch in training.
+
+        Parameters
+        ----------
+        layer : Layer
+            The neurons.
+        response : callable
+            What `adapt_response` returned for it.
+        x : tf.Tensor
+            Weighted inputs, which are the argument of the response.
+        batch_last : bool
+            Whether the examples lie along their last axis instead of the first.
+
+        Returns
+        -------
+        tf.Tensor or None
+            A scalar.
+        """
+        return None
+
+
+class TrainingTarget(TrainingHooks, ABC):
     """What `.fit` takes into account of hardware: settings, and what they do."""
 
     @abstractmethod
@@ -113,9 +174,24 @@ class TrainingTarget(ABC):
             With the name of the target as its ``type``.
         """
 
-    @abstractmethod
-    def layered(self):
-        """Return what takes the place of `.Lowering`, given this as ``target``."""
+    def bind(self, feed_forward):
+        """Return what acts on one network: this, unless it depends on the network.
+
+        Parameters
+        ----------
+        feed_forward : FeedForward
+            Layers of neurons, and what lies between them.
+
+        Returns
+        -------
+        TrainingHooks
+
+        Raises
+        ------
+        ValidationError
+            If the network cannot be trained for the target.
+        """
+        return self
 
 
 def target_of(model):
@@ -194,9 +270,13 @@ def training_target(target, batch_norm=False):
     if isinstance(target, str) and target in TARGETS:
         target = TARGETS[target].training() or target
     if not isinstance(target, (TrainingTarget, NoneType)):
-        names = [repr(name) for name in TARGETS if TARGETS[name].training()]
+        known = {name: TARGETS[name].training() for name in TARGETS}
+        names = [repr(name) for name, settings in known.items() if settings]
+        kinds = [
+            f"a {type(settings).__name__}" for settings in known.values() if settings
+        ]
         raise ValidationError(
-            f"expected {', '.join(names)}, a LoihiTarget or None, got {target!r}",
+            f"expected {', '.join(names + kinds)} or None, got {target!r}",
             attr="target",
         )
     if target is not None and batch_norm:

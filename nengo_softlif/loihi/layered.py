@@ -1,29 +1,36 @@
-"""Networks as Keras models that behave as Loihi will, to train for it."""
+"""How networks behave that are trained as layers for Loihi: as the chip will."""
 
 from collections import Counter
-from functools import cached_property
+from copy import copy
 
 import numpy as np
 import tensorflow as tf
 from nengo.exceptions import ValidationError
 
 from ..noise import LowpassNoise
-from ..tensors import Response, soft_lif
-from ..training import Lowering
+from ..targets import TrainingHooks
+from ..tensors import soft_lif
 from . import rates as chip_rates
 from .rounding import Rounding
 from .training import CHIP_NOISE, chip_noise
 
 
-class ChipLowering(Lowering):
-    """A lowered network that behaves as the chip will.
-
-    Parameters and attributes are those of `.Lowering`, without batch normalisation.
+class ChipBehaviour(TrainingHooks):
+    """What the chip changes in one network, see `.LoihiTarget`.
 
     Parameters
     ----------
     target : LoihiTarget
         The settings.
+    feed_forward : FeedForward
+        The network.
+
+    Attributes
+    ----------
+    on_chip : dict of Layer to list of (Layer, list of Operator)
+        For each layer on the chip, the neurons that lead to it, through what.
+    roundings : list of Rounding
+        One for each layer on the chip.
 
     Raises
     ------
@@ -34,17 +41,19 @@ class ChipLowering(Lowering):
     n_rates = 2**17  # enough for 131 rates in the highest thousandth
     highest = 1e-3
 
-    def __init__(self, *args, target, **kwargs):
-        self._target = target
-        super().__init__(*args, **kwargs)
-        if not self._on_chip:
+    def __init__(self, target, feed_forward):
+        self._target, self._feed_forward = target, feed_forward
+        self.on_chip = self._find_on_chip()
+        if not self.on_chip:
             raise ValidationError(
                 "no layer is left for the chip: the first, which the image leads to, "
                 "runs on the host; add a layer, or train without",
                 attr="target",
             )
-        self._roundings = [self._rounding(layer) for layer in self._on_chip]
-        several = Counter(c for r in self._roundings for c in r.factors)
+        # layers whose spikes pass the synapses of the chip
+        self._to_chip = {s for paths in self.on_chip.values() for s, _ in paths}
+        self.roundings = [self._make_rounding(layer) for layer in self.on_chip]
+        several = Counter(c for r in self.roundings for c in r.factors)
         for connection, count in several.items():
             if count > 1:
                 raise ValidationError(
@@ -54,75 +63,65 @@ class ChipLowering(Lowering):
                     attr="target",
                 )
 
-    @cached_property
-    def _on_chip(self):
-        """For each layer on the chip, the neurons that lead to it, through what."""
+    def _find_on_chip(self):
         on_chip = {}
-        for layer in self._layers:
+        for layer in self._feed_forward.layers:
             if layer.neuron_type is None:
                 continue
-            paths = list(self._expanded(layer))
+            paths = list(self._feed_forward.trace_back(layer))
             neurons = [p for p in paths if p[0].neuron_type is not None]
             others = [source for source, _ in paths if source.neuron_type is None]
-            if neurons and self._constant.issuperset(others):
+            if neurons and self._feed_forward.constant.issuperset(others):
                 on_chip[layer] = neurons
         return on_chip
 
-    def _expanded(self, layer):
-        """Neurons and nodes that lead to a layer, through others that only pass on."""
-        for source, path in self._paths[layer]:
-            if source.neuron_type is not None or source.puts_out:
-                yield source, path
-            else:
-                for origin, before in self._expanded(source):
-                    yield origin, [*before, *path]
-
-    @cached_property
-    def _to_chip(self):
-        """Layers whose spikes pass the synapses of the chip."""
-        return {source for paths in self._on_chip.values() for source, _ in paths}
-
-    def _response(self, layer, seeds, gain, bias):
-        neurons = layer.neuron_type
-        if layer in self._to_chip:
-            neurons = neurons.with_noise(chip_noise(neurons.noise))
-        curve = chip_rates.lif
-        if layer in self._on_chip:
-            curve = chip_rates.loihi_lif(float(neurons.tau_rc), float(neurons.tau_ref))
-        return Response(neurons, seeds, gain, bias, curve)
-
-    def _rounding(self, layer):
+    def _make_rounding(self, layer):
         bias = np.array(layer.bias)
-        for source, path in self._expanded(layer):
-            if source in self._constant:
+        for source, path in self._feed_forward.trace_back(layer):
+            if source in self._feed_forward.constant:
                 value = source.obj.output
                 for op in path:
                     value = op(value)
                 bias += layer.gain * value
-        noises = (self._responses[s].neuron_type.noise for s, _ in self._on_chip[layer])
+        noises = (chip_noise(s.neuron_type.noise) for s, _ in self.on_chip[layer])
         noises = (getattr(noise, "noise", noise) for noise in noises)  # within dropout
         taus = [noise.tau_s for noise in noises if isinstance(noise, LowpassNoise)]
         return Rounding(
-            layer, self._on_chip[layer], bias, max(taus, default=CHIP_NOISE.tau_s)
+            layer, self.on_chip[layer], bias, max(taus, default=CHIP_NOISE.tau_s)
         )
 
-    def _applied_weights(self):
-        weights = dict(self._weights)
-        for rounding in self._roundings:
-            weights.update(rounding(self._weights))
-        return weights
+    def adapt_response(self, layer, response):
+        """Give the rates of the chip or the host, and the noise of their synapses."""
+        adapted, neurons = copy(response), layer.neuron_type
+        if layer in self._to_chip:
+            adapted.neuron_type = neurons.with_noise(chip_noise(neurons.noise))
+        adapted.curve = chip_rates.lif
+        if layer in self.on_chip:
+            adapted.curve = chip_rates.loihi_lif(
+                float(neurons.tau_rc), float(neurons.tau_ref)
+            )
+        return adapted
 
-    def _respond(self, layer, x, step, batch_last):
-        if step is not None and layer in self._on_chip and self._target.rate_weight:
-            penalty = self._penalty(self._responses[layer], x, batch_last)
-            self.keras_model.add_loss(self._target.rate_weight * penalty)
-        return super()._respond(layer, x, step, batch_last)
+    def apply_weights(self, weights):
+        """Round those that lead to layers on the chip."""
+        applied = dict(weights)
+        for rounding in self.roundings:
+            applied.update(rounding(weights))
+        return applied
 
-    def _penalty(self, response, x, batch_last):
-        """Penalty of the highest rates, which are those of the highest currents."""
+    def penalise(self, layer, response, x, batch_last):
+        """Penalise rates on the chip that are too high."""
+        if layer not in self.on_chip or not self._target.rate_weight:
+            return None
+        excess = self.measure_excess(response, x, batch_last)
+        return self._target.rate_weight * excess
+
+    def measure_excess(self, response, x, batch_last):
+        """Mean square by which the highest rates, of the highest currents, exceed."""
         gain, bias = (tf.constant(v, x.dtype) for v in (response.gain, response.bias))
-        size = int(np.prod(x.shape)) // self._batch_size
-        n_examples = min(max(1, self.n_rates // size), self._batch_size)
+        batch_size = x.shape[-1 if batch_last else 0]
+        size = int(np.prod(x.shape)) // batch_size
+        n_examples = min(max(1, self.n_rates // size), batch_size)
         if batch_last:
             x = tf.reshape(x, (size, -1))[:, :n_examples]
             gain, bias = (v[:, np.newaxis] if v.shape.rank else v for v in (gain, bias))

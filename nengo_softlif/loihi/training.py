@@ -60,11 +60,11 @@ class LoihiTarget(TrainingTarget):
         """Describe the settings, as JSON holds them."""
         return {"type": "loihi", **asdict(self)}
 
-    def layered(self):
-        """Return the networks that behave as the chip will."""
-        from .layered import ChipLowering
+    def bind(self, feed_forward):
+        """Return what the chip changes in a network."""
+        from .layered import ChipBehaviour
 
-        return ChipLowering
+        return ChipBehaviour(self, feed_forward)
 
 
 def chip_noise(noise):

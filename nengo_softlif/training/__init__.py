@@ -6,7 +6,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["checkpoints"],
     submod_attrs={
-        "layered": ["Lowering"],
-        "loop": ["OneCycle", "fit"],
+        "arguments": ["Settings"],
+        "feedforward": ["FeedForward"],
+        "loop": ["fit"],
+        "optimizers": ["OneCycle"],
+        "trainers": ["Trainer"],
     },
 )

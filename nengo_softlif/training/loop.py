@@ -1,6 +1,5 @@
-"""Training through TensorFlow."""
+"""Training of models, whatever the way."""
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import numpy as np
@@ -10,49 +9,14 @@ from tqdm import tqdm
 from .. import files
 from ..datasets import check_data
 from ..layers import parameters
-from ..models import check_model, check_timeless, copied
-from ..targets import training_target
-from . import arguments
+from ..models import check_model, copied
+from .arguments import Settings, check_callbacks, check_checkpoint
+from .batches import TrainingImages
 from .checkpoints import Checkpoint, Diverged, claimed, record
-from .trainers import route
+from .optimizers import describe_optimizer, make_optimizer
+from .trainers import find_trainers, make_trainer
 
 keras = tf.keras
-
-
-class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
-    """Learning rate that warms up, then falls to almost nothing.
-
-    Parameters
-    ----------
-    peak : float
-        Highest rate, reached after 30 % of the training.
-    n_steps : int
-        Batches in the whole training.
-
-    References
-    ----------
-    .. [1] L. N. Smith and N. Topin, "Super-Convergence", arXiv:1708.07120,
-       2017. The cosine form is that of PyTorch's and fastai's schedules.
-    """
-
-    warm_up = 0.3
-    start = 1 / 25
-    end = 1e-4
-
-    def __init__(self, peak, n_steps):
-        self.peak = peak
-        self.n_steps = n_steps
-
-    def __call__(self, step):
-        """Rate at a step, counted from zero."""
-        done = tf.cast(step, tf.float32) / self.n_steps
-        rising = _cosine(self.start, 1.0, done / self.warm_up)
-        falling = _cosine(1.0, self.end, (done - self.warm_up) / (1 - self.warm_up))
-        return self.peak * tf.where(done < self.warm_up, rising, falling)
-
-    def get_config(self):
-        """Arguments, by which Keras saves and compares schedules."""
-        return {"peak": self.peak, "n_steps": self.n_steps}
 
 
 def fit(
@@ -70,6 +34,7 @@ def fit(
     seed=0,
     checkpoint=None,
     progress_bar=True,
+    trainer=None,
 ):
     """Train a model on labelled images.
 
@@ -124,6 +89,11 @@ def fit(
         uninterrupted training to the last bit.
     progress_bar : bool
         Show a bar for each epoch.
+    trainer : str, optional
+        The way to train: "layers", which puts feed-forward layers of `.SoftLIFRate` to
+        TensorFlow in their fastest form, or "nengo-dl", which trains all that NengoDL
+        simulates in one step. By default the first that takes the network. Packages
+        may add their own, see `.Trainer`.
 
     Returns
     -------
@@ -142,146 +112,104 @@ def fit(
     """
     check_model(model)
     check_data(data, model)
-    check_timeless(model, "model", "train the rate network, then call to_spiking")
-    arguments.check(epochs, batch_size, batch_norm, validation_split, seed, checkpoint)
-    target = training_target(target, batch_norm)
-    epochs, batch_size, seed = int(epochs), int(batch_size), int(seed)
-    validation_split = float(validation_split)
-    optimizer, learning_rate, weight_decay = arguments.checked_optimizer(
-        optimizer, learning_rate, weight_decay
-    )
-    callbacks = arguments.checked_callbacks(callbacks, optimizer)
-    training, validation = arguments.split(
-        len(data.x_train), validation_split, seed, batch_size
-    )
-    preprocessing = arguments.preprocessing_of(model, data, training)
-    n_batches = len(training) // batch_size
-
-    training_record = record(
-        model,
-        data,
-        seed,
+    settings = Settings(
         epochs=epochs,
         batch_size=batch_size,
-        optimizer=optimizer and arguments.describe(optimizer),
+        optimizer=optimizer,
         learning_rate=learning_rate,
         weight_decay=weight_decay,
-        batch_norm=bool(batch_norm),
-        target=target and target.describe(),
+        batch_norm=batch_norm,
+        target=target,
         validation_split=validation_split,
+        seed=seed,
+        trainer=trainer,
     )
+    check_checkpoint(checkpoint)
+    callbacks = check_callbacks(callbacks, settings.optimizer)
+    ways = find_trainers(model, settings)
+    images = TrainingImages(model, data, settings)
+    decided_by = record(model, data, **settings.describe())
     # NengoDL's settings are part of a network's configuration: leave the user's be
     network, twin = copied(model.network)
     if network.seed is None:
-        network.seed = seed
+        network.seed = settings.seed
     image, answer = twin[model.input], twin[model.output]
     with (
         claimed(checkpoint),
-        closing(
-            route(network, image, answer, batch_size, seed, batch_norm, target)
-        ) as way,
+        closing(make_trainer(ways, network, image, answer, settings)) as way,
     ):
-        if optimizer is None:
-            schedule = OneCycle(learning_rate, epochs * n_batches)
-            optimizer = keras.optimizers.Adam(
-                schedule, weight_decay=weight_decay or None
-            )
-            optimizer.exclude_from_weight_decay(way.biases)
-        keras_model = way.keras_model
-        n_parameters = sum(np.prod(v.shape) for v in keras_model.trainable_weights)
-        # One pass over memory instead of ten, but a fifth of a second for each variable
-        # to compile it
-        optimizer.jit_compile = bool(n_parameters * epochs * n_batches > 1e8)
+        optimizer = make_optimizer(settings, way, images.n_batches)
         way.compile(optimizer)
-        checkpoint = Checkpoint(
-            checkpoint,
-            {
-                **training_record,
-                "optimizer of Keras": arguments.describe(optimizer),
-                **_describe_network(way, network, preprocessing),
-            },
-            way.variables(),
-        )
-        history, stopped = checkpoint.restore()
-        # also tells now, and not after an epoch, if it cannot be written
-        checkpoint.save(history, stopped)
-        called = [type(callback).__name__ for callback in callbacks]
-        callbacks = keras.callbacks.CallbackList(
-            callbacks, model=keras_model, epochs=epochs
-        )
-        callbacks.on_train_begin()
-        keras_model.stop_training = stopped
-        for epoch in range(len(history.get("loss", ())), epochs):
-            if keras_model.stop_training:
-                break
-            callbacks.on_epoch_begin(epoch)
-            rng = np.random.default_rng((seed, epoch))
-            order = rng.permutation(training)[: n_batches * batch_size]
-            batches = order.reshape(n_batches, batch_size)
-            title = f"epoch {epoch + 1}/{epochs}"
-            with tqdm(
-                desc=title, total=n_batches, unit="batch", disable=not progress_bar
-            ) as bar:
-                prepared = _prepared(data, batches, preprocessing, rng)
-                logs = _train(way, prepared, bar, callbacks)
-                if len(validation):
-                    answers = way.answers(data.x_train[validation], preprocessing)
-                    logs.update(_validated(answers, data.y_train[validation]))
-                    bar.set_postfix(_rounded(logs))
-                _check_finite(keras_model, logs, title)
-            for name, value in logs.items():
-                history.setdefault(name, []).append(value)
-            callbacks.on_epoch_end(epoch, {**logs, **_as_keras(logs)})
-            # last, because callbacks may change the learning rate
-            checkpoint.save(history, keras_model.stop_training)
-        callbacks.on_train_end()
+        start = _describe_start(way, optimizer, network, images.preprocessing)
+        state = Checkpoint(checkpoint, {**decided_by, **start}, way.variables())
+        history = _train_epochs(way, images, settings, callbacks, state, progress_bar)
         if optimizer.use_ema:  # their averages are what was asked for
-            optimizer.finalize_variable_values(keras_model.trainable_variables)
+            optimizer.finalize_variable_values(way.keras_model.trainable_variables)
         arrays = parameters.collect(network, way.data)
 
     parameters.install(model.network, arrays)
-    model.preprocessing = preprocessing
+    model.preprocessing = images.preprocessing
     model.history = history
-    model.training = {**training_record, "callbacks": called}
+    called = [type(callback).__name__ for callback in callbacks]
+    model.training = {**decided_by, "callbacks": called}
     return history
 
 
-def _describe_network(way, network, preprocessing):
-    """What of a network decides the course of training, as JSON holds it."""
+def _describe_start(way, optimizer, network, preprocessing):
+    """What else decides the course of training, as JSON holds it."""
     weights = {str(i): w.numpy() for i, w in enumerate(way.keras_model.weights)}
     return {
+        "optimizer of Keras": describe_optimizer(optimizer),
         "initial weights": files.sha256(weights),
         "neurons and connections": parameters.describe(network),
-        "noise seeds": way.noise_seeds,
+        "noise seeds": list(way.noise_seeds),
         "preprocessing": preprocessing.header(),
         "mean image": files.sha256(preprocessing.arrays()),
     }
 
 
-def _prepared(data, batches, preprocessing, rng):
-    """Images and labels of batches, the next of which a thread prepares meanwhile."""
+def _train_epochs(way, images, settings, callbacks, checkpoint, progress_bar):
+    """Go on from a checkpoint to the end of training; return the history."""
+    keras_model, epochs = way.keras_model, settings.epochs
+    history, stopped = checkpoint.restore()
+    # also tells now, and not after an epoch, if it cannot be written
+    checkpoint.save(history, stopped)
+    callbacks = keras.callbacks.CallbackList(
+        callbacks, model=keras_model, epochs=epochs
+    )
+    callbacks.on_train_begin()
+    keras_model.stop_training = stopped
+    for epoch in range(len(history.get("loss", ())), epochs):
+        if keras_model.stop_training:
+            break
+        callbacks.on_epoch_begin(epoch)
+        title = f"epoch {epoch + 1}/{epochs}"
+        with tqdm(
+            desc=title, total=images.n_batches, unit="batch", disable=not progress_bar
+        ) as bar:
+            logs = _train(way, images.shuffle(epoch), bar, callbacks)
+            logs.update(images.validate(way))
+            bar.set_postfix(_shorten(logs))
+            _check_finite(keras_model, logs, title)
+        for name, value in logs.items():
+            history.setdefault(name, []).append(value)
+        callbacks.on_epoch_end(epoch, {**logs, **_name_as_keras(logs)})
+        # last, because callbacks may change the learning rate
+        checkpoint.save(history, keras_model.stop_training)
+    callbacks.on_train_end()
+    return history
 
-    def prepare(batch):
-        return preprocessing.train(data.x_train[batch], rng), data.y_train[batch]
 
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(prepare, batches[0])
-        for batch in batches[1:]:
-            ready, coming = coming.result(), pool.submit(prepare, batch)
-            yield ready
-        yield coming.result()
-
-
-def _train(way, prepared, bar, callbacks):
+def _train(way, batches, bar, callbacks):
     """Train on the batches of one epoch."""
-    way.keras_model.reset_metrics()
-    for i, (images, labels) in enumerate(prepared):
+    way.start_epoch()
+    for i, (images, labels) in enumerate(batches):
         callbacks.on_train_batch_begin(i)
         loss, accuracy = way.train(images, labels)
         if not np.isfinite(loss):
             raise _diverged(f"the loss became {loss} in batch {i + 1}")
         logs = {"loss": loss, "error_percent": 100 * (1 - accuracy)}
-        bar.set_postfix(_rounded(logs), refresh=False)
+        bar.set_postfix(_shorten(logs), refresh=False)
         bar.update()
         callbacks.on_train_batch_end(i, logs)
     return logs
@@ -302,25 +230,7 @@ def _diverged(what):
     )
 
 
-def _validated(answers, labels):
-    """Loss and error on images that are not trained on."""
-    answers = answers.astype(np.float64)
-    largest = answers.max(axis=1)
-    log_sum = largest + np.log(np.exp(answers - largest[:, None]).sum(axis=1))
-    loss = np.mean(log_sum - answers[np.arange(len(labels)), labels])
-    error = np.mean(answers.argmax(axis=1) != labels)
-    return {
-        "validation_loss": float(loss),
-        "validation_error_percent": float(100 * error),
-    }
-
-
-def _cosine(start, end, done):
-    done = tf.clip_by_value(done, 0.0, 1.0)
-    return end + (start - end) * (1 + tf.cos(np.pi * done)) / 2
-
-
-def _as_keras(logs):
+def _name_as_keras(logs):
     """Validation under the names by which Keras' callbacks look for it."""
     return {
         name.replace("validation_", "val_"): value
@@ -329,9 +239,12 @@ def _as_keras(logs):
     }
 
 
-def _rounded(logs):
-    return {name.replace("_percent", ""): _short(name, v) for name, v in logs.items()}
+def _shorten(logs):
+    return {
+        name.replace("_percent", ""): _shorten_value(name, v)
+        for name, v in logs.items()
+    }
 
 
-def _short(name, value):
+def _shorten_value(name, value):
     return f"{value:.2f}%" if name.endswith("percent") else f"{value:.4f}"

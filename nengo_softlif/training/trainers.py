@@ -1,97 +1,136 @@
-"""The two ways to train a network with Keras: as layers, or through NengoDL."""
+"""What a way to train must do, and the choice of one."""
 
 import warnings
-from functools import partial
+from abc import ABC, abstractmethod
 
-import nengo
 import numpy as np
 import tensorflow as tf
 from nengo.exceptions import NengoWarning, Unconvertible, ValidationError
 
-from ..compat import nengo_dl, quiet_simulator
-from ..layers import check_gains
-from ..tensors import noise_counters
-from .layered import Lowering
+from ..models import check_timeless
+from ..registry import TRAINERS
 
 
-def route(network, image, answer, batch_size, seed, batch_norm=False, target=None):
-    """Take the fastest route that a network can go.
+class Trainer(ABC):
+    """A way to train networks; an object of it trains one.
+
+    A subclass says what it can train and how a step goes, and a row in
+    ``registry.TRAINERS`` says where it is. `.fit` does all else, with the variables of
+    a Keras model: optimizer, order of the images, history, callbacks and checkpoints.
 
     Parameters
     ----------
     network : nengo.Network
-        The network; its configuration may be changed.
+        A copy of the model's, which may be changed; it has a seed.
     image : nengo.Node
         Takes the images.
     answer : nengo.Probe
         Gives the class values.
-    batch_size : int
-        Size of all batches.
-    seed : int
-        Seed of the noise.
-    batch_norm : bool
-        Normalise what comes into each layer of neurons.
-    target : LoihiTarget, optional
-        Train for the chip.
-
-    Returns
-    -------
-    AsLayers or ThroughNengoDL
-        To be closed when training has ended.
-
-    Raises
-    ------
-    ValidationError
-        If the network has an input that changes in time, or batch normalisation or
-        training for the chip are wanted where they are not possible.
-    """
-    for node in network.all_nodes:
-        constant = node.size_in > 0 or isinstance(node.output, np.ndarray)
-        if not constant and node is not image:
-            raise ValidationError(
-                f"{node} changes in time, but training takes one step per image; only "
-                "the model's input may vary",
-                attr="network",
-            )
-    try:
-        return AsLayers(network, image, answer, batch_size, seed, batch_norm, target)
-    except Unconvertible as reason:
-        if batch_norm or target:
-            raise ValidationError(
-                f"needs a network of feed-forward layers of SoftLIFRate: {reason}; "
-                "change that, or train without",
-                attr="batch_norm" if batch_norm else "target",
-            ) from reason
-        warnings.warn(
-            NengoWarning(f"training through NengoDL, which is slower: {reason}"),
-            stacklevel=3,
-        )
-        return ThroughNengoDL(network, image, answer, batch_size, seed)
-
-
-class _Route:
-    """What training needs of a network.
+    settings : Settings
+        The arguments of `.fit`.
 
     Attributes
     ----------
+    name : str
+        That of its row.
+    options : frozenset of str
+        Of the arguments of `.fit` that not every way has, those that this one has:
+        ``"batch_norm"``, ``"target"``.
+    networks : str
+        What it trains, in words, for errors.
+    warning : str or None
+        What is said if it takes the place of another, followed by the reason.
     keras_model : tf.keras.Model
-        What is trained.
+        Has the variables: what is trained, in ``trainable_weights``, and what else
+        decides the next step.
     biases : list of tf.Variable
-        Trained variables that are no weights.
+        Trained variables that are no weights, which do not decay.
     counters : list of tf.Variable
         Say which noise comes next.
     noise_seeds : list of list of int
         From which the noise of each ensemble is made.
-    data : mapping
-        From Nengo's objects to what was built and trained.
     output_name : str or None
         What Keras calls the output, if it has a name.
+
+    Raises
+    ------
+    Unconvertible
+        If the network turns out to be none that can be trained in this way, with the
+        reason. Then the next way is tried.
     """
 
+    name = None
+    options = frozenset()
+    networks = "other networks"
+    warning = None
+    biases = ()
+    counters = ()
+    noise_seeds = ()
     output_name = None
 
-    def __init__(self, batch_size):
-        self.batch_size = batch_size
+    @classmethod
+    @abstractmethod
+    def check(cls, model, settings):
+        """Refuse what is not for this way, before anything is built.
+
+        Parameters
+        ----------
+        model : Model
+            What is to be trained.
+        settings : Settings
+            The arguments of `.fit`.
+
+        Raises
+        ------
+        ValidationError
+            If it is none for this way, or lacks an argument. It is told if there is no
+            other way.
+        """
+
+    @abstractmethod
+    def __init__(self, network, image, answer, settings):
+        self.batch_size = settings.batch_size
+
+    @property
+    @abstractmethod
+    def data(self):
+        """Mapping from Nengo's objects to what was built and trained, of NumPy arrays.
+
+        As in ``nengo.Simulator.data``: ensembles with ``gain``, ``bias`` and
+        ``encoders``, connections with ``weights``.
+        """
+
+    @abstractmethod
+    def train(self, images, labels):
+        """Train on one batch.
+
+        Parameters
+        ----------
+        images : (batch_size, size) ndarray
+            Prepared images.
+        labels : (batch_size,) ndarray of int
+            Their classes.
+
+        Returns
+        -------
+        loss, accuracy : float
+            So far in this epoch.
+        """
+
+    @abstractmethod
+    def predict(self, images):
+        """Answer one batch, without noise.
+
+        Parameters
+        ----------
+        images : (batch_size, size) ndarray
+            Prepared images.
+
+        Returns
+        -------
+        (batch_size, n_classes) ndarray
+            Class values.
+        """
 
     def compile(self, optimizer):
         """Set the optimizer, the loss and the metrics of the Keras model."""
@@ -100,6 +139,10 @@ class _Route:
         if self.output_name is not None:
             loss, metrics = {self.output_name: loss}, {self.output_name: metrics}
         self.keras_model.compile(optimizer, loss=loss, metrics=metrics)
+
+    def start_epoch(self):
+        """Forget the loss and accuracy of the epoch before."""
+        self.keras_model.reset_metrics()
 
     def answers(self, images, preprocessing):
         """Class values of any number of images, without noise."""
@@ -136,133 +179,84 @@ class _Route:
             for i, variable in enumerate(group)
         }
 
-    def close(self):
+    def close(self):  # noqa: B027 (not every one has to)
         """Free what is held."""
 
 
-class AsLayers(_Route):
-    """Training of a feed-forward network in the form TensorFlow computes fastest."""
-
-    def __init__(
-        self, network, image, answer, batch_size, seed, batch_norm=False, target=None
-    ):
-        super().__init__(batch_size)
-        lowering = partial(target.layered(), target=target) if target else Lowering
-        self._lowering = lowering(
-            network, image, answer, batch_size, seed, _dtype(network), batch_norm
-        )
-        self.keras_model = self._lowering.keras_model
-        self.biases = self._lowering.biases
-        self.counters = [self._lowering.passes]
-        self.noise_seeds = [list(seeds) for seeds in self._lowering.noise_seeds]
-
-    @property
-    def data(self):
-        """See `_Route`."""
-        return self._lowering.data
-
-    def compile(self, optimizer):
-        """See `_Route`."""
-        super().compile(optimizer)
-        # Keras' train_on_batch makes a data set of every batch, which takes longer
-        # than a step of a small network
-        self._step = tf.function(self._train_step, autograph=False)
-
-    def _train_step(self, x, labels):
-        logs = self.keras_model.train_step((x, labels))
-        self.keras_model._train_counter.assign_add(1)  # callbacks look at it
-        return logs["loss"], logs["accuracy"]
-
-    def train(self, x, labels):
-        """See `_Route`."""
-        # tensors, for users who have switched tf.function off
-        loss, accuracy = self._step(tf.constant(x), tf.constant(labels))
-        return float(loss), float(accuracy)
-
-    def predict(self, x):
-        """Class values of one batch, without noise."""
-        return self.keras_model.predict_on_batch(x)
-
-
-class ThroughNengoDL(_Route):
-    """Training of any network that NengoDL can simulate."""
-
-    def __init__(self, network, image, answer, batch_size, seed):
-        super().__init__(batch_size)
-        with network:
-            # A rate network is run for one step, and unmerged operators read and
-            # write whole arrays instead of slices, which is several times faster.
-            nengo_dl.configure_settings(
-                stateful=False,
-                use_loop=False,
-                planner=nengo_dl.graph_optimizer.noop_planner,
+def check_one_step(model):
+    """Refuse networks that one step per image does not train: see `.Trainer.check`."""
+    check_timeless(model, "model", "train the rate network, then call to_spiking")
+    for node in model.network.all_nodes:
+        constant = node.size_in > 0 or isinstance(node.output, np.ndarray)
+        if not constant and node is not model.input:
+            raise ValidationError(
+                f"{node} changes in time, but training takes one step per image; only "
+                "the model's input may vary",
+                attr="network",
             )
-        sim = self._sim = quiet_simulator(
-            network, minibatch_size=batch_size, seed=seed, progress_bar=False
-        )
+
+
+def find_trainers(model, settings):
+    """Find the ways to train a model, as far as can be told before it is built.
+
+    Returns
+    -------
+    list of type
+        Subclasses of `Trainer`, in the order of their table.
+
+    Raises
+    ------
+    ValidationError
+        If there is none.
+    """
+    names = list(TRAINERS) if settings.trainer is None else [settings.trainer]
+    found, refusals = [], []
+    for name in names:
+        trainer = TRAINERS.find(name, "trainer")
         try:
-            check_gains(network, sim.model.params)
-        except ValidationError:
-            self.close()
-            raise
-        self.keras_model, self.data = sim.keras_model, sim.data
-        names = sim.tensor_graph.io_names
-        self._input_name, self.output_name = names[image], names[answer]
-        self._constant = {"n_steps": np.ones((batch_size, 1), np.int32)}
-        for node in sim.tensor_graph.invariant_inputs:
-            if node is not image:
-                self._constant[names[node]] = np.tile(
-                    node.output, (batch_size, 1, 1)
-                ).astype(np.float32)
-        self.counters = noise_counters(sim)
-        self.noise_seeds = [
-            [int(seed) for seed in op.noise_seed]
-            for op in sim.model.operators
-            if hasattr(op, "noise_seed")
-        ]
-        self.biases = self._without_weights(network, image)
-
-    def train(self, x, labels):
-        """Train on one batch; return the loss and accuracy so far in this epoch."""
-        result = self.keras_model.train_on_batch(
-            self._inputs(x),
-            {self.output_name: labels[:, np.newaxis, np.newaxis]},
-            reset_metrics=False,
-            return_dict=True,
-        )
-        return float(result["loss"]), float(result[f"{self.output_name}_accuracy"])
-
-    def predict(self, x):
-        """Class values of one batch, without noise."""
-        out = self.keras_model.predict_on_batch(self._inputs(x))
-        out = out[self.output_name] if isinstance(out, dict) else out[0]
-        return out[:, -1]
-
-    def close(self):
-        """Close the simulator."""
-        self._sim.close()
-
-    def _inputs(self, x):
-        return {**self._constant, self._input_name: x[:, np.newaxis]}
-
-    def _without_weights(self, network, image):
-        """Variables of NengoDL's that hold no weights, only biases.
-
-        A bias is a weight from a node that puts out a constant.
-        """
-        weights = set()
-        for connection in network.all_connections:
-            pre = connection.pre_obj
-            constant = getattr(pre, "size_in", 1) == 0 and pre is not image
-            if connection.has_weights and not constant:
-                signal = self._sim.model.sig[connection]["weights"]
-                graph = self._sim.tensor_graph
-                weights.add(id(graph.base_params[graph.signals[signal].key]))
-        return [v for v in self.keras_model.trainable_weights if id(v) not in weights]
+            _check_options(trainer, settings)
+            trainer.check(model, settings)
+        except ValidationError as error:
+            refusals.append(error)
+        else:
+            found.append(trainer)
+    if not found:
+        raise refusals[0]
+    return found
 
 
-def _dtype(network):
-    """Floating point type in which NengoDL is set to train a network."""
-    if nengo.Network not in network.config.params:
-        return "float32"
-    return getattr(network.config[nengo.Network], "dtype", "float32")
+def _check_options(trainer, settings):
+    for option in settings.options:
+        if option not in trainer.options:
+            able = [repr(n) for n in TRAINERS if option in TRAINERS[n].options]
+            raise ValidationError(
+                f"{trainer.name!r} trains without; train with {' or '.join(able)}, or "
+                "leave it out",
+                attr=option,
+            )
+
+
+def make_trainer(trainers, network, image, answer, settings):
+    """Make the first of several trainers that takes a network.
+
+    Raises
+    ------
+    ValidationError
+        If none takes it.
+    """
+    reasons = []
+    for trainer in trainers:
+        try:
+            made = trainer(network, image, answer, settings)
+        except Unconvertible as reason:
+            reasons.append(reason)
+            continue
+        if reasons and trainer.warning:
+            warning = NengoWarning(f"{trainer.warning}: {reasons[0]}")
+            warnings.warn(warning, stacklevel=3)
+        return made
+    raise ValidationError(
+        f"needs a network of {trainers[0].networks}: {reasons[0]}; "
+        "change that, or train without",
+        attr=next(iter(settings.options), "trainer"),
+    ) from reasons[0]

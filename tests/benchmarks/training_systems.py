@@ -17,33 +17,30 @@ class Layers:
     """What `nengo_softlif.fit` does with each batch."""
 
     name = "as layers, as fit does"
+    way = "layers"
 
     def __init__(self, batch):
         from nengo_softlif import networks
-        from nengo_softlif.training import trainers
+        from nengo_softlif.registry import TRAINERS
+        from nengo_softlif.training import Settings
 
-        model = networks.cifar10(seed=0)
-        self.route = self.made(trainers, model, batch)
-        self.route.compile(_optimizer(self.route.biases))
+        model, settings = networks.cifar10(seed=0), Settings(batch_size=batch)
+        self.trainer = TRAINERS[self.way](
+            model.network, model.input, model.output, settings
+        )
+        self.trainer.compile(_optimizer(self.trainer.biases))
         self.images, self.labels = _data(batch)
-
-    def made(self, trainers, model, batch):
-        return trainers.AsLayers(model.network, model.input, model.output, batch, 0)
 
     def train(self):
         """Train on the batch once more."""
-        self.route.train(self.images, self.labels)
+        self.trainer.train(self.images, self.labels)
 
 
 class Through(Layers):
     """What `nengo_softlif.fit` does with networks that it cannot read as layers."""
 
     name = "through NengoDL, as fit does: noop_planner, our builders"
-
-    def made(self, trainers, model, batch):
-        return trainers.ThroughNengoDL(
-            model.network, model.input, model.output, batch, 0
-        )
+    way = "nengo-dl"
 
 
 class NengoDL:

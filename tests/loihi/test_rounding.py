@@ -2,8 +2,8 @@
 
 from nengo_softlif import AveragePool, SoftLIFRate
 from nengo_softlif.compat import nengo_loihi
-from nengo_softlif.loihi.layered import ChipLowering
 from nengo_softlif.loihi.training import LoihiTarget
+from nengo_softlif.training.layered import LayeredNetwork
 
 import nengo
 import numpy as np
@@ -138,9 +138,9 @@ def rounded_by_nengo_loihi(net, layer, connections):
 def test_neurons_without_gain():
     net, image, answer, layer, (connection,) = next(networks(dense))
     layer.gain = np.repeat([0.0, 0.7], [3, 9])
-    lowering = ChipLowering(net, image, answer, 2, 0, target=LoihiTarget())
-    weights = lowering._weights
-    rounded = lowering._roundings[0](weights)[connection].numpy()
+    layered = LayeredNetwork(net, image, answer, 2, 0, target=LoihiTarget())
+    weights = layered.weights.variables
+    rounded = layered.hooks.roundings[0](weights)[connection].numpy()
     assert np.all(rounded[:3] == 0)
     np.testing.assert_allclose(rounded[3:], weights[connection][3:], atol=0.02)
 
@@ -151,13 +151,13 @@ def test_neurons_without_gain():
 def test_weights_are_those_of_the_discretiser(name):
     training, loihi = networks(CASES[name])
     net, image, answer, _, connections = training
-    lowering = ChipLowering(
+    layered = LayeredNetwork(
         net, image, answer, 2, 0, "float64", target=LoihiTarget(), batch_norm=False
     )
-    (rounding,) = lowering._roundings
+    (rounding,) = layered.hooks.roundings
     factors = rounding.factors
-    weights = {c: lowering._weights[c] for c in connections}
-    rounded = rounding(lowering._weights)
+    weights = {c: layered.weights.variables[c] for c in connections}
+    rounded = rounding(layered.weights.variables)
     assert rounded.keys() == weights.keys()
 
     expected = rounded_by_nengo_loihi(loihi[0], loihi[3], loihi[4])
@@ -175,10 +175,10 @@ def test_weights_are_those_of_the_discretiser(name):
 
 def test_gradients_pass():
     (net, image, answer, _, connections), _ = networks(dense)
-    lowering = ChipLowering(net, image, answer, 2, 0, target=LoihiTarget())
-    (rounding,) = lowering._roundings
+    layered = LayeredNetwork(net, image, answer, 2, 0, target=LoihiTarget())
+    (rounding,) = layered.hooks.roundings
     (connection,) = connections
-    weights = tf.Variable(lowering._weights[connection])
+    weights = tf.Variable(layered.weights.variables[connection])
     upstream = normal(*weights.shape).astype(np.float32)
     with tf.GradientTape() as tape:
         rounded = rounding({connection: weights})[connection]
@@ -244,11 +244,11 @@ def test_what_the_chip_cannot_have_is_named(function, message):
         answer = nengo.Probe(out)
 
     def make():
-        return ChipLowering(net, image, answer, 2, 0, target=LoihiTarget())
+        return LayeredNetwork(net, image, answer, 2, 0, target=LoihiTarget())
 
     if message is None:
-        lowering = make()
-        assert len(lowering.keras_model(np.zeros((2, 4), np.float32))) == 2
+        layered = make()
+        assert len(layered.keras_model(np.zeros((2, 4), np.float32))) == 2
     else:
         with pytest.raises(ValidationError, match=f"target.*{message}"):
             make()

@@ -15,9 +15,10 @@ from nengo_softlif import (
     networks,
 )
 from nengo_softlif.compat import nengo_dl, nengo_loihi
-from nengo_softlif.loihi.layered import ChipLowering
+from nengo_softlif.loihi.layered import ChipBehaviour
 from nengo_softlif.loihi.rates import lif, loihi_lif, loihi_relu_rates
 from nengo_softlif.loihi.training import CHIP_NOISE, chip_noise
+from nengo_softlif.training.layered import LayeredNetwork
 
 import nengo
 import numpy as np
@@ -104,13 +105,13 @@ def lowered(target=None, n_examples=6, dtype="float64", biases=False, **kwargs):
         net.config[nengo.Ensemble].trainable = biases
         image, answer, ensembles = layers(**kwargs)
     target = target or LoihiTarget()
-    made = ChipLowering(net, image, answer, n_examples, 0, dtype, target=target)
+    made = LayeredNetwork(net, image, answer, n_examples, 0, dtype, target=target)
     return made, net, ensembles
 
 
-def chip_weights(lowering, net):
+def chip_weights(layered, net):
     """Weights as NengoLoihi would have them, by `test_chip_weights`."""
-    applied = lowering._applied_weights()
+    applied = layered.hooks.apply_weights(layered.weights.variables)
     return [applied[c].numpy() for c in net.all_connections if c in applied]
 
 
@@ -137,25 +138,25 @@ def reference(x, net, ensembles, weights):
 
 
 def test_the_network_behaves_as_the_chip():
-    lowering, net, ensembles = lowered()
+    layered, net, ensembles = lowered()
     x = normal(6, 5)
-    weights = chip_weights(lowering, net)
+    weights = chip_weights(layered, net)
     floats = [c.transform.init for c in net.all_connections if c.has_weights]
     del floats[1]  # the pool
     changed = [not np.allclose(w, f) for w, f in zip(weights, floats, strict=True)]
     assert changed == [False, True, False, True, False]
     _, rates, _, expected = reference(x, net, ensembles, weights)
     assert all(len(np.unique(r)) > 5 for r in rates)
-    out = lowering.keras_model(tf.constant(x))
+    out = layered.keras_model(tf.constant(x))
     np.testing.assert_allclose(out, expected, rtol=1e-10)
 
 
 @pytest.mark.parametrize("biases", [False, True])
 def test_gradients_are_those_of_soft_neurons(biases):
     """By the chain rule, at the rates and through the weights of the chip."""
-    lowering, net, ensembles = lowered(LoihiTarget(rate_weight=0), biases=biases)
+    layered, net, ensembles = lowered(LoihiTarget(rate_weight=0), biases=biases)
     x, upstream = normal(6, 5), normal(6, 3)
-    weights = chip_weights(lowering, net)
+    weights = chip_weights(layered, net)
     currents, rates, pooled, _ = reference(x, net, ensembles, weights)
     slopes = [
         e.neuron_type.derivative(J, np.ones(J.shape[1]), np.zeros(J.shape[1])) * e.gain
@@ -178,21 +179,25 @@ def test_gradients_are_those_of_soft_neurons(biases):
         currents = zip(ensembles, (at_host, at_middle, at_top), strict=True)
         expected += [(at / e.gain).sum(axis=0) for e, at in currents]
     with tf.GradientTape() as tape:
-        out = lowering.keras_model(tf.constant(x), training=False)
-    gradients = tape.gradient(out, lowering.trained, output_gradients=upstream)
+        out = layered.keras_model(tf.constant(x), training=False)
+    gradients = tape.gradient(out, layered.trained, output_gradients=upstream)
     for gradient, by_hand in zip(gradients, expected, strict=True):
         np.testing.assert_allclose(gradient, by_hand, rtol=1e-8, atol=1e-12)
 
 
 @pytest.mark.parametrize("batch_last", [False, True])
 def test_the_penalty_is_of_the_highest_rates(monkeypatch, batch_last):
-    monkeypatch.setattr(ChipLowering, "highest", 0.1)
-    monkeypatch.setattr(ChipLowering, "n_rates", 18 * 4)  # of the first examples
-    lowering, _, ensembles = lowered(LoihiTarget(40.0))
-    middle = next(la for la in lowering._layers if la.obj == ensembles[1].neurons)
+    monkeypatch.setattr(ChipBehaviour, "highest", 0.1)
+    monkeypatch.setattr(ChipBehaviour, "n_rates", 18 * 4)  # of the first examples
+    layered, _, ensembles = lowered(LoihiTarget(40.0))
+    middle = next(
+        la for la in layered.feed_forward.layers if la.obj == ensembles[1].neurons
+    )
     x = normal(6, 18)
     given = tf.constant(x.T if batch_last else x)
-    penalty = lowering._penalty(lowering._responses[middle], given, batch_last)
+    penalty = layered.hooks.measure_excess(
+        layered.neurons.responses[middle], given, batch_last
+    )
     rates = (
         ensembles[1].neuron_type.rates(x, np.full(18, 0.7), ensembles[1].bias)
         / ensembles[1].neuron_type.amplitude
@@ -206,12 +211,12 @@ def test_the_penalty_is_of_the_highest_rates(monkeypatch, batch_last):
 def test_the_penalty_is_part_of_the_loss_in_training_only():
     seen = []
     for weight in (0.0, 2.0, 4.0):
-        lowering, *_ = lowered(LoihiTarget(10.0, weight))
+        layered, *_ = lowered(LoihiTarget(10.0, weight))
         x = tf.constant(normal(6, 5))
-        lowering.keras_model(x, training=True)
-        seen.append(sum(float(loss) for loss in lowering.keras_model.losses))
-        lowering.keras_model(x)
-        assert lowering.keras_model.losses == []
+        layered.keras_model(x, training=True)
+        seen.append(sum(float(loss) for loss in layered.keras_model.losses))
+        layered.keras_model(x)
+        assert layered.keras_model.losses == []
     assert seen[0] == 0
     assert seen[2] == pytest.approx(2 * seen[1])
     assert seen[1] > 0.1
@@ -232,10 +237,10 @@ def test_the_penalty_is_part_of_the_loss_in_training_only():
 )
 def test_noise_is_that_of_the_synapse_on_the_chip(noise, expected):
     assert chip_noise(noise) == expected
-    lowering, net, ensembles = lowered(noises=(noise,) * 3)
+    layered, net, ensembles = lowered(noises=(noise,) * 3)
     found = {
         layer.obj.ensemble: response.neuron_type.noise
-        for layer, response in lowering._responses.items()
+        for layer, response in layered.neurons.responses.items()
     }
     # the last leads to the readout alone, through a synapse of the host
     assert [found[e] for e in ensembles] == [expected, expected, noise]
@@ -262,8 +267,8 @@ def test_sums_and_constants_do_not_keep_a_layer_off_the_chip():
         for layer in (top, mixed):
             connect(layer.neurons, out, normal(2, 32))
         answer = nengo.Probe(out)
-    lowering = ChipLowering(net, image, answer, 2, 0, target=LoihiTarget())
-    on_chip = {layer.obj for layer in lowering._on_chip}
+    layered = LayeredNetwork(net, image, answer, 2, 0, target=LoihiTarget())
+    on_chip = {layer.obj for layer in layered.hooks.on_chip}
     assert on_chip == {neurons[1].neurons, top.neurons}
 
 
@@ -284,11 +289,11 @@ def trained(data):
 
 def highest_rates(model, data):
     """99.9th percentile of each layer's rates in Hz, and the error in percent."""
-    lowering = ChipLowering(
+    layered = LayeredNetwork(
         model.network, model.input, model.output, 200, 0, target=LoihiTarget()
     )
     seen = {}
-    for layer, response in lowering._responses.items():
+    for layer, response in layered.neurons.responses.items():
 
         def watch(x, step=None, batch_last=False, layer=layer, response=response):
             flat = x.numpy().reshape(len(x), -1)
@@ -298,11 +303,11 @@ def highest_rates(model, data):
             seen[layer] = np.percentile(rates, 99.9) / neurons.amplitude
             return response(x, step, batch_last)
 
-        lowering._responses[layer] = watch
+        layered.neurons.responses[layer] = watch
     x = model.preprocessing.test(data.x_test).astype(np.float32)
-    answers = lowering.keras_model(x).numpy()
+    answers = layered.keras_model(x).numpy()
     error = 100 * np.mean(answers.argmax(axis=1) != data.y_test)
-    return [seen[layer] for layer in lowering._on_chip], error
+    return [seen[layer] for layer in layered.hooks.on_chip], error
 
 
 def test_a_tuned_model_keeps_its_error_and_fires_less(trained, data):

@@ -15,9 +15,11 @@ from nengo_softlif.layers import Layer
 from nengo_softlif.layers.operators import Convolution
 from nengo_softlif.layers.parameters import collect, install
 from nengo_softlif.tensors.operators import Values
+from nengo_softlif.training.arguments import Settings
+from nengo_softlif.training.as_layers import AsLayers
 from nengo_softlif.training.batch_norm import BatchNorm
-from nengo_softlif.training.layered import Lowering
-from nengo_softlif.training.trainers import AsLayers, ThroughNengoDL
+from nengo_softlif.training.layered import LayeredNetwork
+from nengo_softlif.training.through_nengo_dl import ThroughNengoDL
 
 import nengo
 import numpy as np
@@ -205,10 +207,11 @@ def test_losses_and_weights_are_those_of_nengo_dl(
 ):
     """Step by step; each step changes weights by the gradient alone, or by Adam."""
     seen = []
-    for route in (AsLayers, ThroughNengoDL):
+    settings = Settings(batch_size=N_EXAMPLES, seed=5)
+    for trainer in (AsLayers, ThroughNengoDL):
         net, image, answer = make(function, dtype, noise)
         x, labels = batch(image, dtype)
-        way = route(net, image, answer, N_EXAMPLES, 5)
+        way = trainer(net, image, answer, settings)
         way.compile(optimizer())
         before, steps = way.predict(x), []
         for _ in range(3):
@@ -221,7 +224,7 @@ def test_losses_and_weights_are_those_of_nengo_dl(
     np.testing.assert_allclose(before, expected_before, rtol=rtol, atol=rtol)
     np.testing.assert_allclose(after, expected_after, rtol=rtol, atol=rtol)
     assert np.abs(after - before).max() > 0.01
-    start = collect(net, AsLayers(net, image, answer, N_EXAMPLES, 5).data)
+    start = collect(net, AsLayers(net, image, answer, settings).data)
     for (loss, accuracy, arrays), (loss2, accuracy2, arrays2) in zip(
         steps, expected_steps, strict=True
     ):
@@ -252,15 +255,15 @@ def test_losses_and_weights_are_those_of_nengo_dl(
 @pytest.mark.parametrize("function", [convolutions, groups])
 def test_gradients_are_differences(function):
     net, image, answer = make(function, "float64", noise=False)
-    lowering = Lowering(net, image, answer, N_EXAMPLES, 0, "float64")
+    layered = LayeredNetwork(net, image, answer, N_EXAMPLES, 0, "float64")
     x, _ = batch(image, "float64")
     rng = np.random.default_rng(1)
-    factors = rng.normal(size=lowering.keras_model(x).shape)
+    factors = rng.normal(size=layered.keras_model(x).shape)
 
     def loss(x):
-        return tf.reduce_sum(lowering.keras_model(x) * factors)
+        return tf.reduce_sum(layered.keras_model(x) * factors)
 
-    variables = [tf.Variable(x), *lowering.trained]
+    variables = [tf.Variable(x), *layered.trained]
     with tf.GradientTape() as tape:
         value = loss(variables[0])
     for variable, gradient in zip(
@@ -279,10 +282,10 @@ def test_gradients_are_differences(function):
 def test_noise_is_a_function_of_seed_and_pass():
     def outputs(seed, start=0):
         net, image, answer = make(local)
-        lowering = Lowering(net, image, answer, N_EXAMPLES, seed)
-        lowering.passes.assign(start)
+        layered = LayeredNetwork(net, image, answer, N_EXAMPLES, seed)
+        layered.passes.assign(start)
         x, _ = batch(image)
-        return [lowering.keras_model(x, training=True).numpy() for _ in range(3)]
+        return [layered.keras_model(x, training=True).numpy() for _ in range(3)]
 
     a, b, c, d = outputs(0), outputs(0), outputs(1), outputs(0, start=1)
     np.testing.assert_array_equal(a, b)
@@ -295,9 +298,9 @@ def test_variables_come_in_the_order_of_the_network():
     names = []
     for _ in range(2):
         net, image, answer = make(users)
-        lowering = Lowering(net, image, answer, N_EXAMPLES, 0)
-        assert lowering.keras_model.trainable_weights == lowering.trained
-        names.append([v.name for v in lowering.trained])
+        layered = LayeredNetwork(net, image, answer, N_EXAMPLES, 0)
+        assert layered.keras_model.trainable_weights == layered.trained
+        names.append([v.name for v in layered.trained])
     assert names[0] == names[1]
     assert names[0][0] == "connections/0/weights:0"
 
@@ -350,7 +353,7 @@ def test_what_has_no_fast_form_is_named(change, message):
         change(a, b)
         answer = nengo.Probe(b.neurons)
     with pytest.raises(Unconvertible, match=message):
-        Lowering(net, image, answer, N_EXAMPLES, 0)
+        LayeredNetwork(net, image, answer, N_EXAMPLES, 0)
 
 
 # -- batch normalisation ---------------------------------------------------------------
@@ -381,7 +384,8 @@ def without_bias():
 def test_batch_norm_is_folded_exactly(function, dtype, tolerance):
     net, image, answer = make(function, dtype)
     x, labels = batch(image, dtype)
-    way = AsLayers(net, image, answer, N_EXAMPLES, 0, batch_norm=True)
+    settings = Settings(batch_size=N_EXAMPLES, batch_norm=True)
+    way = AsLayers(net, image, answer, settings)
     way.compile(tf.keras.optimizers.Adam(0.05))
     before = way.predict(x)
     for _ in range(8):
@@ -505,4 +509,4 @@ def unlike_filters():
 def test_batch_norm_that_cannot_be_folded(function, message):
     net, image, answer = make(function)
     with pytest.raises(ValidationError, match=f"batch_norm.*{message}"):
-        Lowering(net, image, answer, N_EXAMPLES, 0, batch_norm=True)
+        LayeredNetwork(net, image, answer, N_EXAMPLES, 0, batch_norm=True)

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import textwrap
 
 from nengo_softlif import (
     GaussianNoise,
@@ -14,9 +15,10 @@ from nengo_softlif import (
     to_spiking,
 )
 from nengo_softlif.compat import nengo_dl
-from nengo_softlif.training.arguments import split
+from nengo_softlif.training.batches import split_images
 from nengo_softlif.training.checkpoints import record
-from nengo_softlif.training.loop import OneCycle, fit
+from nengo_softlif.training.loop import fit
+from nengo_softlif.training.optimizers import OneCycle
 
 import keras as keras3
 import nengo
@@ -116,7 +118,7 @@ def test_scales_in_an_array_decide_a_training_as_in_a_list(data):
 def test_images_to_validate_on_have_no_say_in_the_preprocessing(data):
     """They are all the brighter here."""
     n = len(data.x_train)
-    _, kept = split(n, 0.25, seed=0, batch_size=64)
+    _, kept = split_images(n, 0.25, seed=0, batch_size=64)
     x = data.x_train.copy()
     x[kept] += 100
     brighter = datasets.Dataset("b", x, data.y_train, data.x_test, data.y_test)
@@ -322,6 +324,27 @@ def test_one_cycle():
     np.testing.assert_allclose(rates[[0, 30, 100]], [0.01 / 25, 0.01, 1e-6], rtol=1e-4)
     assert np.all(np.diff(rates[:31]) > 0)
     assert np.all(np.diff(rates[30:]) < 0)
+    # checkpoints name it, also those from when it lived in another module
+    described = tf.keras.optimizers.schedules.serialize(schedule)
+    assert described["module"] == "nengo_softlif.training"
+
+
+def test_ways_by_name():
+    """Also where nothing has loaded NengoDL, which has the seeds of the noise noted."""
+    script = """
+        from nengo_softlif import datasets, fit, networks
+        digits = datasets.load("digits")
+        data = datasets.Dataset(
+            "64", digits.x_train[:64], digits.y_train[:64], digits.x_test, digits.y_test
+        )
+        for trainer in ("layers", "nengo-dl"):
+            settings = {"trainer": trainer, "batch_size": 32, "progress_bar": False}
+            print(*fit(networks.small(), data, epochs=1, **settings)["loss"])
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    layers, nengo_dl_s = map(float, done.stdout.split())
+    assert layers == pytest.approx(nengo_dl_s, rel=1e-4)
 
 
 def test_network_of_the_users(data):

@@ -1,0 +1,74 @@
+"""Training of feed-forward networks as layers."""
+
+import nengo
+import tensorflow as tf
+
+from .layered import LayeredNetwork
+from .trainers import Trainer, check_one_step
+
+
+class AsLayers(Trainer):
+    """Training of a feed-forward network in the form TensorFlow computes fastest.
+
+    See `.Trainer`.
+    """
+
+    name = "layers"
+    options = frozenset({"batch_norm", "target"})
+    networks = "feed-forward layers of SoftLIFRate"
+
+    @classmethod
+    def check(cls, model, settings):
+        """Refuse networks that need time."""
+        check_one_step(model)
+
+    def __init__(self, network, image, answer, settings):
+        super().__init__(network, image, answer, settings)
+        self._layered = LayeredNetwork(
+            network,
+            image,
+            answer,
+            settings.batch_size,
+            settings.seed,
+            _dtype_of(network),
+            settings.batch_norm,
+            settings.target,
+        )
+        self.keras_model = self._layered.keras_model
+        self.biases = self._layered.biases
+        self.counters = [self._layered.passes]
+        self.noise_seeds = [list(seeds) for seeds in self._layered.neurons.noise_seeds]
+
+    @property
+    def data(self):
+        """See `.Trainer`."""
+        return self._layered.data
+
+    def compile(self, optimizer):
+        """See `.Trainer`."""
+        super().compile(optimizer)
+        # Keras' train_on_batch makes a data set of every batch, which takes longer
+        # than a step of a small network
+        self._step = tf.function(self._train_step, autograph=False)
+
+    def _train_step(self, x, labels):
+        logs = self.keras_model.train_step((x, labels))
+        self.keras_model._train_counter.assign_add(1)  # callbacks look at it
+        return logs["loss"], logs["accuracy"]
+
+    def train(self, images, labels):
+        """See `.Trainer`."""
+        # tensors, for users who have switched tf.function off
+        loss, accuracy = self._step(tf.constant(images), tf.constant(labels))
+        return float(loss), float(accuracy)
+
+    def predict(self, images):
+        """See `.Trainer`."""
+        return self.keras_model.predict_on_batch(images)
+
+
+def _dtype_of(network):
+    """Floating point type in which NengoDL is set to train a network."""
+    if nengo.Network not in network.config.params:
+        return "float32"
+    return getattr(network.config[nengo.Network], "dtype", "float32")

@@ -1,0 +1,112 @@
+"""The images of a training: which are trained on, in which order, and how prepared."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from nengo.exceptions import ValidationError
+
+from ..preprocessing import Preprocessing
+
+
+class TrainingImages:
+    """Images to train on, and to validate on.
+
+    Attributes
+    ----------
+    preprocessing : Preprocessing
+        That of the model, or for a new model that of the data.
+    n_batches : int
+        In an epoch; what does not fill a batch is left out.
+    """
+
+    def __init__(self, model, data, settings):
+        self._data, self._settings = data, settings
+        self._training, self._validation = split_images(
+            len(data.x_train),
+            settings.validation_split,
+            settings.seed,
+            settings.batch_size,
+        )
+        self.preprocessing = _find_preprocessing(model, data, self._training)
+        self.n_batches = len(self._training) // settings.batch_size
+
+    def shuffle(self, epoch):
+        """Yield images and labels of an epoch's batches, in an order of its own.
+
+        A thread prepares the next ones meanwhile.
+        """
+        rng = np.random.default_rng((self._settings.seed, epoch))
+        size = self._settings.batch_size
+        order = rng.permutation(self._training)[: self.n_batches * size]
+        batches = order.reshape(self.n_batches, size)
+        x, y = self._data.x_train, self._data.y_train
+
+        def prepare(batch):
+            return self.preprocessing.train(x[batch], rng), y[batch]
+
+        with ThreadPoolExecutor(1) as pool:
+            coming = pool.submit(prepare, batches[0])
+            for batch in batches[1:]:
+                ready, coming = coming.result(), pool.submit(prepare, batch)
+                yield ready
+            yield coming.result()
+
+    def validate(self, trainer):
+        """Measure loss and error on images that are not trained on, if any."""
+        if not len(self._validation):
+            return {}
+        images = self._data.x_train[self._validation]
+        labels = self._data.y_train[self._validation]
+        answers = trainer.answers(images, self.preprocessing).astype(np.float64)
+        largest = answers.max(axis=1)
+        log_sum = largest + np.log(np.exp(answers - largest[:, None]).sum(axis=1))
+        loss = np.mean(log_sum - answers[np.arange(len(labels)), labels])
+        error = np.mean(answers.argmax(axis=1) != labels)
+        return {
+            "validation_loss": float(loss),
+            "validation_error_percent": float(100 * error),
+        }
+
+
+def split_images(n_images, validation_split, seed, batch_size):
+    """Choose images to train on, and to validate on; return their sorted indices.
+
+    The seed decides which: data files may be sorted by class.
+    """
+    order = np.random.default_rng(seed).permutation(n_images)
+    n_validation = round(validation_split * n_images)
+    training, validation = np.sort(order[n_validation:]), np.sort(order[:n_validation])
+    if len(training) < batch_size:
+        raise ValidationError(
+            f"{len(training)} training images do not fill one batch of {batch_size}; "
+            "choose a smaller one",
+            attr="batch_size",
+        )
+    return training, validation
+
+
+def _find_preprocessing(model, data, training):
+    """Take the preprocessing of the model, or for a new model that of the data.
+
+    Mean and scale come from the images that are trained on, as those kept to validate
+    on must not have a say in anything.
+    """
+    preprocessing = model.preprocessing
+    if preprocessing is None:
+        whole = len(training) == len(data.x_train)
+        preprocessing = Preprocessing.from_images(
+            data.x_train if whole else data.x_train[training],
+            scale=model.scale,
+            crop=model.crop,
+            flip=model.flip,
+        )
+    else:
+        preprocessing.test(data.x_train[:1])  # raises if the size is another
+    if preprocessing.size != model.input.size_out:
+        raise ValidationError(
+            f"the images of {data.name!r} have {preprocessing.size} values after "
+            f"cropping, but the model's input takes {model.input.size_out}; make the "
+            f"network for images of {preprocessing.output_shape}",
+            attr="data",
+        )
+    return preprocessing

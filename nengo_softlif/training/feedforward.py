@@ -1,0 +1,127 @@
+"""What training looks at of a feed-forward network: layers, and paths between them."""
+
+import nengo
+import numpy as np
+from nengo.exceptions import Unconvertible
+
+from .. import layers
+from ..layers import operators, parameters
+
+
+class FeedForward:
+    """The layers of a network that lead to an answer, and the paths between them.
+
+    Parameters
+    ----------
+    network : nengo.Network
+        The network.
+    image : nengo.Node
+        Takes the images.
+    answer : nengo.Probe
+        Gives the class values.
+
+    Attributes
+    ----------
+    built : nengo.builder.Model
+        What Nengo built.
+    image, answer : Layer
+        Where images come in, and class values go out. No image if none leads on.
+    layers : list of Layer
+        Each after its sources.
+    paths : dict of Layer to list of (Layer, list of Operator)
+        What leads to each layer: a source, and operators, without the gain of neurons.
+    constant : set of Layer
+        Those that no image reaches.
+
+    Raises
+    ------
+    Unconvertible
+        If the network does not consist of feed-forward layers whose neurons are
+        connected to each other; names the object.
+    """
+
+    def __init__(self, network, image, answer):
+        self.built = nengo.builder.Model()
+        read = layers.read(network, self.built)
+        self.answer, self.image = read[answer], read.get(image)
+        self.layers = _find_leading_to(self.answer, read.values())
+        self.paths = {
+            layer: [(path.source, _drop_gain(layer, path)) for path in layer.inputs]
+            for layer in self.layers
+        }
+        self.constant = self._find_constant()
+
+    def _find_constant(self):
+        constant = set()
+        for layer in self.layers:
+            sources = {source for source, _ in self.paths[layer]}
+            varies = layer is self.image or layer.neuron_type is not None
+            if layer.puts_out and not varies:
+                if not isinstance(layer.obj.output, np.ndarray):
+                    raise Unconvertible(f"{layer.obj} changes in time")
+            if not varies and sources <= constant:
+                constant.add(layer)
+        return constant
+
+    def trace_back(self, layer):
+        """Find what leads to a layer through others that only pass values on.
+
+        Parameters
+        ----------
+        layer : Layer
+            Where the paths end.
+
+        Yields
+        ------
+        source : Layer
+            Neurons, or a node that puts something out.
+        path : list of Operator
+            What lies between.
+        """
+        for source, path in self.paths[layer]:
+            if source.neuron_type is not None or source.puts_out:
+                yield source, path
+            else:
+                for origin, before in self.trace_back(source):
+                    yield origin, [*before, *path]
+
+
+def _find_leading_to(answer, ordered):
+    """Layers that an answer depends on, in their order."""
+    needed, waiting = set(), [answer]
+    while waiting:
+        layer = waiting.pop()
+        if layer not in needed:
+            needed.add(layer)
+            waiting += [path.source for path in layer.inputs]
+    return [layer for layer in ordered if layer in needed]
+
+
+def _drop_gain(layer, path):
+    """Operators of a path into a layer, without the gain of neurons."""
+    if path.synapses or path.signal != "output":
+        raise Unconvertible(
+            f"{layer.obj} has a synapse, or records the {path.signal} of "
+            f"{path.source.obj}; training takes one step and the output"
+        )
+    path = list(path.operators)
+    if layer.neuron_type is not None:
+        at = -2 if isinstance(path[-1], operators.Place) else -1
+        if not isinstance(path[at], operators.Scale):
+            raise Unconvertible(
+                f"{layer.obj.ensemble} has decoded input; only connections to its "
+                "neurons have a fast form for training"
+            )
+        del path[at]
+    for op in path:
+        if op.connection is not None and parameters.has_decoders(op.connection.pre_obj):
+            raise Unconvertible(
+                f"{op.connection} is decoded from an ensemble; only connections from "
+                "its neurons have a fast form for training"
+            )
+        if op.connection is None and op.weights is not None:
+            raise Unconvertible(
+                f"{layer.obj} reads through an ensemble's encoders; only connections "
+                "to its neurons have a fast form for training"
+            )
+    return path

@@ -1,0 +1,89 @@
+"""What training made of a feed-forward network, as Nengo holds it."""
+
+from types import SimpleNamespace
+
+from nengo.exceptions import ValidationError
+
+from .batch_norm import BatchNorm, scaled, shifted
+
+
+def normalise_layers(feed_forward, weights, trainable, dtype):
+    """Make the batch normalisation of all neurons that images reach, by layer.
+
+    Raises
+    ------
+    ValidationError
+        If one cannot be folded into the weights; names them.
+    """
+    norms = {}
+    for layer, paths in feed_forward.paths.items():
+        paths = [path for source, path in paths if source not in feed_forward.constant]
+        if layer.neuron_type is None or not paths:
+            continue
+        name = f"batch_norm/{len(norms)}"
+        norm = norms[layer] = BatchNorm(layer, paths, name, dtype)
+        for connection in norm.connections:
+            reason = "" if trainable[connection] else "are set not to be trained"
+            if len(weights.uses[connection]) > 1:
+                reason = "lead to several layers"
+            if reason:
+                raise ValidationError(
+                    f"is folded into the weights of {connection}, but they "
+                    f"{reason}; train without",
+                    attr="batch_norm",
+                )
+    return norms
+
+
+def fold_back(feed_forward, weights, biases, norms):
+    """Return what Nengo would have built of a network as it is trained.
+
+    Parameters
+    ----------
+    feed_forward : FeedForward
+        The network, as it was built.
+    weights : Weights
+        Its weights.
+    biases : dict of Layer to tf.Variable
+        Of neurons whose biases are trained.
+    norms : dict of Layer to BatchNorm
+        Are folded into weights and biases.
+
+    Returns
+    -------
+    dict
+        As ``nengo.Simulator.data``.
+    """
+    arrays = {c: value.numpy() for c, value in weights.variables.items()}
+    biases = {layer: bias.numpy() for layer, bias in biases.items()}
+    for layer, norm in norms.items():
+        factor, offset = norm.fold()
+        for connection, op in norm.connections.items():
+            arrays[connection] = scaled(op, arrays[connection], factor)
+        if not _shift_constant(feed_forward, weights, layer, offset, arrays):
+            biases[layer] = biases.get(layer, layer.bias) + layer.gain * offset
+    data = dict(feed_forward.built.params)
+    for connection, array in arrays.items():
+        restored = weights.restore(connection, array)
+        data[connection] = SimpleNamespace(weights=restored)
+    for layer, bias in biases.items():
+        built = data[layer.obj.ensemble]
+        data[layer.obj.ensemble] = SimpleNamespace(
+            gain=built.gain, bias=bias, encoders=built.encoders
+        )
+    return data
+
+
+def _shift_constant(feed_forward, weights, layer, offset, arrays):
+    """Add an offset to the weights from a constant, if there are fitting ones."""
+    for source, path in feed_forward.paths[layer]:
+        connection = path[0].connection if len(path) == 1 else None
+        if (
+            source in feed_forward.constant
+            and len(weights.uses.get(connection, ())) == 1
+        ):
+            new = shifted(path[0], arrays[connection], source.obj.output, offset)
+            if new is not None:
+                arrays[connection] = new
+                return True
+    return False
