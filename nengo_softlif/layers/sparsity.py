@@ -13,6 +13,7 @@ from nengo.transforms import (
 )
 from scipy import sparse
 
+from ..geometry import windows_of
 from ..transforms import AveragePool, LocallyConnected
 
 LARGEST = 50_000_000
@@ -182,10 +183,10 @@ def _transform_pattern(connection):
         return back.T
     if isinstance(transform, AveragePool):
         n_channels = transform.input_shape[2]
-        positions = _positions(transform, transform.pool_size)
+        positions = transform.windows.pattern()
         return Pattern(positions, sparse.eye(n_channels))
     if isinstance(transform, LocallyConnected):
-        positions = _positions(transform, transform.kernel_size)
+        positions = transform.windows.pattern()
         channels = np.ones((transform.n_filters, transform.input_shape[2]))
         return Pattern(positions, channels)
     if isinstance(transform, Sparse):
@@ -199,26 +200,7 @@ def _transform_pattern(connection):
 
 def _convolution(transform, input_shape, output_shape):
     """Pattern of a convolution between images of these shapes."""
-    positions = sparse.eye(1)
-    for length, n_windows, width, stride in zip(
-        input_shape.spatial_shape,
-        output_shape.spatial_shape,
-        transform.kernel_size,
-        transform.strides,
-        strict=True,
-    ):
-        before = 0
-        if transform.padding == "same":
-            before = max((n_windows - 1) * stride + width - length, 0) // 2
-        window, place = np.indices((n_windows, width))
-        pixel = window * stride + place - before
-        inside = (pixel >= 0) & (pixel < length)
-        axis = sparse.coo_matrix(
-            (np.ones(inside.sum()), (window[inside], pixel[inside])),
-            (n_windows, length),
-        )
-        positions = sparse.kron(positions, axis)
-
+    positions = windows_of(transform).pattern()
     group = np.ones(
         (
             output_shape.n_channels // transform.groups,
@@ -229,18 +211,6 @@ def _convolution(transform, input_shape, output_shape):
     if transform.channels_last:
         return Pattern(positions, channels)
     return Pattern(channels, positions)
-
-
-def _positions(transform, size):
-    """Which pixels lie under each window of a pool or locally connected layer."""
-    pixel, inside = transform.windows(size)
-    n_windows = pixel.shape[0] * pixel.shape[1]
-    n_inside = inside.sum(axis=(2, 3)).ravel()
-    window = np.arange(n_windows).repeat(n_inside)
-    return sparse.coo_matrix(
-        (np.ones(len(window)), (window, pixel[inside])),
-        (n_windows, int(np.prod(transform.input_shape[:2]))),
-    )
 
 
 def _dense(transform):
