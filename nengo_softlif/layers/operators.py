@@ -16,7 +16,7 @@ from ..checks import range_of
 from ..geometry import Windows, windows_of
 from ..transforms import AveragePool, LocallyConnected
 from .base import Operator
-from .sparsity import Outer, Pattern
+from .patterns import Outer, Pattern
 from .windows import Convolution, Local, Pool
 
 __all__ = [

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from .base import Operator
-from .sparsity import Pattern
+from .patterns import Pattern
 
 
 class Windowed(Operator):
