@@ -3,7 +3,7 @@
 The toys at the end are kinds that only this file knows.
 """
 
-from nengo_softlif import Simulator, layers, loihi, to_loihi
+from nengo_softlif import Simulator, layers
 from nengo_softlif.geometry import Windows
 from nengo_softlif.layers import folding, operators
 from nengo_softlif.layers.operators import (
@@ -273,12 +273,6 @@ def test_a_toy_obeys_the_laws(rng):
     assert op.in_words() == "Sums 6 x 6"
     (part,) = folding.fold([op], 6)
     np.testing.assert_array_equal(part.transform.init, op.matrix())
-
-
-def test_a_toy_goes_to_the_chip():
-    """As the matrix that it is."""
-    chip = to_loihi(network(Summed(6)))
-    assert "Sums 6 x 6 -> matrix 6 x 6" in str(loihi.changes(chip))
 
 
 def test_what_nobody_registered_is_refused_by_name():
