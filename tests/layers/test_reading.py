@@ -34,10 +34,10 @@ def test_the_papers_network():
         for layer in (conv1, conv2, local3, local4, answer)
     ]
     assert kinds == [
-        ["Convolution", "Scale"],
-        ["Pool", "Convolution", "Scale"],
-        ["Pool", "Local", "Scale"],
-        ["Local", "Scale"],
+        ["Convolution", "Gain"],
+        ["Pool", "Convolution", "Gain"],
+        ["Pool", "Local", "Gain"],
+        ["Local", "Gain"],
         ["Matrix"],
     ]
     assert [path.source for path in answer.inputs] == [local4, one]
