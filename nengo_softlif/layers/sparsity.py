@@ -14,6 +14,8 @@ from nengo.transforms import (
 from scipy import sparse
 
 from ..transforms import AveragePool, LocallyConnected
+from . import operators
+from .graph import has_full_weights
 
 LARGEST = 50_000_000
 """Non-zero entries of the largest pattern that is written out."""
@@ -131,8 +133,75 @@ def _boolean(matrix):
     return sparse.csr_matrix((ones, matrix.indices, matrix.indptr), matrix.shape)
 
 
-def connection_pattern(connection):
-    """Find where a connection has weights.
+class Structure(operators.Operator):
+    """What is known of a transform without the values of its weights.
+
+    Parameters
+    ----------
+    pattern : Pattern or Outer
+        Where it has weights.
+    size_in, size_out : int
+        Values that go in, and that come out.
+    n_synapses : int
+        Number of weights of the unfolded transform.
+    connection : nengo.Connection, optional
+        Whose transform it is.
+    """
+
+    def __init__(self, pattern, size_in, size_out, n_synapses=0, connection=None):
+        super().__init__(size_in, size_out, connection)
+        self.pattern = pattern
+        self.n_synapses = n_synapses
+
+
+class Structures:
+    """Stands for `.Built` where nothing is built: tells where weights are.
+
+    Gains and biases are no weights.
+    """
+
+    def weights(self, connection):
+        """The transform, decoders included."""
+        return [read_structure(connection)]
+
+    def gain(self, ensemble, indices):
+        """Nothing."""
+        return []
+
+    def encoders(self, ensemble):
+        """Encoders; all that are yet to be drawn."""
+        encoders = np.ones((ensemble.n_neurons, ensemble.dimensions))
+        if not isinstance(ensemble.encoders, nengo.dists.Distribution):
+            encoders = np.broadcast_to(ensemble.encoders, encoders.shape)
+        return [Structure(Pattern(encoders), *reversed(encoders.shape))]
+
+    def neurons(self, ensemble):
+        """Nothing."""
+        return {}
+
+
+def pattern_of(op):
+    """Tell where an operator has weights.
+
+    Parameters
+    ----------
+    op : Structure, Slice or Place
+        The operator.
+
+    Returns
+    -------
+    Pattern or Outer
+        From what goes in to what comes out.
+    """
+    if isinstance(op, operators.Slice):
+        return _selection(op.indices, op.size_in)
+    if isinstance(op, operators.Place):
+        return _selection(op.indices, op.size_out).T
+    return op.pattern
+
+
+def read_structure(connection):
+    """Tell where a connection has weights, and how many.
 
     Parameters
     ----------
@@ -141,57 +210,57 @@ def connection_pattern(connection):
 
     Returns
     -------
-    Pattern or Outer
-        From the neurons or values of the source to the values of the target.
+    Structure
+        Of its transform, with decoders, or full weights, where they are.
 
     Raises
     ------
     Unconvertible
-        If it ends in a learning rule, or its transform is not known.
+        If the transform is not known.
     """
-    pattern = _transform_pattern(connection)
-    pre, post = connection.pre_obj, connection.post_obj
-    if isinstance(pre, nengo.Ensemble):
+    pattern, n_synapses = _transform(connection)
+    size_in, size_out = connection.size_mid, connection.size_out
+    if isinstance(connection.pre_obj, nengo.Ensemble):
         # every neuron takes part in decoding every value
-        n_decoded = _size_in(pattern)
-        pattern = pattern @ Outer(
-            np.ones(n_decoded, dtype=bool), np.ones(pre.n_neurons, dtype=bool)
-        )
-    elif not _is_whole(connection.pre_slice, pre.size_out):
-        pattern = pattern @ _selection(connection.pre_slice, pre.size_out)
-    if isinstance(post, nengo.connection.LearningRule):
-        raise unreadable(connection, "it ends in a learning rule")
-    if not _is_whole(connection.post_slice, post.size_in):
-        pattern = _selection(connection.post_slice, post.size_in).T @ pattern
-    return pattern
+        n_neurons = connection.pre_obj.n_neurons
+        n_synapses = size_out * n_neurons
+        pattern = pattern @ _full(size_in, n_neurons)
+        size_in = n_neurons
+    if has_full_weights(connection):  # counted as decoders, all the same
+        size_out = connection.post_obj.n_neurons
+        pattern = _full(size_out, size_in)
+    return Structure(pattern, size_in, size_out, n_synapses, connection)
 
 
-def _size_in(pattern):
-    if isinstance(pattern, Outer):
-        return len(pattern.columns)
-    return pattern.left.shape[1] * pattern.right.shape[1]
-
-
-def _transform_pattern(connection):
+def _transform(connection):
+    """Pattern and number of synapses of a transform, as the papers count them."""
     transform = connection.transform
     if isinstance(transform, Convolution):
-        return _convolution(transform, transform.input_shape, transform.output_shape)
+        n_channels = transform.input_shape.n_channels // transform.groups
+        pattern = _convolution(transform, transform.input_shape, transform.output_shape)
+        n_each = n_channels * np.prod(transform.kernel_size)
+        return pattern, int(transform.size_out * n_each)
     if isinstance(transform, ConvolutionTranspose):
         # the transpose of the convolution that leads back
         back = _convolution(transform, transform.output_shape, transform.input_shape)
-        return back.T
+        n_filters = transform.n_filters // transform.groups
+        n_each = n_filters * np.prod(transform.kernel_size)
+        return back.T, int(transform.size_in * n_each)
     if isinstance(transform, AveragePool):
         n_channels = transform.input_shape[2]
         positions = _positions(transform, transform.pool_size)
-        return Pattern(positions, sparse.eye(n_channels))
+        return Pattern(positions, sparse.eye(n_channels)), 0
     if isinstance(transform, LocallyConnected):
+        n_channels = transform.input_shape[2]
         positions = _positions(transform, transform.kernel_size)
-        channels = np.ones((transform.n_filters, transform.input_shape[2]))
-        return Pattern(positions, channels)
+        channels = np.ones((transform.n_filters, n_channels))
+        n_each = n_channels * np.prod(transform.kernel_size)
+        return Pattern(positions, channels), int(transform.size_out * n_each)
     if isinstance(transform, Sparse):
-        return Pattern(stored_entries(transform))
+        entries = _stored_entries(transform)
+        return Pattern(entries), entries.nnz
     if isinstance(transform, NoTransform):
-        return Pattern(sparse.eye(transform.size_in))
+        return Pattern(sparse.eye(transform.size_in)), 0
     if isinstance(transform, Dense):
         return _dense(transform)
     raise unreadable(connection, f"its transform {transform} is not known")
@@ -244,37 +313,29 @@ def _positions(transform, size):
 
 
 def _dense(transform):
-    full = Outer(
-        np.ones(transform.size_out, dtype=bool), np.ones(transform.size_in, dtype=bool)
-    )
+    n_synapses = transform.size_out * transform.size_in
+    full = _full(transform.size_out, transform.size_in)
     if isinstance(transform.init, nengo.dists.Distribution):
-        return full
+        return full, n_synapses
     weights = np.asarray(transform.init)
-    if weights.ndim < 2:
-        return Pattern(sparse.diags(np.broadcast_to(weights, transform.size_in)))
-    return full if np.all(weights) else Pattern(weights)
+    if weights.ndim < 2:  # values pass unmixed, at most scaled
+        scale = np.broadcast_to(weights, transform.size_in)
+        return Pattern(sparse.diags(scale)), 0
+    return full if np.all(weights) else Pattern(weights), n_synapses
 
 
-def encoder_pattern(ensemble):
-    """Pattern from the values an ensemble represents to its neurons."""
-    encoders = np.ones((ensemble.n_neurons, ensemble.dimensions))
-    if not isinstance(ensemble.encoders, nengo.dists.Distribution):
-        encoders = np.broadcast_to(ensemble.encoders, encoders.shape)
-    return Pattern(encoders)
+def _full(n_rows, n_columns):
+    return Outer(np.ones(n_rows, dtype=bool), np.ones(n_columns, dtype=bool))
 
 
 def _selection(indices, size):
     """Pattern of taking these values out of ``size``."""
-    chosen = np.arange(size)[indices]
-    n = len(chosen)
-    return Pattern(sparse.coo_matrix((np.ones(n), (np.arange(n), chosen)), (n, size)))
+    n = len(indices)
+    entries = (np.ones(n), (np.arange(n), indices))
+    return Pattern(sparse.coo_matrix(entries, (n, size)))
 
 
-def _is_whole(indices, size):
-    return np.array_equal(np.arange(size)[indices], np.arange(size))
-
-
-def stored_entries(transform):
+def _stored_entries(transform):
     """Entries of a sparse transform, as a scipy matrix."""
     matrix = transform.sample(np.random.RandomState(0))
     if isinstance(matrix, SparseMatrix):
