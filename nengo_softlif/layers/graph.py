@@ -9,31 +9,6 @@ from . import operators
 from .parameters import has_decoders
 
 
-class Gain(operators.Scale):
-    """The gains of neurons, with which Nengo multiplies what comes to them."""
-
-
-class Encoders(operators.Matrix):
-    """Encoders of an ensemble, times the gains of its neurons.
-
-    Parameters
-    ----------
-    built : nengo.builder.ensemble.BuiltEnsemble
-        The ensemble, as Nengo built it.
-    radius : float
-        Its radius.
-    """
-
-    def __init__(self, built, radius):
-        super().__init__(built.scaled_encoders)
-        self._built, self._radius = built, radius
-
-    @property
-    def unscaled(self):
-        """The same without the gains, (n_neurons, dimensions) ndarray."""
-        return self._built.encoders / self._radius
-
-
 @dataclass(frozen=True, eq=False)
 class Input:
     """What one layer gives to another.
@@ -71,11 +46,11 @@ class Input:
     @property
     def has_gain(self):
         """Whether one of the operators multiplies by the gains of neurons."""
-        return any(isinstance(op, Gain) for op in self.operators)
+        return any(_is_gain(op) for op in self.operators)
 
     def without_gain(self):
         """Return the operators but for the gains of neurons, where they are apart."""
-        return tuple(op for op in self.operators if not isinstance(op, Gain))
+        return tuple(op for op in self.operators if not _is_gain(op))
 
     def behind(self, before):
         """Return both as one, where the source only passes on what ``before`` gives."""
@@ -103,8 +78,8 @@ class Layer:
     neuron_type : nengo.neurons.NeuronType, optional
         If these are neurons. Then the sum, with the bias, is their current.
     gain, bias : (size,) ndarray, optional
-        Of neurons. The inputs' operators contain the gain already, as a `Gain` or
-        in `Encoders`.
+        Of neurons. The inputs' operators contain the gain already: as a scale that
+        says so, or in encoders.
     seed : int, optional
         Of neurons: that of their ensemble, from which Nengo draws initial states.
     """
@@ -181,11 +156,12 @@ class Built:
 
     def gain(self, ensemble, indices):
         """Operators that multiply the input to some neurons with their gain."""
-        return [Gain(self.params[ensemble].gain[indices])]
+        gain = self.params[ensemble].gain[indices]
+        return [operators.Scale(gain, is_gain=True)]
 
     def encoders(self, ensemble):
         """Operators from the values that an ensemble represents to its neurons."""
-        return [Encoders(self.params[ensemble], ensemble.radius)]
+        return [operators.Matrix(self.params[ensemble].scaled_encoders)]
 
     def neurons(self, ensemble):
         """What `Layer` tells of neurons."""
@@ -291,6 +267,10 @@ def has_full_weights(connection):
     """Whether weights lead from neurons to neurons that contain encoders and gains."""
     solved = has_decoders(connection.pre_obj) and connection.solver.weights
     return solved and isinstance(connection.post_obj, nengo.Ensemble)
+
+
+def _is_gain(op):
+    return isinstance(op, operators.Scale) and op.is_gain
 
 
 def read_synapses(obj):

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..checks import network_of
 from .graph import unfolded
-from .sparsity import Structure, Structures, pattern_of, read_structure, unreadable
+from .sparsity import Structure, Structures, read_structure, unreadable
 
 
 def n_synapses(network):
@@ -167,7 +167,7 @@ class _Reading:
 
 def _pattern(path):
     """Pattern of operators in a row."""
-    first, *others = map(pattern_of, path.operators)
+    first, *others = (op.pattern() for op in path.operators)
     for pattern in others:
         first = pattern @ first
     return first

@@ -4,12 +4,12 @@ Nothing else can: what lies between (pools, slices, nodes that only pass values 
 folded into the connections, and constants into the bias.
 """
 
-import nengo
 import numpy as np
 
+from ..checks import range_of
 from ..layers import folding, operators
 from . import cores
-from .record import in_words, named, range_of
+from .record import in_words, named
 
 
 def connections(layer, paths, constants, changes):
@@ -102,7 +102,7 @@ def _image_of(layer):
     """Shape of the image that neurons are, by what leads to them."""
     for path in layer.inputs:
         for op in reversed(path.operators):
-            if isinstance(op, operators.Windows):
+            if op.output_shape is not None:
                 if op.size_out == layer.size:
                     return op.output_shape
                 break
@@ -111,34 +111,20 @@ def _image_of(layer):
 
 def _how(steps, parts, limit):
     """Say what was folded into what; nothing if that is the same."""
-    steps = [
-        op
-        for op in steps
-        if not (isinstance(op, operators.Scale) and np.all(op.weights == 1))
-    ]
-    what = ", then ".join(map(in_words, steps)) or "one to one"
+    steps = [op for op in steps if not op.is_identity()]
+    what = ", then ".join(op.in_words() for op in steps) or "one to one"
     if not parts:
         return f"{what} -> nothing, as no value arrives"
-    (indices, transform), *more = ((part.indices, part.transform) for part in parts)
-    if len(steps) == len(parts) == 1 and _same_kind(steps[0], transform):
+    first, *more = parts
+    if len(steps) == len(parts) == 1 and first.is_like(steps[0]):
         return None
-    into = in_words(transform)
-    if indices is not None:
-        into += f" of {len(indices):,} of its neurons"
-    dense = any(isinstance(op, operators.Matrix) for op in steps)
-    if dense and isinstance(transform, nengo.Convolution):
-        n_axons = int(np.prod(transform.input_shape.spatial_shape))
+    into = in_words(first.transform)
+    if first.indices is not None:
+        into += f" of {len(first.indices):,} of its neurons"
+    if first.by_pixel:
+        n_axons = int(np.prod(first.transform.input_shape.spatial_shape))
         into += f" ({n_axons:,} axons, as {limit:,} are the most)"
-    for _, other in more:
-        place = "border" if isinstance(other, nengo.Sparse) else "rest"
-        into += f"; for the {place} {in_words(other)}"
+    for part in more:
+        place = "rest" if first.by_pixel else "border"
+        into += f"; for the {place} {in_words(part.transform)}"
     return f"{what} -> {into}"
-
-
-def _same_kind(op, transform):
-    if isinstance(op, operators.Convolution):
-        return op.groups == 1 and isinstance(transform, nengo.Convolution)
-    if isinstance(op, operators.Matrix):
-        dense = isinstance(op.weights, np.ndarray)
-        return isinstance(transform, nengo.Dense if dense else nengo.Sparse)
-    return False

@@ -17,7 +17,7 @@ from .. import layers
 from ..layers import parameters
 from ..neurons import SoftLIFRate
 from ..tensors import Response, Values, applied
-from .batch_norm import BatchNorm, scaled, shifted
+from .batch_norm import BatchNorm
 
 
 class Lowering:
@@ -209,7 +209,8 @@ class Lowering:
         for layer, norm in self._norms.items():
             factor, offset = norm.fold()
             for connection, op in norm.connections.items():
-                weights[connection] = scaled(op, weights[connection], factor)
+                form = self._operators[op]
+                weights[connection] = form.scaled(weights[connection], factor)
             if not self._shift(layer, offset, weights):
                 biases[layer] = biases.get(layer, layer.bias) + layer.gain * offset
         for connection, array in weights.items():
@@ -228,7 +229,7 @@ class Lowering:
             connection = path[0].connection if len(path) == 1 else None
             if source in self._constant and len(self._uses.get(connection, ())) == 1:
                 constant, array = source.constant, weights[connection]
-                new = shifted(path[0], array, constant, offset)
+                new = self._operators[path[0]].shifted(array, constant, offset)
                 if new is not None:
                     weights[connection] = new
                     return True
