@@ -99,7 +99,7 @@ class SparseWires(Wires):
     """Axons arrive where there are weights."""
 
     def _prepare(self):
-        (matrix,) = operators.read(self.transform, self.transform.init, None)
+        (matrix,) = operators.read_sampled(self.transform)
         # scaled in NengoLoihi's order, before they are rounded: that decides which of
         # the sums at the border of overlapping pools are equal
         amplitude = getattr(self.source.neuron_type, "amplitude", 1)

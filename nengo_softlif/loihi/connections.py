@@ -6,38 +6,10 @@ folded into the connections, and constants into the bias.
 
 import numpy as np
 
-from .. import layers
 from ..checks import range_of
 from ..layers import folding, operators
 from . import cores
 from .record import in_words, named
-
-
-def expanded(layer):
-    """Yield all that leads to a layer from neurons and from nodes that put out.
-
-    Parameters
-    ----------
-    layer : Layer
-        Of neurons.
-
-    Yields
-    ------
-    Input
-        With all that lies between.
-    """
-    for path in layer.inputs:
-        source = path.source
-        if source.neuron_type is not None or source.puts_out:
-            yield path
-            continue
-        for before in expanded(source):
-            yield layers.Input(
-                before.source,
-                before.operators + path.operators,
-                before.synapses + path.synapses,
-                before.signal,
-            )
 
 
 def connections(layer, paths, constants, changes):
@@ -75,9 +47,7 @@ def connections(layer, paths, constants, changes):
     limit = cores.LIMITS["in-axons"] // len(folded)
     for path in paths:
         if path.source in constants:
-            value = path.source.obj.output
-            for op in path.operators:
-                value = op(value)
+            value = path.constant
             bias += value
             changes.note(
                 ensemble,
@@ -87,7 +57,7 @@ def connections(layer, paths, constants, changes):
             )
             continue
         source = path.source.obj.ensemble
-        steps = path.operators if gain is None else _without_gain(path.operators, gain)
+        steps = path.operators if gain is None else _without_gain(path, gain)
         image = _image_of(path.source)
         target = folding.image_made(part for _, part in parts)
         found = folding.fold(steps, source.n_neurons, limit, image, target)
@@ -120,14 +90,12 @@ def shape_of(ensemble, parts):
 
 def _without_gain(path, gain):
     """Take the gain, which Nengo applies at the neurons, out of what leads there."""
-    for i in range(len(path) - 1, max(len(path) - 4, -1), -1):
-        op = path[i]
-        if isinstance(op, operators.Scale) and op.connection is None:
-            if np.all(op.weights == gain):
-                return (*path[:i], *path[i + 1 :])
-        elif not isinstance(op, operators.Place):
-            break
-    return (*path, operators.Scale(np.full(path[-1].size_out, 1 / gain)))
+    if path.has_gain:
+        return path.without_gain()
+    return (
+        *path.operators,
+        operators.Scale(np.full(path.operators[-1].size_out, 1 / gain)),
+    )
 
 
 def _image_of(layer):

@@ -13,7 +13,7 @@ from ..layers import parameters
 from ..models import Model, copied
 from . import cores
 from .axons import wires
-from .connections import connections, expanded, shape_of
+from .connections import connections, shape_of
 from .inputs import in_spikes
 from .neurons import (
     check_orders,
@@ -190,10 +190,10 @@ def _convert(network, synapse, pixel_rate, images):
     constants = {
         layer
         for layer in nodes
-        if isinstance(layer.obj.output, np.ndarray) and layer.obj not in images
+        if layer.constant is not None and layer.obj not in images
     }
     paths = {
-        layer: list(expanded(layer))
+        layer: list(layer.expanded())
         for layer in read.values()
         if layer.neuron_type is not None
     }

@@ -61,21 +61,12 @@ class ChipLowering(Lowering):
         for layer in self._layers:
             if layer.neuron_type is None:
                 continue
-            paths = list(self._expanded(layer))
+            paths = [(p.source, p.without_gain()) for p in layer.expanded()]
             neurons = [p for p in paths if p[0].neuron_type is not None]
             others = [source for source, _ in paths if source.neuron_type is None]
             if neurons and self._constant.issuperset(others):
                 on_chip[layer] = neurons
         return on_chip
-
-    def _expanded(self, layer):
-        """Neurons and nodes that lead to a layer, through others that only pass on."""
-        for source, path in self._paths[layer]:
-            if source.neuron_type is not None or source.puts_out:
-                yield source, path
-            else:
-                for origin, before in self._expanded(source):
-                    yield origin, [*before, *path]
 
     @cached_property
     def _to_chip(self):
@@ -93,12 +84,9 @@ class ChipLowering(Lowering):
 
     def _rounding(self, layer):
         bias = np.array(layer.bias)
-        for source, path in self._expanded(layer):
-            if source in self._constant:
-                value = source.obj.output
-                for op in path:
-                    value = op(value)
-                bias += layer.gain * value
+        for path in layer.expanded():
+            if path.source in self._constant:
+                bias += path.constant
         noises = (self._responses[s].neuron_type.noise for s, _ in self._on_chip[layer])
         noises = (getattr(noise, "noise", noise) for noise in noises)  # within dropout
         taus = [noise.tau_s for noise in noises if isinstance(noise, LowpassNoise)]

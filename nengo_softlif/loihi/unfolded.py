@@ -8,7 +8,6 @@ were made of.
 
 from .. import layers
 from ..engine import Simulator
-from .connections import expanded
 
 
 class UnfoldedSimulator(Simulator):
@@ -48,7 +47,7 @@ class UnfoldedSimulator(Simulator):
                 (synapses,) = {path.synapses for path in layer.inputs}
                 layer.inputs = [
                     layers.Input(twins[path.source], path.operators, synapses)
-                    for path in expanded(old)
+                    for path in old.expanded()
                     if path.source in twins  # constants became biases
                 ]
         return read

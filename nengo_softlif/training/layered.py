@@ -14,7 +14,7 @@ import tensorflow as tf
 from nengo.exceptions import Unconvertible, ValidationError
 
 from .. import layers
-from ..layers import operators, parameters
+from ..layers import parameters
 from ..neurons import SoftLIFRate
 from ..tensors import Response, Values, applied
 from .batch_norm import BatchNorm
@@ -102,9 +102,8 @@ class Lowering:
         for layer in self._layers:
             sources = {source for source, _ in self._paths[layer]}
             varies = layer is self._image or layer.neuron_type is not None
-            if layer.puts_out and not varies:
-                if not isinstance(layer.obj.output, np.ndarray):
-                    raise Unconvertible(f"{layer.obj} changes in time")
+            if layer.puts_out and not varies and layer.constant is None:
+                raise Unconvertible(f"{layer.obj} changes in time")
             if not varies and sources <= constant:
                 constant.add(layer)
         return constant
@@ -229,7 +228,7 @@ class Lowering:
         for source, path in self._paths[layer]:
             connection = path[0].connection if len(path) == 1 else None
             if source in self._constant and len(self._uses.get(connection, ())) == 1:
-                constant, array = source.obj.output, weights[connection]
+                constant, array = source.constant, weights[connection]
                 new = self._operators[path[0]].shifted(array, constant, offset)
                 if new is not None:
                     weights[connection] = new
@@ -245,7 +244,7 @@ class Lowering:
                 values[layer] = Values(images)
                 continue
             if layer.puts_out:
-                constant = layer.obj.output.astype(self._dtype)
+                constant = layer.constant.astype(self._dtype)
                 values[layer] = Values(tf.constant(constant[np.newaxis]))
                 continue
             total = self._total(layer, values, weights, passed, step)
@@ -343,15 +342,12 @@ def _unscaled(layer, path):
             f"{layer.obj} has a synapse, or records the {path.signal} of "
             f"{path.source.obj}; training takes one step and the output"
         )
-    path = list(path.operators)
-    if layer.neuron_type is not None:
-        at = -2 if isinstance(path[-1], operators.Place) else -1
-        if not isinstance(path[at], operators.Scale):
-            raise Unconvertible(
-                f"{layer.obj.ensemble} has decoded input; only connections to its "
-                "neurons have a fast form for training"
-            )
-        del path[at]
+    if layer.neuron_type is not None and not path.has_gain:
+        raise Unconvertible(
+            f"{layer.obj.ensemble} has decoded input; only connections to its "
+            "neurons have a fast form for training"
+        )
+    path = list(path.without_gain())
     for op in path:
         if op.connection is not None and parameters.has_decoders(op.connection.pre_obj):
             raise Unconvertible(

@@ -259,6 +259,14 @@ def test_a_toy_is_read_and_simulated_as_nengo_does():
     assert sim.data[net.shown[0]].any()
 
 
+def test_a_toy_is_counted():
+    """It has no weights; each value reaches those after it."""
+    net = network(Summed(6))
+    first, last = net.ensembles
+    np.testing.assert_array_equal(layers.fan_out(net)[first], [6, 5, 4, 3, 2, 1])
+    assert layers.n_synapses(net) == {first: 6, last: 0}
+
+
 def test_a_toy_obeys_the_laws(rng):
     op, x = Sums(6, 6), rng.normal(size=(2, 6)).astype("float32")
     np.testing.assert_allclose(op(x), np.cumsum(x, axis=1), rtol=1e-5)
@@ -278,7 +286,7 @@ def test_a_toy_obeys_the_laws(rng):
 def test_what_nobody_registered_is_refused_by_name():
     with pytest.raises(Unconvertible, match=r"Unheard.*use Dense"):
         layers.read(network(Unheard(6)))
-    with pytest.raises(Unconvertible, match="Unheard"):
+    with pytest.raises(Unconvertible, match=r"Unheard.*is not known"):
         layers.n_synapses(network(Unheard(6)))
     with pytest.raises(Unconvertible, match="no fast form for training: Sums"):
         applied(Sums(6, 6))
