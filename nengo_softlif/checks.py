@@ -29,6 +29,12 @@ def check_whole(attr, value, low, high=None):
         )
 
 
+def range_of(values):
+    """Write the range of numbers."""
+    low, high = np.min(values), np.max(values)
+    return f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
+
+
 def network_of(network):
     """Find the network where a network or a model may be given.
 

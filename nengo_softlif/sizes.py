@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from .geometry import Windows
+
 
 class Sizes:
     """Goes through the layers of a `.Stack`, but only compares their sizes.
@@ -39,9 +41,8 @@ class Sizes:
         """Compare a locally connected layer that keeps height and width."""
         rows, columns, channels = self.shape
         n_weights = channels * n_filters
-        for length in (rows, columns):
-            under = positions(length, kernel_size, 1, "same")
-            n_weights *= np.count_nonzero((under >= 0) & (under < length))
+        for side in self._windows(kernel_size, 1, "same").sides:
+            n_weights *= np.count_nonzero(side.inside)
         n_neurons = rows * columns * n_filters
         self._neurons((rows, columns, n_filters), (n_weights,), (n_neurons, 1))
 
@@ -51,17 +52,17 @@ class Sizes:
 
     def average_pool(self, pool_size=2, strides=None, padding="valid"):
         """Pool, which takes a connection but has no arrays."""
-        rows, columns = (
-            len(positions(length, pool_size, strides or pool_size, padding))
-            for length in self.shape[:2]
-        )
-        self.shape = (rows, columns, self.shape[2])
+        windows = self._windows(pool_size, strides or pool_size, padding)
+        self.shape = (*windows.output_shape, self.shape[2])
         self.n_connections += 1
 
     def readout(self, n_classes, std=0.01):
         """Compare the readout."""
         self._weights((n_classes, math.prod(self.shape)))
         self._weights((n_classes, 1))
+
+    def _windows(self, size, stride, padding):
+        return Windows(self.shape[:2], (size, size), (stride, stride), padding)
 
     def _neurons(self, shape, weights, bias):
         self._compare(f"ensembles/{self.n_ensembles}/gain", (math.prod(shape),))
@@ -77,33 +78,3 @@ class Sizes:
     def _compare(self, name, shape):
         if self.found.get(name) != shape:
             raise KeyError(f"{name} of shape {shape}, not {self.found.get(name)}")
-
-
-def positions(length, width, stride, padding):
-    """Lay windows along one side of an image.
-
-    Parameters
-    ----------
-    length, width, stride : int
-        Of the side, of a window, and from one window to the next, in pixels.
-    padding : {"valid", "same", "ceil"}
-        As in `.AveragePool`.
-
-    Returns
-    -------
-    (n_windows, width) ndarray of int
-        Pixel under each place of each window, some beyond the ends; without windows
-        where they do not lie on the image.
-    """
-    if padding == "same":
-        n_windows = -(-length // stride)
-        before = max((n_windows - 1) * stride + width - length, 0) // 2
-    else:
-        slack = length - width
-        n_windows = 1 + (-(-slack // stride) if padding == "ceil" else slack // stride)
-        before = 0
-    too_wide = width > length and padding != "same"
-    if too_wide or (n_windows - 1) * stride - before >= length:
-        n_windows = 0
-    starts = np.arange(n_windows) * stride - before
-    return starts[:, None] + np.arange(width)

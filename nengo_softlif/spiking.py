@@ -7,6 +7,7 @@ import numpy as np
 from nengo.exceptions import Unconvertible, ValidationError
 from nengo.synapses import LinearFilter, SynapseParam
 
+from . import layers
 from .checks import check_number
 from .layers import parameters
 from .models import Model, copied
@@ -58,8 +59,8 @@ def to_spiking(model, synapse=nengo.Alpha(0.005)):  # noqa: B008 (synapses are f
     if isinstance(model, Model):
         spiking = model.copy()
         spiking.source = None  # no function of ours makes this network
-        _convert(spiking.network, synapse)
-        _fold_constants(spiking.network, spiking.input)
+        built = _convert(spiking.network, synapse)
+        _fold_constants(spiking.network, spiking.input, built)
         if isinstance(spiking.output.obj, nengo.ensemble.Neurons):
             spiking.output.synapse = spiking.output.synapse or synapse
         return spiking
@@ -90,6 +91,7 @@ def _convert(network, synapse):
     for connection in network.all_connections:
         if connection.synapse is None and _leaves_neurons(connection):
             connection.synapse = synapse
+    return layers.Built(built)
 
 
 def _spiking(ensemble):
@@ -114,7 +116,7 @@ def _leaves_neurons(connection):
     return isinstance(pre, nengo.ensemble.Neurons) or parameters.has_decoders(pre)
 
 
-def _fold_constants(network, input_node):
+def _fold_constants(network, input_node, built):
     """Turn what constant nodes give to neurons into biases."""
     probed = {probe.target for probe in network.all_probes}
     for owner in [network, *network.all_networks]:
@@ -130,11 +132,12 @@ def _fold_constants(network, input_node):
                 and connection.learning_rule is None
                 and connection not in probed
             ):
-                ensemble = target.ensemble
-                bias = np.array(ensemble.bias)
-                gain = ensemble.gain[connection.post_slice]
-                bias[connection.post_slice] += gain * _constant_output(connection)
-                ensemble.bias = bias
+                source = layers.Layer(node, node.size_out)
+                try:
+                    path = layers.read_connection(source, connection, built)
+                except Unconvertible:  # a transform that stays as it is
+                    continue
+                target.ensemble.bias = target.ensemble.bias + path.constant
                 owner.connections.remove(connection)
 
     used = {obj for c in network.all_connections for obj in (c.pre_obj, c.post_obj)}
@@ -145,16 +148,3 @@ def _fold_constants(network, input_node):
             for node in owner.nodes
             if node in used or not isinstance(node.output, np.ndarray)
         ]
-
-
-def _constant_output(connection):
-    """What a connection makes of a constant, computed by Nengo itself."""
-    value = connection.pre_obj.output[connection.pre_slice]
-    with nengo.Network() as net:
-        source = nengo.Node(value)
-        target = nengo.Node(size_in=connection.size_out)
-        nengo.Connection(source, target, transform=connection.transform, synapse=None)
-        probe = nengo.Probe(target)
-    with nengo.Simulator(net, progress_bar=False) as sim:
-        sim.step()
-        return sim.data[probe][0]

@@ -5,6 +5,8 @@ Both are sparse matrices that carry their shapes. Everything that knows
 Images are flattened with the channels last, as in `nengo.Convolution`.
 """
 
+import math
+
 import numpy as np
 from nengo.builder import Builder
 from nengo.builder.operator import Operator
@@ -14,11 +16,17 @@ from nengo.exceptions import BuildError, ValidationError
 from nengo.params import EnumParam, IntParam, ShapeParam
 from nengo.transforms import ChannelShape, Sparse
 
-from .sizes import positions
+from .geometry import Windows, block_indices
 
 
-class _Windows(Sparse):
-    """A sparse transform made of windows that slide over an image."""
+class _OfWindows(Sparse):
+    """A sparse transform made of windows that slide over an image.
+
+    Attributes
+    ----------
+    windows : Windows
+        How they lie.
+    """
 
     input_shape = ShapeParam("input_shape", length=3, low=1)
     strides = ShapeParam("strides", length=2, low=1)
@@ -28,28 +36,9 @@ class _Windows(Sparse):
         """Shape of the output, as a `nengo.transforms.ChannelShape`."""
         return ChannelShape(self._output_shape)
 
-    def windows(self, size):
-        """Lay windows over the image.
-
-        Parameters
-        ----------
-        size : tuple of int
-            Height and width of a window.
-
-        Returns
-        -------
-        pixel : (rows, columns, height, width) ndarray of int
-            Flat index of the pixel under each place of each window.
-        inside : (rows, columns, height, width) ndarray of bool
-            Whether that pixel exists.
-        """
-        along = [
-            positions(length, width, stride, self.padding)
-            for length, width, stride in zip(
-                self.input_shape[:2], size, self.strides, strict=True
-            )
-        ]
-        if not all(map(len, along)):
+    def _lay(self, size):
+        windows = Windows(self.input_shape[:2], size, self.strides, self.padding)
+        if not all(windows.output_shape):
             raise ValidationError(
                 f"Windows of {size} with strides {self.strides} and padding "
                 f"{self.padding!r} do not lie on images of {self.input_shape[:2]}; "
@@ -57,14 +46,10 @@ class _Windows(Sparse):
                 attr="input_shape",
                 obj=self,
             )
-        y = along[0][:, None, :, None]
-        x = along[1][None, :, None, :]
-        height, width = self.input_shape[:2]
-        inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
-        return y * width + x, inside
+        return windows
 
 
-class AveragePool(_Windows):
+class AveragePool(_OfWindows):
     """Average over windows of an image, channel by channel.
 
     The average is over the pixels that exist: padding does not count. It is
@@ -94,19 +79,19 @@ class AveragePool(_Windows):
         self.strides = self.pool_size if strides is None else _pair(strides)
         self.padding = padding
 
-        pixel, inside = self.windows(self.pool_size)
+        self.windows = self._lay(self.pool_size)
         n_channels = self.input_shape[2]
-        self._output_shape = (*inside.shape[:2], n_channels)
+        self._output_shape = (*self.windows.output_shape, n_channels)
 
-        counts = inside.sum(axis=(2, 3))
-        window = np.arange(counts.size).repeat(counts.ravel())
+        window, pixel, _ = self.windows.taps()
+        counts = np.bincount(window)
         channel = np.arange(n_channels)
         rows = window[:, None] * n_channels + channel
-        columns = pixel[inside][:, None] * n_channels + channel
+        columns = pixel[:, None] * n_channels + channel
         super().__init__(
             (counts.size * n_channels, int(np.prod(self.input_shape))),
             indices=np.stack([rows.ravel(), columns.ravel()], axis=1),
-            init=(1 / counts).ravel()[window].repeat(n_channels),
+            init=(1 / counts)[window].repeat(n_channels),
         )
 
     @property
@@ -119,7 +104,7 @@ class AveragePool(_Windows):
         return args
 
 
-class LocallyConnected(_Windows):
+class LocallyConnected(_OfWindows):
     """A convolution whose kernel is another at every position.
 
     Parameters
@@ -159,18 +144,13 @@ class LocallyConnected(_Windows):
         self.strides = _pair(strides)
         self.padding = padding
 
-        pixel, inside = self.windows(self.kernel_size)
-        n_channels = self.input_shape[2]
-        self._output_shape = (*inside.shape[:2], n_filters)
+        self.windows = self._lay(self.kernel_size)
+        self._output_shape = (*self.windows.output_shape, n_filters)
 
-        counts = inside.sum(axis=(2, 3)).ravel()
-        window = np.arange(counts.size).repeat(counts)
-        rows, columns = np.broadcast_arrays(
-            window[:, None, None] * n_filters + np.arange(n_filters),
-            pixel[inside][:, None, None] * n_channels + np.arange(n_channels)[:, None],
-        )
+        window, pixel, _ = self.windows.taps()
+        rows, columns = block_indices(window, pixel, self.input_shape[2], n_filters)
         super().__init__(
-            (counts.size * n_filters, int(np.prod(self.input_shape))),
+            (math.prod(self._output_shape), int(np.prod(self.input_shape))),
             indices=np.stack([rows.ravel(), columns.ravel()], axis=1),
             init=init,
         )

@@ -22,6 +22,7 @@ INTERNAL = {
     "checks",
     "cli",
     "files",
+    "geometry",
     "images",
     "machine",
     "sizes",

@@ -6,10 +6,9 @@ follows the spikes, otherwise it multiplies everything.
 """
 
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
-from scipy import sparse
 
 from ..layers import operators
 from . import product_kernels, window_kernels
@@ -85,25 +84,31 @@ def compiled(operator, dtype):
     callable
         From `Counts` or an array to `Counts` or an array.
     """
-    if isinstance(operator, operators.Slice):
-        return partial(_slice, operator.indices)
-    if isinstance(operator, operators.Pool):
-        return _Pool(operator, dtype)
-    if isinstance(operator, operators.Convolution):
-        return _Convolution(operator, dtype)
-    if isinstance(operator, operators.Local):
-        return _Local(operator, dtype)
-    if isinstance(operator, operators.Matrix) and not sparse.issparse(operator.weights):
-        return _Matrix(operator, dtype)
-    return lambda values: operator(numbers(values))
+    return _KINDS.get(type(operator), _Called)(operator, dtype)
 
 
-def _slice(indices, values):
-    if isinstance(values, Counts):
+class _Called:
+    """What follows no spikes: the operator itself."""
+
+    def __init__(self, operator, dtype):
+        self.operator = operator
+
+    def __call__(self, values):
+        return self.operator(numbers(values))
+
+
+class _Slice:
+    """Picks values, of spikes as of numbers."""
+
+    def __init__(self, operator, dtype):
+        self.indices = operator.indices
+
+    def __call__(self, values):
+        if not isinstance(values, Counts):
+            return values[..., self.indices]
         scale = values.scale
-        scale = scale if len(scale) == 1 else scale[indices]
-        return Counts(values.values[..., indices], scale, values.largest)
-    return values[..., indices]
+        scale = scale if len(scale) == 1 else scale[self.indices]
+        return Counts(values.values[..., self.indices], scale, values.largest)
 
 
 class _Pool:
@@ -116,7 +121,7 @@ class _Pool:
             self.share = share[0, :1]
         else:
             self.share = share.repeat(pool.output_shape[2])
-        self.area = int(np.prod(pool.kernel_size))
+        self.area = pool.divisor
 
     def __call__(self, values):
         counted = isinstance(values, Counts)
@@ -137,12 +142,12 @@ class _Pool:
         spread(
             product_kernels.sum_windows,
             [images, out.reshape(-1, *pool.output_shape)],
-            [*pool.kernel_size, pool.strides, pool.before],
+            [*pool.windows.size, pool.windows.strides, pool.windows.before],
         )
         return out
 
 
-class _Matrix:
+class _Dense:
     """Product with a dense matrix."""
 
     def __init__(self, matrix, dtype):
@@ -179,7 +184,7 @@ class _Convolution:
         self.turned = np.ascontiguousarray(channels_first[:, :, ::-1])
 
     def __call__(self, values):
-        operator = self.convolution
+        operator, windows = self.convolution, self.convolution.windows
         if isinstance(values, Counts) and operator.groups == 1 and values.is_sparse():
             out = np.empty((*values.shape[:2], operator.size_out), self.kernel.dtype)
             counts = np.ascontiguousarray(values.values)
@@ -189,7 +194,7 @@ class _Convolution:
                     counts.reshape(-1, *operator.input_shape),
                     out.reshape(-1, *operator.output_shape),
                 ],
-                [values.scale, self.turned, operator.strides, operator.before],
+                [values.scale, self.turned, windows.strides, windows.before],
             )
             return out
         values = numbers(values)
@@ -209,9 +214,9 @@ class _Convolution:
         return out
 
     def _multiply(self, images, out, panels_of_groups):
-        operator = self.convolution
+        operator, windows = self.convolution, self.convolution.windows
         images = images.reshape(-1, *operator.input_shape)
-        images = np.pad(images, [(0, 0), (0, 0), operator.margins[1], (0, 0)])
+        images = np.pad(images, [(0, 0), (0, 0), windows.margins[1], (0, 0)])
         channels = np.split(images, operator.groups, axis=-1)
         filters = np.split(out, operator.groups, axis=-1)
         for shown, target, panels in zip(
@@ -222,8 +227,8 @@ class _Convolution:
             if target.shape[-1] != n_panels * n or len(panels_of_groups) > 1:
                 sums = np.empty((*out.shape[:3], n_panels * n), out.dtype)
             shown = np.ascontiguousarray(shown)
-            above = operator.before[0]
-            window_kernels.convolve(shown, sums, panels, operator.strides, above)
+            above = windows.before[0]
+            window_kernels.convolve(shown, sums, panels, windows.strides, above)
             if sums is not target:
                 target[...] = sums[..., : target.shape[-1]]
 
@@ -235,18 +240,9 @@ class _Local:
         self.local = local
         self.weights = local.weights.astype(dtype)
         self.windows = {}  # for each position the pixels that it sees, and weights
+        rows, columns = (list(side.overlaps()) for side in local.windows.sides)
         for position in np.ndindex(*local.output_shape[:2]):
-            (y, inside_y), (x, inside_x) = (
-                _overlap(*places)
-                for places in zip(
-                    position,
-                    local.strides,
-                    local.before,
-                    local.kernel_size,
-                    local.input_shape[:2],
-                    strict=True,
-                )
-            )
+            (y, inside_y), (x, inside_x) = rows[position[0]], columns[position[1]]
             weights = self.weights[position][inside_y, inside_x]
             weights = weights.reshape(-1, weights.shape[-1])
             self.windows[position] = (y, x), np.ascontiguousarray(weights.T)
@@ -257,7 +253,7 @@ class _Local:
         return product_kernels.lay_in_blocks(self.weights)
 
     def __call__(self, values):
-        local = self.local
+        local, windows = self.local, self.local.windows
         out = np.empty((*values.shape[:2], local.size_out), self.weights.dtype)
         images = out.reshape(-1, *local.output_shape)
         if isinstance(values, Counts) and values.is_sparse():
@@ -265,7 +261,7 @@ class _Local:
             spread(
                 product_kernels.spikes_times_local,
                 [counts.reshape(-1, *local.input_shape), images],
-                [values.scale, self.blocks, local.strides, local.before],
+                [values.scale, self.blocks, windows.strides, windows.before],
             )
         else:
             self._dense(numbers(values).reshape(-1, *local.input_shape), images)
@@ -284,8 +280,14 @@ class _Local:
         out.reshape(n_images, -1)[...] = results.reshape(-1, n_images).T
 
 
-def _overlap(position, stride, before, width, length):
-    """Part of an axis that a window covers, and which part of the window that is."""
-    start = position * stride - before
-    low, high = max(start, 0), min(start + width, length)
-    return slice(low, high), slice(low - start, high - start)
+def _matrix(matrix, dtype):
+    return (_Called if matrix.is_sparse else _Dense)(matrix, dtype)
+
+
+_KINDS = {
+    operators.Slice: _Slice,
+    operators.Pool: _Pool,
+    operators.Convolution: _Convolution,
+    operators.Local: _Local,
+    operators.Matrix: _matrix,
+}

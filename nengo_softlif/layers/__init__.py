@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "parameters": ["check_gains"],
         "synops": ["connection_synapses", "fan_out", "n_synapses"],
-        "reading": ["Input", "Layer", "read"],
+        "graph": ["Built", "Input", "Layer", "read_connection"],
+        "reading": ["read"],
     },
 )

@@ -18,8 +18,9 @@ import nengo
 import numpy as np
 from scipy import sparse
 
+from ..geometry import Side, Windows
 from . import operators
-from .matrices import kernel_of, matrix, matrix_of
+from .operators import matrix
 
 # Weights below this share of the largest are what rounding leaves of zeros
 _ROUNDING = 1e-12
@@ -35,10 +36,18 @@ class Folded:
         Which neurons of the source; all in their order if not given.
     transform : nengo.Convolution, nengo.Dense or nengo.Sparse
         From these to all neurons of the target.
+    by_pixel : bool
+        Whether a dense matrix is written as a convolution, to need fewer axons.
     """
 
     indices: np.ndarray
     transform: nengo.transforms.Transform
+    by_pixel: bool = False
+
+    def is_like(self, op):
+        """Whether the transform does no more than an operator of this kind."""
+        steps = operators.read_sampled(self.transform)
+        return len(steps) == 1 and steps[0].is_like(op)
 
 
 def fold(path, size_in, max_inputs=4096, image=None, target=None):
@@ -124,11 +133,11 @@ def _matrices(indices, core, size_in, max_inputs, image):
     if indices is not None or image is None or np.prod(image) != n_inputs:
         image = _pixels(n_inputs, max_inputs)
     n_fitting = int(np.prod(image))
-    parts = [Folded(indices, _whole_image(product[:, :n_fitting], image))]
+    parts = [Folded(indices, _whole_image(product[:, :n_fitting], image), True)]
     if n_fitting < n_inputs:
         rest = product[:, n_fitting:]
         order = np.arange(n_inputs) if indices is None else indices
-        parts[0] = Folded(order[:n_fitting], parts[0].transform)
+        parts[0] = Folded(order[:n_fitting], parts[0].transform, True)
         parts.append(Folded(order[n_fitting:], nengo.Dense(rest.shape, init=rest)))
     return parts
 
@@ -175,11 +184,10 @@ def _convolutions(indices, core, size_in):
         if not core or not _is_channels_first(last, core[-1]):
             return None
         channels_last = False
-    windows = (operators.Pool, operators.Convolution)
-    if not all(isinstance(op, windows) for op in core) or not any(
-        isinstance(op, operators.Convolution) for op in core
-    ):
+    if any(op.kernel() is None for op in core):
         return None
+    if all(op.weights is None for op in core):
+        return None  # pools alone are sparse
     if any(op.output_shape != after.input_shape for op, after in pairwise(core)):
         return None  # read as another image, of which no kernel knows the pixels
     merged = _merged(core)
@@ -199,9 +207,9 @@ def _convolutions(indices, core, size_in):
     transform = nengo.Convolution(
         merged.output_shape[2],
         shape,
-        kernel_size=merged.kernel_size,
-        strides=merged.strides,
-        padding=merged.padding,
+        kernel_size=merged.windows.size,
+        strides=merged.windows.strides,
+        padding=merged.windows.padding,
         channels_last=channels_last,
         init=merged.weights,
     )
@@ -214,7 +222,7 @@ def _convolutions(indices, core, size_in):
 
 
 def _is_channels_first(slice_, op):
-    if not isinstance(op, operators.Windows) or slice_.size_in != op.size_out:
+    if op.output_shape is None or slice_.size_in != op.size_out:
         return False
     first = np.arange(op.size_out).reshape(-1, op.output_shape[2]).T.ravel()
     return np.array_equal(slice_.indices, first)
@@ -223,9 +231,13 @@ def _is_channels_first(slice_, op):
 def _merged(path):
     """Merge windows upon windows into one convolution, as far from all edges."""
     first = path[0]
-    kernel, strides, before = kernel_of(first), first.strides, first.before
+    kernel, strides, before = (
+        first.kernel(),
+        first.windows.strides,
+        first.windows.before,
+    )
     for op in path[1:]:
-        above = kernel_of(op)
+        above = op.kernel()
         size = [
             below + (n - 1) * stride
             for below, n, stride in zip(
@@ -239,58 +251,42 @@ def _merged(path):
             larger[rows, columns] += kernel @ above[y, x]
         before = [
             b * stride + below
-            for b, stride, below in zip(op.before, strides, before, strict=True)
+            for b, stride, below in zip(op.windows.before, strides, before, strict=True)
         ]
-        strides = [a * b for a, b in zip(strides, op.strides, strict=True)]
+        strides = [a * b for a, b in zip(strides, op.windows.strides, strict=True)]
         kernel = larger
     return _aligned(kernel, strides, before, path)
 
 
 def _aligned(kernel, strides, before, path):
     """Lay a kernel as `nengo.Convolution` would, with zeros around it if need be."""
-    input_shape, output_shape = path[0].input_shape, path[-1].output_shape
+    shape, n_windows = path[0].windows.shape, path[-1].windows.output_shape
     found = {}
     for padding in ("same", "valid"):
         zeros = [
-            _zeros(padding, *sizes)
-            for sizes in zip(
-                input_shape[:2],
-                output_shape[:2],
-                kernel.shape[:2],
-                strides,
-                before,
-                strict=True,
+            _zeros(padding, *lengths)
+            for lengths in zip(
+                shape, n_windows, kernel.shape[:2], strides, before, strict=True
             )
         ]
         if all(z is not None for z in zeros):
             found[padding] = zeros
     if not found:
         return None
-    padding = min(found, key=lambda p: (np.sum(found[p]), p != path[-1].padding))
+    own = path[-1].windows.padding
+    padding = min(found, key=lambda p: (np.sum(found[p]), p != own))
     if np.any(found[padding]):
         kernel = np.pad(kernel, [*found[padding], (0, 0), (0, 0)])
-    return operators.Convolution(
-        kernel,
-        1,
-        input_shape,
-        output_shape,
-        kernel.shape[:2],
-        strides,
-        padding,
-    )
+    windows = Windows(shape, kernel.shape[:2], tuple(strides), padding)
+    return operators.Convolution(kernel, windows)
 
 
 def _zeros(padding, n_in, n_out, width, stride, before):
     """Rows of zeros to put before and behind a kernel, that it lies as it should."""
     for total in range(n_in + width):
-        wide = width + total
-        if padding == "same":
-            n_windows = -(-n_in // stride)
-            start = max((n_windows - 1) * stride + wide - n_in, 0) // 2
-        else:
-            n_windows, start = (n_in - wide) // stride + 1, 0
-        first = start - before
-        if n_windows == n_out and 0 <= first <= total:
+        side = Side(n_in, width + total, stride, padding)
+        first = side.before - before
+        if side.n_windows == n_out and 0 <= first <= total:
             return first, total - first
     return None
 
@@ -298,23 +294,9 @@ def _zeros(padding, n_in, n_out, width, stride, before):
 def _border(path, merged):
     """Positions where a merged convolution is not what the path computes."""
     rng = np.random.RandomState(0)
-    one_channel = []
-    for op in path:
-        single = operators.Windows.__new__(type(op))
-        single.__dict__.update(op.__dict__)
-        single.input_shape = (*op.input_shape[:2], 1)
-        single.output_shape = (*op.output_shape[:2], 1)
-        single.size_in, single.size_out = (
-            int(np.prod(op.input_shape[:2])),
-            int(np.prod(op.output_shape[:2])),
-        )
-        if isinstance(op, operators.Convolution):
-            # weights that cannot cancel
-            single.weights = rng.uniform(1, 2, size=(*op.kernel_size, 1, 1))
-            single.groups = 1
-        one_channel.append(single)
+    one_channel = [op.on_one_channel(rng) for op in path]
     true = matrix(one_channel, one_channel[0].size_in)
-    alike = matrix_of(_merged(one_channel))
+    alike = _merged(one_channel).matrix()
     wrong = abs(true - alike) > _ROUNDING * abs(alike).max()
     return np.unique(wrong.nonzero()[0])
 
@@ -325,15 +307,15 @@ def _difference(path, merged, border):
         return None
     n_filters = merged.output_shape[2]
     *below, last = path
-    factors = [matrix_of(op) for op in reversed(below)]
+    factors = [op.matrix() for op in reversed(below)]
     least = _ROUNDING * np.abs(merged.weights).max()
     rows, columns, data = [], [], []
     for position in border:
         here = np.array([position])
-        part = matrix_of(last, here)
+        part = last.matrix(here)
         for factor in factors:
             part = part @ factor
-        part = sparse.coo_array(part - matrix_of(merged, here))
+        part = sparse.coo_array(part - merged.matrix(here))
         keep = np.abs(part.data) > least
         rows.append(part.row[keep] + position * n_filters)
         columns.append(part.col[keep])

@@ -5,89 +5,21 @@ to come. Weights, gains, biases and initial states are those that Nengo's own bu
 makes, so that a seed means the same everywhere.
 """
 
-from dataclasses import dataclass, field
-
 import nengo
-import numpy as np
 from nengo.exceptions import Unconvertible
 
 from ..checks import network_of
-from . import operators
+from .graph import (
+    Built,
+    Input,
+    Layer,
+    read_leaving,
+    read_slice,
+    read_synapses,
+    source_of,
+    unfolded,
+)
 from .parameters import has_decoders
-
-
-@dataclass(frozen=True, eq=False)
-class Input:
-    """What one layer gives to another.
-
-    Attributes
-    ----------
-    source : Layer
-        Where the values come from.
-    operators : tuple of Operator
-        Applied one after the other.
-    synapses : tuple of nengo.synapses.Synapse
-        Filters. As everything here is linear it does not matter before or after
-        which operator they act.
-    signal : str
-        What of the source's is taken: its ``"output"``, or, for probes of neurons,
-        their ``"input"`` current or a variable of their state.
-    """
-
-    source: "Layer"
-    operators: tuple = ()
-    synapses: tuple = ()
-    signal: str = "output"
-
-
-@dataclass(eq=False)
-class Layer:
-    """Values that belong together, and what they are the sum of.
-
-    Attributes
-    ----------
-    obj : nengo.Node, nengo.Ensemble, nengo.ensemble.Neurons or nengo.Probe
-        What it is in the network. A node that puts something out has no inputs
-        here; an ensemble stands for its decoded input.
-    size : int
-        Number of values.
-    inputs : list of Input
-        Are added up.
-    neuron_type : nengo.neurons.NeuronType, optional
-        If these are neurons. Then the sum, with the bias, is their current.
-    gain, bias : (size,) ndarray, optional
-        Of neurons. The inputs' operators contain the gain already.
-    seed : int, optional
-        Of neurons: that of their ensemble, from which Nengo draws initial states.
-    """
-
-    obj: object
-    size: int
-    inputs: list = field(default_factory=list)
-    neuron_type: nengo.neurons.NeuronType = None
-    gain: np.ndarray = None
-    bias: np.ndarray = None
-    seed: int = None
-
-    def __repr__(self):
-        """Name the object and its size."""
-        return f"Layer({self.obj}, {self.size})"
-
-    @property
-    def puts_out(self):
-        """Whether this is a node with an output of its own."""
-        return isinstance(self.obj, nengo.Node) and self.obj.output is not None
-
-    def initial_state(self):
-        """Draw the initial state of neurons, as Nengo's build does.
-
-        Returns
-        -------
-        dict of str to ndarray or RandomState
-            What the neuron type's ``step`` takes.
-        """
-        rng = np.random.RandomState(self.seed + 1)
-        return self.neuron_type.make_state(self.size, rng=rng, dtype=np.float64)
 
 
 def read(network, model=None, loops=False):
@@ -119,89 +51,55 @@ def read(network, model=None, loops=False):
         feed-forward layers; names the object.
     """
     network = network_of(network)
+    for check, objects in (
+        (_check_node, network.all_nodes),
+        (_check_neurons, network.all_ensembles),
+        (_check_connection, network.all_connections),
+        (_check_synapse, network.all_probes),
+    ):
+        for obj in objects:
+            check(obj)
     model = nengo.builder.Model() if model is None else model
     if not model.has_built(network):
         model.build(network)
-    layers = {}
-    for node in network.all_nodes:
-        layers[node] = _node(node)
-    for ensemble in network.all_ensembles:
-        layers[ensemble] = Layer(ensemble, ensemble.dimensions)
-        layers[ensemble.neurons] = _neurons(ensemble, layers[ensemble], model)
-    for connection in network.all_connections:
-        _connect(layers, connection, model)
+    built = Built(model.params, model.seeds)
+    layers = unfolded(network, built)
     for probe in network.all_probes:
-        layers[probe] = _probe(layers, probe, model)
+        layers[probe] = _probe(layers, probe, built)
     return _fold(_ordered(layers, loops))
 
 
-def _node(node):
-    size = node.size_in if node.output is None else node.size_out
+# -- what cannot be read ---------------------------------------------------------------
+
+
+def _check_node(node):
     if node.size_in > 0 and node.output is not None:
         raise _unreadable(
             node,
             "it computes something of its input; only nodes that pass values on, or "
             "take no input, can be part of a feed-forward network",
         )
-    return Layer(node, size)
 
 
-def _neurons(ensemble, decoded, model):
+def _check_neurons(ensemble):
     neuron_type = ensemble.neuron_type
     if isinstance(neuron_type, nengo.Direct):
         raise _unreadable(ensemble, "it has no neurons (nengo.Direct)")
     if ensemble.noise is not None:
         raise _unreadable(ensemble, "it injects noise")
-    built = model.params[ensemble]
     base = getattr(neuron_type, "base_type", None)
     if base is not None and base.state:
         raise _unreadable(ensemble, f"its rates, by {base}, have a state")
-    layer = Layer(
-        ensemble.neurons,
-        ensemble.n_neurons,
-        neuron_type=neuron_type,
-        gain=built.gain,
-        bias=built.bias,
-        seed=model.seeds[ensemble],
-    )
-    layer.inputs.append(Input(decoded, (operators.Matrix(built.scaled_encoders),)))
-    return layer
 
 
-def _connect(layers, connection, model):
-    pre, post = connection.pre_obj, connection.post_obj
+def _check_connection(connection):
     if connection.learning_rule is not None:
         raise _unreadable(connection, "it learns while it runs")
-    if isinstance(post, nengo.connection.LearningRule):
+    if isinstance(connection.post_obj, nengo.connection.LearningRule):
         raise _unreadable(connection, "it leads to a learning rule")
-    weighted = has_decoders(pre) and connection.solver.weights
-    if weighted and isinstance(post, nengo.Ensemble):
-        # the weights contain the encoders, with their gains
-        layers[post.neurons].inputs.append(_across(layers, connection, model))
-        return
-    target = layers[post]
-    path = _across(layers, connection, model)
-    extra = []
-    indices = np.arange(target.size)[connection.post_slice]
-    if target.neuron_type is not None:
-        extra.append(operators.Scale(target.gain[indices]))
-    if not np.array_equal(indices, np.arange(target.size)):
-        extra.append(operators.Place(indices, target.size))
-    target.inputs.append(
-        Input(path.source, (*path.operators, *extra), path.synapses, path.signal)
-    )
-
-
-def _across(layers, connection, model):
-    """What goes across a connection, before it reaches its target."""
-    pre = connection.pre_obj
-    decoded = has_decoders(pre)
-    source = layers[pre.neurons if decoded else pre]
-    path = []
-    if not decoded:
+    if not has_decoders(connection.pre_obj):
         if connection.function is not None:
             raise _unreadable(connection, "it computes a function")
-        path += _slice(connection.pre_slice, source.size)
     elif not isinstance(
         connection.transform, (nengo.Dense, nengo.transforms.NoTransform)
     ):
@@ -210,20 +108,27 @@ def _across(layers, connection, model):
             f"it applies {connection.transform} to decoded values; only dense "
             "transforms are known there",
         )
-    weights = model.params[connection].weights
-    path += operators.read(connection.transform, weights, connection)
-    return Input(source, tuple(path), _synapses(connection))
+    _check_synapse(connection)
 
 
-def _probe(layers, probe, model):
+def _check_synapse(obj):
+    if not isinstance(obj.synapse, (nengo.LinearFilter, type(None))):
+        raise _unreadable(obj, f"its synapse {obj.synapse} is not a linear filter")
+
+
+def _unreadable(obj, reason):
+    return Unconvertible(f"{obj} cannot be read as feed-forward layers: {reason}")
+
+
+def _probe(layers, probe, built):
     obj = probe.obj
     layer = Layer(probe, probe.size_in)
-    synapses = _synapses(probe)
+    synapses = read_synapses(probe)
     if isinstance(obj, nengo.Ensemble) and probe.attr == "decoded_output":
         (decoded,) = (
-            c for c in model.params if getattr(c, "post_obj", None) is probe
+            c for c in built.params if getattr(c, "post_obj", None) is probe
         )  # Nengo decodes through a connection that it makes for the probe
-        layer.inputs.append(_across(layers, decoded, model))
+        layer.inputs.append(read_leaving(layers[obj.neurons], decoded, built))
         return layer
     if isinstance(obj, nengo.Connection):
         if probe.attr != "output":
@@ -232,10 +137,10 @@ def _probe(layers, probe, model):
             raise _unreadable(
                 probe, "it records what leaves a synapse; probe what that leads to"
             )
-        path = _across(layers, obj, model)
+        path = read_leaving(layers[source_of(obj)], obj, built)
         # not the connection's own size, if its weights lead to neurons
         sizes = [path.source.size, *(op.size_out for op in path.operators)]
-        sliced = _slice(probe.slice, sizes[-1])
+        sliced = read_slice(probe.slice, sizes[-1])
         layer.size = sliced[0].size_out if sliced else sizes[-1]
         layer.inputs.append(
             Input(path.source, (*path.operators, *sliced), path.synapses + synapses)
@@ -250,26 +155,10 @@ def _probe(layers, probe, model):
     state = () if source.neuron_type is None else source.neuron_type.state
     if signal not in ("output", "input", *state):
         raise _unreadable(probe, f"it records {probe.attr}")
-    sliced = tuple(_slice(probe.slice, source.size))
+    sliced = tuple(read_slice(probe.slice, source.size))
     layer.size = sliced[0].size_out if sliced else source.size
     layer.inputs.append(Input(source, sliced, synapses, signal))
     return layer
-
-
-def _synapses(obj):
-    if obj.synapse is None:
-        return ()
-    if not isinstance(obj.synapse, nengo.LinearFilter):
-        raise _unreadable(obj, f"its synapse {obj.synapse} is not a linear filter")
-    return (obj.synapse,)
-
-
-def _slice(indices, size):
-    everything = np.arange(size)
-    picked = everything if indices is None else everything[indices]
-    if np.array_equal(picked, everything):
-        return []
-    return [operators.Slice(np.atleast_1d(picked), size)]
 
 
 def _ordered(layers, loops):
@@ -326,20 +215,7 @@ def _through(path):
     """
     source = path.source
     passes = source.neuron_type is None and not source.puts_out
-    slices = (operators.Slice, operators.Place)
-    free = all(isinstance(op, slices) for op in path.operators)
+    free = all(op.moves for op in path.operators)
     if not passes or (len(source.inputs) > 1 and not free):
         return [path]
-    return [
-        Input(
-            before.source,
-            before.operators + path.operators,
-            before.synapses + path.synapses,
-            before.signal,
-        )
-        for before in source.inputs
-    ]
-
-
-def _unreadable(obj, reason):
-    return Unconvertible(f"{obj} cannot be read as feed-forward layers: {reason}")
+    return [path.behind(before) for before in source.inputs]

@@ -1,138 +1,79 @@
-"""Where the matrices of connections have weights, whatever their values."""
+"""Where connections have weights, whatever their values."""
+
+import math
+from dataclasses import dataclass
+from functools import reduce, singledispatch
 
 import nengo
 import numpy as np
+from nengo.dists import Distribution
 from nengo.exceptions import Unconvertible
-from nengo.transforms import (
-    Convolution,
-    ConvolutionTranspose,
-    Dense,
-    NoTransform,
-    Sparse,
-    SparseMatrix,
-)
+from nengo.transforms import Convolution, ConvolutionTranspose, Dense
 from scipy import sparse
 
-from ..transforms import AveragePool, LocallyConnected
+from ..geometry import windows_of
+from ..transforms import LocallyConnected
+from . import operators
+from .graph import has_full_weights
+from .patterns import Outer, Pattern
 
-LARGEST = 50_000_000
-"""Non-zero entries of the largest pattern that is written out."""
 
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """What is known of a transform without the values of its weights.
 
-class Pattern:
-    """Where a matrix is not zero: the Kronecker product of two sparse matrices.
+    In the reading it takes the place of operators.
 
-    Images are positions times channels, and convolutions and pools are products
-    of what they do to positions and what they do to channels; written out they
-    would be thousands of times larger. Other matrices have a right factor of one.
-
-    Parameters
+    Attributes
     ----------
-    left, right : scipy.sparse matrix
-        The factors. Their values do not matter.
+    places : Pattern or Outer
+        Where it has weights.
+    size_out : int
+        Values that come out.
+    n_synapses : int
+        Number of weights of the unfolded transform.
+    connection : nengo.Connection, optional
+        Whose transform it is.
     """
 
-    def __init__(self, left, right=None):
-        self.left = _boolean(left)
-        self.right = _boolean([[1]] if right is None else right)
+    places: Pattern | Outer
+    size_out: int
+    n_synapses: int = 0
+    connection: nengo.Connection = None
 
-    def __matmul__(self, first):
-        """Pattern of the product of matrices; ``first`` acts first."""
-        if isinstance(first, Outer):
-            return Outer(self.reached_by(first.rows), first.columns)
-        a, b = self, first
-        if a.left.shape[1] != b.left.shape[0]:
-            a, b = a.written_out(), b.written_out()
-        left, right = a.left @ b.left, a.right @ b.right
-        return Pattern(left, right)
-
-    def __or__(self, other):
-        """Pattern of the sum of matrices."""
-        if isinstance(other, Outer):
-            return other | self
-        a, b = self.written_out(), other.written_out()
-        return Pattern(a.left + b.left)
-
-    def reached_by(self, columns):
-        """Rows that have an entry in one of these columns."""
-        image = columns.reshape(self.left.shape[1], self.right.shape[1])
-        return (self.left @ image.astype(np.int32) @ self.right.T > 0).ravel()
-
-    def column_counts(self):
-        """Number of entries in each column."""
-        left, right = (np.diff(m.tocsc().indptr) for m in (self.left, self.right))
-        return np.kron(left.astype(np.int64), right)
-
-    def written_out(self):
-        """Return the same pattern as one matrix."""
-        if self.right.shape == (1, 1) and self.right.nnz:
-            return self
-        if self.left.nnz * self.right.nnz > LARGEST:
-            raise Unconvertible(
-                f"a matrix of {self.left.nnz * self.right.nnz} weights is too large to "
-                "be written out; avoid slices and connections side by side after "
-                "convolutions"
-            )
-        return Pattern(sparse.kron(self.left, self.right))
-
-    @property
-    def T(self):
-        """Pattern of the transposed matrix."""
-        return Pattern(self.left.T, self.right.T)
+    def pattern(self):
+        """Where it has weights, as `.Operator.pattern` tells it."""
+        return self.places
 
 
-class Outer:
-    """Entries in all of some rows and some columns, as dense matrices have.
+class Structures:
+    """Stands for `.Built` where nothing is built: tells where weights are.
 
-    Parameters
-    ----------
-    rows, columns : (n,) ndarray of bool
-        The rows and columns.
+    Gains and biases are no weights.
     """
 
-    def __init__(self, rows, columns):
-        self.rows, self.columns = rows, columns
+    def weights(self, connection):
+        """The transform, decoders included."""
+        return [read_structure(connection)]
 
-    def __matmul__(self, first):
-        """Pattern of the product of matrices; ``first`` acts first."""
-        if isinstance(first, Outer):
-            meets = np.any(self.columns & first.rows)
-            return Outer(self.rows & meets, first.columns)
-        return Outer(self.rows, first.T.reached_by(self.columns))
+    def gain(self, ensemble, indices):
+        """Nothing."""
+        return []
 
-    def __or__(self, other):
-        """Pattern of the sum of matrices."""
-        if np.all(self.rows) and np.all(self.columns):
-            return self
-        return self.written_out() | other.written_out()
+    def encoders(self, ensemble):
+        """Encoders; all that are yet to be drawn."""
+        encoders = np.ones((ensemble.n_neurons, ensemble.dimensions))
+        if not isinstance(ensemble.encoders, Distribution):
+            encoders = np.broadcast_to(ensemble.encoders, encoders.shape)
+        return [Structure(Pattern(encoders), ensemble.n_neurons)]
 
-    def column_counts(self):
-        """Number of entries in each column."""
-        return self.columns * np.count_nonzero(self.rows)
-
-    def written_out(self):
-        """Return the same pattern as a sparse matrix."""
-        n_entries = np.count_nonzero(self.rows) * np.count_nonzero(self.columns)
-        if n_entries > LARGEST:
-            raise Unconvertible(
-                f"a matrix of {n_entries} weights is too large to be written out; "
-                "avoid connections side by side with dense ones"
-            )
-        return Pattern(
-            sparse.csr_matrix(self.rows[:, None]) @ sparse.csr_matrix(self.columns)
-        )
+    def neurons(self, ensemble):
+        """Nothing."""
+        return {}
 
 
-def _boolean(matrix):
-    """Sparse matrix with a one wherever there was an entry that is not zero."""
-    matrix = sparse.csr_matrix(matrix, copy=True)
-    matrix.eliminate_zeros()  # sparse.kron may store some
-    ones = np.ones(matrix.nnz, dtype=np.int32)
-    return sparse.csr_matrix((ones, matrix.indices, matrix.indptr), matrix.shape)
-
-
-def connection_pattern(connection):
-    """Find where a connection has weights.
+def read_structure(connection):
+    """Tell where a connection has weights, and how many.
 
     Parameters
     ----------
@@ -141,145 +82,86 @@ def connection_pattern(connection):
 
     Returns
     -------
-    Pattern or Outer
-        From the neurons or values of the source to the values of the target.
+    Structure
+        Of its transform, with decoders, or full weights, where they are.
 
     Raises
     ------
     Unconvertible
-        If it ends in a learning rule, or its transform is not known.
+        If the transform is not known.
     """
-    pattern = _transform_pattern(connection)
-    pre, post = connection.pre_obj, connection.post_obj
-    if isinstance(pre, nengo.Ensemble):
+    pattern, n_synapses = _read(connection.transform, connection)
+    size_out = connection.size_out
+    if isinstance(connection.pre_obj, nengo.Ensemble):
         # every neuron takes part in decoding every value
-        n_decoded = _size_in(pattern)
-        pattern = pattern @ Outer(
-            np.ones(n_decoded, dtype=bool), np.ones(pre.n_neurons, dtype=bool)
-        )
-    elif not _is_whole(connection.pre_slice, pre.size_out):
-        pattern = pattern @ _selection(connection.pre_slice, pre.size_out)
-    if isinstance(post, nengo.connection.LearningRule):
-        raise unreadable(connection, "it ends in a learning rule")
-    if not _is_whole(connection.post_slice, post.size_in):
-        pattern = _selection(connection.post_slice, post.size_in).T @ pattern
-    return pattern
+        n_neurons = connection.pre_obj.n_neurons
+        n_synapses = size_out * n_neurons
+        pattern = pattern @ _full(connection.size_mid, n_neurons)
+        if has_full_weights(connection):  # counted as decoders, all the same
+            size_out = connection.post_obj.n_neurons
+            pattern = _full(size_out, n_neurons)
+    return Structure(pattern, size_out, n_synapses, connection)
 
 
-def _size_in(pattern):
-    if isinstance(pattern, Outer):
-        return len(pattern.columns)
-    return pattern.left.shape[1] * pattern.right.shape[1]
+@singledispatch
+def _read(transform, connection):
+    """Pattern and number of synapses of a transform, as the papers count them.
+
+    By its operators, but for those below, which are told without drawing weights.
+    """
+    try:
+        path = operators.read_sampled(transform, connection)
+    except Unconvertible:
+        reason = f"its transform {transform} is not known"
+        raise unreadable(connection, reason) from None
+    n_synapses = sum(op.n_synapses for op in path)
+    if not path:
+        return Pattern(sparse.eye_array(transform.size_in)), n_synapses
+    patterns = (op.pattern() for op in path)
+    return reduce(lambda first, then: then @ first, patterns), n_synapses
 
 
-def _transform_pattern(connection):
-    transform = connection.transform
-    if isinstance(transform, Convolution):
-        return _convolution(transform, transform.input_shape, transform.output_shape)
-    if isinstance(transform, ConvolutionTranspose):
-        # the transpose of the convolution that leads back
-        back = _convolution(transform, transform.output_shape, transform.input_shape)
-        return back.T
-    if isinstance(transform, AveragePool):
-        n_channels = transform.input_shape[2]
-        positions = _positions(transform, transform.pool_size)
-        return Pattern(positions, sparse.eye(n_channels))
-    if isinstance(transform, LocallyConnected):
-        positions = _positions(transform, transform.kernel_size)
-        channels = np.ones((transform.n_filters, transform.input_shape[2]))
-        return Pattern(positions, channels)
-    if isinstance(transform, Sparse):
-        return Pattern(stored_entries(transform))
-    if isinstance(transform, NoTransform):
-        return Pattern(sparse.eye(transform.size_in))
-    if isinstance(transform, Dense):
-        return _dense(transform)
-    raise unreadable(connection, f"its transform {transform} is not known")
+@_read.register(LocallyConnected)
+def _read_local(transform, connection):
+    channels = np.ones((transform.n_filters, transform.input_shape[2]))
+    pattern = Pattern(transform.windows.pattern(), channels)
+    n_each = math.prod(transform.kernel_size) * transform.input_shape[2]
+    return pattern, int(transform.size_out) * n_each
 
 
-def _convolution(transform, input_shape, output_shape):
-    """Pattern of a convolution between images of these shapes."""
-    positions = sparse.eye(1)
-    for length, n_windows, width, stride in zip(
-        input_shape.spatial_shape,
-        output_shape.spatial_shape,
-        transform.kernel_size,
-        transform.strides,
-        strict=True,
-    ):
-        before = 0
-        if transform.padding == "same":
-            before = max((n_windows - 1) * stride + width - length, 0) // 2
-        window, place = np.indices((n_windows, width))
-        pixel = window * stride + place - before
-        inside = (pixel >= 0) & (pixel < length)
-        axis = sparse.coo_matrix(
-            (np.ones(inside.sum()), (window[inside], pixel[inside])),
-            (n_windows, length),
-        )
-        positions = sparse.kron(positions, axis)
+@_read.register(Dense)
+def _read_dense(transform, connection):
+    if not isinstance(transform.init, Distribution):
+        return _read.dispatch(object)(transform, connection)
+    full = _full(transform.size_out, transform.size_in)
+    return full, transform.size_out * transform.size_in
 
-    group = np.ones(
-        (
-            output_shape.n_channels // transform.groups,
-            input_shape.n_channels // transform.groups,
-        )
-    )
-    channels = sparse.kron(sparse.eye(transform.groups), group)
+
+@_read.register(Convolution)
+@_read.register(ConvolutionTranspose)
+def _read_convolution(transform, connection):
+    """In any number of dimensions, the channels first or last.
+
+    One that is transposed is the transpose of the convolution that leads back.
+    """
+    transposed = isinstance(transform, ConvolutionTranspose)
+    ends = (transform.input_shape.n_channels, transform.output_shape.n_channels)
+    n_in, n_out = (n // transform.groups for n in ends)
+    block = np.ones((n_in, n_out) if transposed else (n_out, n_in))
+    channels = sparse.kron(sparse.eye_array(transform.groups), block)
+    positions = windows_of(transform).pattern()
     if transform.channels_last:
-        return Pattern(positions, channels)
-    return Pattern(channels, positions)
+        pattern = Pattern(positions, channels)
+    else:
+        pattern = Pattern(channels, positions)
+    n_places = math.prod(transform.kernel_size)
+    if transposed:
+        return pattern.T, int(transform.size_in) * n_places * n_out
+    return pattern, int(transform.size_out) * n_places * n_in
 
 
-def _positions(transform, size):
-    """Which pixels lie under each window of a pool or locally connected layer."""
-    pixel, inside = transform.windows(size)
-    n_windows = pixel.shape[0] * pixel.shape[1]
-    n_inside = inside.sum(axis=(2, 3)).ravel()
-    window = np.arange(n_windows).repeat(n_inside)
-    return sparse.coo_matrix(
-        (np.ones(len(window)), (window, pixel[inside])),
-        (n_windows, int(np.prod(transform.input_shape[:2]))),
-    )
-
-
-def _dense(transform):
-    full = Outer(
-        np.ones(transform.size_out, dtype=bool), np.ones(transform.size_in, dtype=bool)
-    )
-    if isinstance(transform.init, nengo.dists.Distribution):
-        return full
-    weights = np.asarray(transform.init)
-    if weights.ndim < 2:
-        return Pattern(sparse.diags(np.broadcast_to(weights, transform.size_in)))
-    return full if np.all(weights) else Pattern(weights)
-
-
-def encoder_pattern(ensemble):
-    """Pattern from the values an ensemble represents to its neurons."""
-    encoders = np.ones((ensemble.n_neurons, ensemble.dimensions))
-    if not isinstance(ensemble.encoders, nengo.dists.Distribution):
-        encoders = np.broadcast_to(ensemble.encoders, encoders.shape)
-    return Pattern(encoders)
-
-
-def _selection(indices, size):
-    """Pattern of taking these values out of ``size``."""
-    chosen = np.arange(size)[indices]
-    n = len(chosen)
-    return Pattern(sparse.coo_matrix((np.ones(n), (np.arange(n), chosen)), (n, size)))
-
-
-def _is_whole(indices, size):
-    return np.array_equal(np.arange(size)[indices], np.arange(size))
-
-
-def stored_entries(transform):
-    """Entries of a sparse transform, as a scipy matrix."""
-    matrix = transform.sample(np.random.RandomState(0))
-    if isinstance(matrix, SparseMatrix):
-        matrix = matrix.allocate()
-    return sparse.csr_matrix(matrix)
+def _full(n_rows, n_columns):
+    return Outer(np.ones(n_rows, dtype=bool), np.ones(n_columns, dtype=bool))
 
 
 def unreadable(obj, reason):

@@ -8,17 +8,10 @@ operation between two layers is folded into one matrix.
 
 import nengo
 import numpy as np
-from nengo.transforms import (
-    Convolution,
-    ConvolutionTranspose,
-    Dense,
-    NoTransform,
-    Sparse,
-)
 
 from ..checks import network_of
-from ..transforms import AveragePool, LocallyConnected
-from .sparsity import connection_pattern, encoder_pattern, stored_entries, unreadable
+from .graph import unfolded
+from .sparsity import Structure, Structures, read_structure, unreadable
 
 
 def n_synapses(network):
@@ -54,7 +47,7 @@ def n_synapses(network):
        S_i R_i in their energy model.
     """
     reading = _Reading(network)
-    return {e: reading.n_synapses(e) for e in reading.ensembles}
+    return {e: reading.n_synapses(layer) for e, layer in reading.neurons.items()}
 
 
 def connection_synapses(connection):
@@ -70,25 +63,7 @@ def connection_synapses(connection):
     int
         Number of weights of the unfolded transform; zero without weights.
     """
-    transform = connection.transform
-    if isinstance(connection.pre_obj, nengo.Ensemble):
-        return connection.size_out * connection.pre_obj.n_neurons
-    if isinstance(transform, Convolution):
-        n_channels = transform.input_shape.n_channels // transform.groups
-        return int(transform.size_out * np.prod(transform.kernel_size) * n_channels)
-    if isinstance(transform, ConvolutionTranspose):
-        n_filters = transform.n_filters // transform.groups
-        return int(transform.size_in * np.prod(transform.kernel_size) * n_filters)
-    if isinstance(transform, LocallyConnected):
-        n_channels = transform.input_shape[2]
-        return int(transform.size_out * np.prod(transform.kernel_size) * n_channels)
-    if isinstance(transform, AveragePool) or _is_diagonal(transform):
-        return 0
-    if isinstance(transform, Sparse):
-        return stored_entries(transform).nnz
-    if isinstance(transform, Dense):
-        return transform.size_out * transform.size_in
-    raise unreadable(connection, f"its transform {transform} is not known")
+    return read_structure(connection).n_synapses
 
 
 def fan_out(network):
@@ -119,7 +94,7 @@ def fan_out(network):
         If the network has parts that it cannot read.
     """
     reading = _Reading(network)
-    return {e: reading.fan_out(e) for e in reading.ensembles}
+    return {e: reading.fan_out(layer) for e, layer in reading.neurons.items()}
 
 
 class _Reading:
@@ -127,75 +102,78 @@ class _Reading:
 
     def __init__(self, network):
         network = network_of(network)
-        self.ensembles = []
         for ensemble in network.all_ensembles:
             if isinstance(ensemble.neuron_type, nengo.Direct):
                 raise unreadable(ensemble, "it has no neurons (nengo.Direct)")
-            self.ensembles.append(ensemble)
-        self.outgoing = {}
-        for connection in network.all_connections:
-            pre = _owner(connection.pre_obj)
-            self.outgoing.setdefault(pre, []).append(connection)
-        self.reached = {}  # for each passthrough node, what its values reach
+        layers = unfolded(network, Structures())
+        self.neurons = {e: layers[e.neurons] for e in network.all_ensembles}
+        self.outgoing = {}  # from each layer to where its values go, and how
+        for target in layers.values():
+            for path in target.inputs:
+                self.outgoing.setdefault(path.source, []).append((target, path))
+        self.reached = {}  # for each layer that passes on, what its values reach
 
     def n_synapses(self, source, path=()):
-        """Synapses on the way from an ensemble or passthrough node."""
+        """Synapses on the way from neurons or a passthrough node."""
         if source in path:
-            raise unreadable(source, "its output leads back to it")
+            raise unreadable(source.obj, "its output leads back to it")
         n = 0
-        for connection in self.outgoing.get(source, ()):
-            here = connection_synapses(connection)
-            post = connection.post_obj
-            if here == 0 and self._passes_on(post):
-                here = self.n_synapses(post, (*path, source))
-            n += here or connection.size_out
+        for target, way in self.outgoing.get(source, ()):
+            weights = _weights(way)
+            here = weights.n_synapses
+            if here == 0 and isinstance(target.obj, nengo.Node):
+                if self._passes_on(target):
+                    here = self.n_synapses(target, (*path, source))
+            n += here or weights.size_out
         return n
 
-    def fan_out(self, ensemble):
-        n_reached = np.zeros(ensemble.n_neurons, dtype=np.int64)
-        for pattern in self._patterns(ensemble).values():
+    def fan_out(self, neurons):
+        n_reached = np.zeros(neurons.size, dtype=np.int64)
+        for pattern in self._patterns(neurons).values():
             n_reached += pattern.column_counts()
         return n_reached
 
     def _patterns(self, source):
-        """From each target of an ensemble or passthrough node to the pattern."""
+        """From each layer that another reaches to the pattern of the way there."""
         if source in self.reached:
             if self.reached[source] is None:
-                raise unreadable(source, "its output leads back to it")
+                raise unreadable(source.obj, "its output leads back to it")
             return self.reached[source]
         self.reached[source] = None  # being read
         patterns = {}
-        for connection in self.outgoing.get(source, ()):
-            first = connection_pattern(connection)
-            post = connection.post_obj
-            if self._passes_on(post):
-                further = self._patterns(post)
-                new = {target: p @ first for target, p in further.items()}
-            elif isinstance(post, nengo.Ensemble):
-                new = {post: encoder_pattern(post) @ first}
-            else:
-                new = {_owner(post): first}
-            for target, pattern in new.items():
-                known = patterns.get(target)
-                patterns[target] = pattern if known is None else known | pattern
+        for target, path in self.outgoing.get(source, ()):
+            if isinstance(target.obj, nengo.connection.LearningRule):
+                raise unreadable(
+                    _weights(path).connection, "it ends in a learning rule"
+                )
+            first = _pattern(path)
+            new = {target: first}
+            if self._passes_on(target):
+                further = self._patterns(target)
+                new = {reached: p @ first for reached, p in further.items()}
+            for reached, pattern in new.items():
+                known = patterns.get(reached)
+                patterns[reached] = pattern if known is None else known | pattern
         self.reached[source] = patterns
         return patterns
 
-    def _passes_on(self, obj):
-        if not isinstance(obj, nengo.Node) or obj not in self.outgoing:
+    def _passes_on(self, layer):
+        if layer.neuron_type is not None or layer not in self.outgoing:
             return False
-        if obj.output is not None:
-            raise unreadable(obj, "what its output depends on is not known")
+        if layer.puts_out:
+            raise unreadable(layer.obj, "what its output depends on is not known")
         return True
 
 
-def _is_diagonal(transform):
-    """Whether values pass unmixed, at most scaled."""
-    if isinstance(transform, Dense):
-        init = transform.init
-        return not isinstance(init, nengo.dists.Distribution) and np.ndim(init) < 2
-    return isinstance(transform, NoTransform)
+def _pattern(path):
+    """Pattern of operators in a row."""
+    first, *others = (op.pattern() for op in path.operators)
+    for pattern in others:
+        first = pattern @ first
+    return first
 
 
-def _owner(obj):
-    return obj.ensemble if isinstance(obj, nengo.ensemble.Neurons) else obj
+def _weights(path):
+    """What a connection is, of the operators that it was read as."""
+    (weights,) = (op for op in path.operators if isinstance(op, Structure))
+    return weights

@@ -11,6 +11,8 @@ import nengo
 import numpy as np
 from scipy import sparse
 
+from ..geometry import windows_of
+from ..layers import operators
 from .decays import DT
 
 _WEIGHT_BITS = 8
@@ -31,19 +33,25 @@ class Wires:
     axon : (n_source,) ndarray of int
         Axon along which each neuron of the source sends; -1 if it sends nothing.
     slots : int
-        Output axons that one axon takes.
+        Output axons that one axon takes, by its kind.
     """
+
+    slots = 1
 
     source: nengo.Ensemble
     target: nengo.Ensemble
     transform: nengo.transforms.Transform
     axon: np.ndarray
-    slots: int = 1
     _hits: dict = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self):
         """Look at the weights."""
         self._prepare()
+
+    @staticmethod
+    def lines(transform):
+        """Axon of each input of a transform, (size_in,) ndarray of int."""
+        return np.arange(transform.size_in)
 
     @property
     def n_axons(self):
@@ -97,15 +105,11 @@ class SparseWires(Wires):
     """Axons arrive where there are weights."""
 
     def _prepare(self):
-        coo = self.transform.init
-        if isinstance(coo, nengo.transforms.SparseMatrix):
-            rows, columns = coo.indices.T
-            entries = (coo.data, (rows, columns))
-            coo = sparse.coo_array(entries, shape=coo.shape)
+        (matrix,) = operators.read_sampled(self.transform)
         # scaled in NengoLoihi's order, before they are rounded: that decides which of
         # the sums at the border of overlapping pools are equal
         amplitude = getattr(self.source.neuron_type, "amplitude", 1)
-        rows = sparse.csr_array(coo) * (1 / DT) * amplitude
+        rows = matrix.weights * (1 / DT) * amplitude
         gain = np.broadcast_to(self.target.gain, len(self.target.neurons))
         self.rows = sparse.csr_array(sparse.diags_array(gain) @ rows)
         self.random = np.random.RandomState(0).uniform(size=self.rows.shape[0])
@@ -138,12 +142,21 @@ class SparseWires(Wires):
 class ConvolutionWires(Wires):
     """One axon for each pixel; the spike says which channel it is of."""
 
+    slots = 2  # axons of populations are twice as wide
+
+    @staticmethod
+    def lines(transform):
+        """Axon of each input: that of its pixel."""
+        shape, inputs = transform.input_shape, np.arange(transform.size_in)
+        if shape.channels_last:
+            return inputs // shape.n_channels
+        return inputs % int(np.prod(shape.spatial_shape))
+
     def _prepare(self):
         transform = self.transform
         kernel = np.asarray(transform.init, dtype=np.float32)
         self.n_channels = transform.input_shape.n_channels
-        self.n_in = tuple(transform.input_shape.spatial_shape)
-        self.n_out = tuple(transform.output_shape.spatial_shape)
+        self.windows = windows_of(transform)
         # rows and columns of the kernel that are equal: those of pools are
         self.alike = [_numbered(kernel), _numbered(np.moveaxis(kernel, 1, 0))]
         self._cache = {}
@@ -156,7 +169,7 @@ class ConvolutionWires(Wires):
         """
         if layout.shape == tuple(self.transform.output_shape.shape):
             return block
-        assert self.n_out == (1, 1)
+        assert self.windows.output_shape == (1, 1)
         pixel, filters = (slice(0, 1), slice(0, 1)), (slice(0, layout.size(block)),)
         return pixel + filters if self.transform.channels_last else filters + pixel
 
@@ -177,18 +190,13 @@ class ConvolutionWires(Wires):
         Returns which, how many outputs each reaches, the first of them, and numbers
         that are equal where weights are.
         """
-        n_in, n_out, stride = self.n_in[d], self.n_out[d], self.transform.strides[d]
-        width = self.transform.kernel_size[d]
-        before = 0
-        if self.transform.padding == "same":
-            before = max((n_out - 1) * stride + width - n_in, 0) // 2
-        place = np.arange(n_in) + before
-        first = np.maximum(-((width - 1 - place) // stride), span.start)
-        stop = np.minimum(place // stride + 1, span.stop)
+        side = self.windows.sides[d]
+        first, stop = side.covering()
+        first, stop = np.maximum(first, span.start), np.minimum(stop, span.stop)
         (hit,) = np.nonzero(stop > first)
         known, pattern = {}, []
         for i in hit:
-            taps = place[i] - np.arange(first[i], stop[i]) * stride
+            taps = i - side.starts[first[i] : stop[i]]
             same = self.alike[d][taps] if shared else taps
             pattern.append(known.setdefault(same.tobytes(), len(known)))
         return hit, (stop - first)[hit], first[hit] - span.start, np.array(pattern)
@@ -197,7 +205,7 @@ class ConvolutionWires(Wires):
         """Axons that arrive at a block."""
         own = self._own(layout, block)
         ((rows, *_), (columns, *_)), _ = self._lines(layout, own)
-        return (rows[:, None] * self.n_in[1] + columns).ravel()
+        return (rows[:, None] * self.windows.shape[1] + columns).ravel()
 
     def use(self, layout, block):
         """Input axons and bits of synapses that a block needs."""
@@ -206,7 +214,7 @@ class ConvolutionWires(Wires):
         (rows, n_y, y, same_y), (columns, n_x, x, same_x) = lines
         n_axons = len(rows) * len(columns)
         if layout.n_blocks == 1:
-            n_axons = int(np.prod(self.n_in))
+            n_axons = int(np.prod(self.windows.shape))
         if not len(rows) or not len(columns):
             return n_axons, 0
         shape = layout.shape_of(block)
@@ -256,6 +264,13 @@ def _bits(n_weights, bits_each):
     return 64 * (full * words[0] + np.where(rest > 0, words[1], 0))
 
 
+_KINDS = {
+    nengo.Convolution: ConvolutionWires,
+    nengo.Dense: DenseWires,
+    nengo.Sparse: SparseWires,
+}
+
+
 def wires(source, target, transform, indices=None):
     """Count what a connection between neurons needs.
 
@@ -272,15 +287,7 @@ def wires(source, target, transform, indices=None):
     -------
     Wires
     """
-    n_in = transform.size_in
-    lines, slots, kind = np.arange(n_in), 1, DenseWires
-    if isinstance(transform, nengo.Convolution):
-        shape = transform.input_shape
-        n_pixels = int(np.prod(shape.spatial_shape))
-        lines = lines // shape.n_channels if shape.channels_last else lines % n_pixels
-        slots, kind = 2, ConvolutionWires  # axons of populations are twice as wide
-    elif isinstance(transform, nengo.Sparse):
-        kind = SparseWires
+    kind = _KINDS[type(transform)]
     axon = np.full(source.n_neurons, -1)
-    axon[slice(None) if indices is None else indices] = lines
-    return kind(source, target, transform, axon, slots)
+    axon[slice(None) if indices is None else indices] = kind.lines(transform)
+    return kind(source, target, transform, axon)

@@ -4,40 +4,12 @@ Nothing else can: what lies between (pools, slices, nodes that only pass values 
 folded into the connections, and constants into the bias.
 """
 
-import nengo
 import numpy as np
 
-from .. import layers
+from ..checks import range_of
 from ..layers import folding, operators
 from . import cores
-from .record import in_words, named, range_of
-
-
-def expanded(layer):
-    """Yield all that leads to a layer from neurons and from nodes that put out.
-
-    Parameters
-    ----------
-    layer : Layer
-        Of neurons.
-
-    Yields
-    ------
-    Input
-        With all that lies between.
-    """
-    for path in layer.inputs:
-        source = path.source
-        if source.neuron_type is not None or source.puts_out:
-            yield path
-            continue
-        for before in expanded(source):
-            yield layers.Input(
-                before.source,
-                before.operators + path.operators,
-                before.synapses + path.synapses,
-                before.signal,
-            )
+from .record import in_words, named
 
 
 def fold_connections(layer, paths, constants, changes):
@@ -75,9 +47,7 @@ def fold_connections(layer, paths, constants, changes):
     limit = cores.LIMITS["in-axons"] // len(folded)
     for path in paths:
         if path.source in constants:
-            value = path.source.obj.output
-            for op in path.operators:
-                value = op(value)
+            value = path.constant
             bias += value
             changes.note(
                 ensemble,
@@ -87,7 +57,7 @@ def fold_connections(layer, paths, constants, changes):
             )
             continue
         source = path.source.obj.ensemble
-        steps = path.operators if gain is None else _without_gain(path.operators, gain)
+        steps = path.operators if gain is None else _without_gain(path, gain)
         image = _image_of(path.source)
         target = folding.image_made(part for _, part in parts)
         found = folding.fold(steps, source.n_neurons, limit, image, target)
@@ -120,21 +90,19 @@ def shape_of(ensemble, parts):
 
 def _without_gain(path, gain):
     """Take the gain, which Nengo applies at the neurons, out of what leads there."""
-    for i in range(len(path) - 1, max(len(path) - 4, -1), -1):
-        op = path[i]
-        if isinstance(op, operators.Scale) and op.connection is None:
-            if np.all(op.weights == gain):
-                return (*path[:i], *path[i + 1 :])
-        elif not isinstance(op, operators.Place):
-            break
-    return (*path, operators.Scale(np.full(path[-1].size_out, 1 / gain)))
+    if path.has_gain:
+        return path.without_gain()
+    return (
+        *path.operators,
+        operators.Scale(np.full(path.operators[-1].size_out, 1 / gain)),
+    )
 
 
 def _image_of(layer):
     """Shape of the image that neurons are, by what leads to them."""
     for path in layer.inputs:
         for op in reversed(path.operators):
-            if isinstance(op, operators.Windows):
+            if op.output_shape is not None:
                 if op.size_out == layer.size:
                     return op.output_shape
                 break
@@ -143,34 +111,20 @@ def _image_of(layer):
 
 def _how(steps, parts, limit):
     """Say what was folded into what; nothing if that is the same."""
-    steps = [
-        op
-        for op in steps
-        if not (isinstance(op, operators.Scale) and np.all(op.weights == 1))
-    ]
-    what = ", then ".join(map(in_words, steps)) or "one to one"
+    steps = [op for op in steps if not op.is_identity()]
+    what = ", then ".join(op.in_words() for op in steps) or "one to one"
     if not parts:
         return f"{what} -> nothing, as no value arrives"
-    (indices, transform), *more = ((part.indices, part.transform) for part in parts)
-    if len(steps) == len(parts) == 1 and _same_kind(steps[0], transform):
+    first, *more = parts
+    if len(steps) == len(parts) == 1 and first.is_like(steps[0]):
         return None
-    into = in_words(transform)
-    if indices is not None:
-        into += f" of {len(indices):,} of its neurons"
-    dense = any(isinstance(op, operators.Matrix) for op in steps)
-    if dense and isinstance(transform, nengo.Convolution):
-        n_axons = int(np.prod(transform.input_shape.spatial_shape))
+    into = in_words(first.transform)
+    if first.indices is not None:
+        into += f" of {len(first.indices):,} of its neurons"
+    if first.by_pixel:
+        n_axons = int(np.prod(first.transform.input_shape.spatial_shape))
         into += f" ({n_axons:,} axons, as {limit:,} are the most)"
-    for _, other in more:
-        place = "border" if isinstance(other, nengo.Sparse) else "rest"
-        into += f"; for the {place} {in_words(other)}"
+    for part in more:
+        place = "rest" if first.by_pixel else "border"
+        into += f"; for the {place} {in_words(part.transform)}"
     return f"{what} -> {into}"
-
-
-def _same_kind(op, transform):
-    if isinstance(op, operators.Convolution):
-        return op.groups == 1 and isinstance(transform, nengo.Convolution)
-    if isinstance(op, operators.Matrix):
-        dense = isinstance(op.weights, np.ndarray)
-        return isinstance(transform, nengo.Dense if dense else nengo.Sparse)
-    return False

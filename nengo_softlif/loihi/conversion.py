@@ -13,7 +13,7 @@ from ..models import Model, copied
 from ..targets import check_unmade
 from . import cores
 from .axons import wires
-from .connections import expanded, fold_connections, shape_of
+from .connections import fold_connections, shape_of
 from .inputs import send_in_spikes
 from .neurons import (
     check_orders,
@@ -182,7 +182,7 @@ def _convert(network, synapse, pixel_rate, images):
     noted = Changes()
     built, read = _prepare(network)
     paths = {
-        layer: list(expanded(layer))
+        layer: list(layer.expanded())
         for layer in read.values()
         if layer.neuron_type is not None
     }
@@ -235,7 +235,7 @@ def _sort_nodes(read, images, pixel_rate):
     constants = {
         layer
         for layer in nodes
-        if isinstance(layer.obj.output, np.ndarray) and layer.obj not in images
+        if layer.constant is not None and layer.obj not in images
     }
     if pixel_rate is None:
         return constants, []

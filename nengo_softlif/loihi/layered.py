@@ -68,7 +68,7 @@ class ChipBehaviour(TrainingHooks):
         for layer in self._feed_forward.layers:
             if layer.neuron_type is None:
                 continue
-            paths = list(self._feed_forward.trace_back(layer))
+            paths = [(p.source, p.without_gain()) for p in layer.expanded()]
             neurons = [p for p in paths if p[0].neuron_type is not None]
             others = [source for source, _ in paths if source.neuron_type is None]
             if neurons and self._feed_forward.constant.issuperset(others):
@@ -77,12 +77,9 @@ class ChipBehaviour(TrainingHooks):
 
     def _make_rounding(self, layer):
         bias = np.array(layer.bias)
-        for source, path in self._feed_forward.trace_back(layer):
-            if source in self._feed_forward.constant:
-                value = source.obj.output
-                for op in path:
-                    value = op(value)
-                bias += layer.gain * value
+        for path in layer.expanded():
+            if path.source in self._feed_forward.constant:
+                bias += path.constant
         noises = (chip_noise(s.neuron_type.noise) for s, _ in self.on_chip[layer])
         noises = (getattr(noise, "noise", noise) for noise in noises)  # within dropout
         taus = [noise.tau_s for noise in noises if isinstance(noise, LowpassNoise)]

@@ -7,12 +7,9 @@ along with copies of it, and tell of the network that is at hand.
 from dataclasses import dataclass, field
 
 import nengo
-import numpy as np
 from nengo.exceptions import ValidationError
 from nengo.params import Parameter
-from scipy import sparse
 
-from .. import transforms
 from ..checks import network_of
 from ..layers import operators
 from ..tables import PrintedTable, Tabular
@@ -109,58 +106,18 @@ def named(obj):
     return obj.label or str(obj)
 
 
-def range_of(values):
-    """Write the range of numbers."""
-    low, high = np.min(values), np.max(values)
-    return f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
-
-
-_WINDOWS = {
-    "average pooling": (operators.Pool, transforms.AveragePool),
-    "locally connected": (operators.Local, transforms.LocallyConnected),
-    "convolution": (operators.Convolution, nengo.Convolution),
-}
-_MATRICES = (operators.Matrix, nengo.Dense, nengo.Sparse)
-
-
-def in_words(op):
-    """Say what an operator, or the transform of a connection, does.
+def in_words(transform):
+    """Say what a transform does, but not how it orders its values.
 
     Parameters
     ----------
-    op : Operator or nengo.transforms.Transform
-        One or the other: they are called alike.
+    transform : nengo.transforms.Transform
+        Of a connection.
 
     Returns
     -------
     str
         A few words.
     """
-    for name, kinds in _WINDOWS.items():
-        if isinstance(op, kinds):
-            n_groups = getattr(op, "groups", 1)
-            groups = f" in {n_groups} groups" if n_groups > 1 else ""
-            return f"{name} {_windows(op)}{groups}"
-    if isinstance(op, operators.Slice):
-        if op.size_out == op.size_in:
-            return "reordering"
-        return f"slice of {op.size_out:,} out of {op.size_in:,}"
-    if isinstance(op, operators.Place):
-        return f"placing among {op.size_out:,}"
-    if isinstance(op, operators.Scale):
-        return f"scale {range_of(op.weights)}"
-    if isinstance(op, _MATRICES):
-        weights = op.weights if isinstance(op, operators.Matrix) else op.init
-        if isinstance(op, nengo.Sparse) or sparse.issparse(weights):
-            return f"sparse matrix of {weights.data.size:,} weights"
-        return f"matrix {op.size_out:,} x {op.size_in:,}"
-    return str(op)
-
-
-def _windows(op):
-    size = op.pool_size if isinstance(op, transforms.AveragePool) else op.kernel_size
-    text = f"{' x '.join(map(str, size))} {op.padding}"
-    strides = tuple(op.strides)
-    if len(set(strides)) > 1:
-        return f"{text} strides {' x '.join(map(str, strides))}"
-    return text if strides[0] == 1 else f"{text} stride {strides[0]}"
+    steps = operators.read_sampled(transform)
+    return ", then ".join(op.in_words() for op in steps if not op.moves)

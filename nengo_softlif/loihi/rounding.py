@@ -56,8 +56,7 @@ class Rounding:
             weighted = [op for op in path if op.connection is not None]
             spike = abs(source.neuron_type.amplitude) / DT
             for op in path:
-                if isinstance(op, operators.Pool):
-                    spike /= np.prod(op.kernel_size)
+                spike /= op.divisor
             if len(weighted) > 1:
                 raise ValidationError(
                     f"between {source.obj.ensemble} and {layer.obj.ensemble} lie "

@@ -8,7 +8,6 @@ were made of.
 
 from .. import layers
 from ..engine import Plan
-from .connections import expanded
 
 
 class UnfoldedPlan(Plan):
@@ -44,7 +43,7 @@ class UnfoldedPlan(Plan):
                 (synapses,) = {path.synapses for path in layer.inputs}
                 layer.inputs = [
                     layers.Input(twins[path.source], path.operators, synapses)
-                    for path in expanded(old)
+                    for path in old.expanded()
                     if path.source in twins  # constants became biases
                 ]
         return read

@@ -4,12 +4,11 @@ They are those of `.operators`, for whole batches, with weights that are given i
 call so that they can be trained.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
 from nengo.exceptions import Unconvertible
-from scipy import sparse
 
 from ..layers import operators
 
@@ -81,6 +80,48 @@ class _Applied:
         """Weights as Nengo has them."""
         return weights.reshape(np.shape(self.built))
 
+    def scaled(self, weights, factor):
+        """Weights that also multiply what comes out.
+
+        Parameters
+        ----------
+        weights : ndarray
+            As `__call__` takes them, of an operator that has filters.
+        factor : (size_out,) ndarray
+            For filters the same at all positions.
+
+        Returns
+        -------
+        ndarray
+            In the same form.
+        """
+        return weights * factor[: weights.shape[-1]]
+
+    def shifted(self, weights, constant, offset):
+        """Weights from constants that also add an offset.
+
+        Parameters
+        ----------
+        weights : ndarray
+            As `__call__` takes them.
+        constant : ndarray
+            What goes in.
+        offset : (size_out,) ndarray
+            For filters the same at all positions.
+
+        Returns
+        -------
+        ndarray or None
+            None if these weights cannot do it.
+        """
+        if np.ptp(constant) > 0 or constant[0] == 0:
+            return None
+        return self._plus(weights, offset / constant[0])
+
+    def _plus(self, weights, offset):
+        """Weights that give so much more, if the same one comes in everywhere."""
+        return None
+
 
 class _Slice(_Applied):
     def __call__(self, values, weights):
@@ -117,8 +158,14 @@ class _Scale(_Applied):
 class _Matrix(_Applied):
     def __init__(self, op, built):
         super().__init__(op, built)
-        if sparse.issparse(op.weights):
+        if op.is_sparse:
             raise Unconvertible("its matrix is sparse")
+
+    def scaled(self, weights, factor):
+        return weights * factor[:, np.newaxis]
+
+    def _plus(self, weights, offset):
+        return weights + offset[:, np.newaxis] if weights.shape[1] == 1 else None
 
     def __call__(self, values, weights):
         if values.batch_last:
@@ -136,22 +183,30 @@ class _Convolution(_Applied):
     def initial(self):
         return np.reshape(self.built, self.op.weights.shape)
 
+    def _plus(self, weights, offset):
+        if np.prod(weights.shape[:3]) > 1 or self.op.size_out != offset.size:
+            return None
+        per_filter = offset.reshape(-1, weights.shape[3])
+        same = np.ptp(per_filter, axis=0).max() == 0
+        return weights + per_filter[0] if same else None
+
     def __call__(self, values, weights):
         op, images = self.op, values.images(self.op.input_shape)
-        padding, n_channels = op.padding.upper(), op.input_shape[2]
+        windows, n_channels = op.windows, op.input_shape[2]
+        strides, padding = windows.strides, windows.padding.upper()
         if op.groups == 1:
-            return Values(tf.nn.conv2d(images, weights, op.strides, padding))
-        rows, columns = op.strides
+            return Values(tf.nn.conv2d(images, weights, strides, padding))
+        rows, columns = strides
         if op.groups == n_channels and rows == columns:
-            kernel = tf.reshape(weights, (*op.kernel_size, n_channels, -1))
-            strides = (1, rows, columns, 1)
-            return Values(tf.nn.depthwise_conv2d(images, kernel, strides, padding))
+            kernel = tf.reshape(weights, (*windows.size, n_channels, -1))
+            step = (1, rows, columns, 1)
+            return Values(tf.nn.depthwise_conv2d(images, kernel, step, padding))
         parts = zip(
             tf.split(images, op.groups, axis=3),
             tf.split(weights, op.groups, axis=3),
             strict=True,
         )
-        convolved = [tf.nn.conv2d(x, w, op.strides, padding) for x, w in parts]
+        convolved = [tf.nn.conv2d(x, w, strides, padding) for x, w in parts]
         return Values(tf.concat(convolved, axis=3))
 
 
@@ -164,22 +219,19 @@ class _Pool(_Applied):
 
     def __init__(self, op, built):
         super().__init__(op, built)
-        n_windows = [
-            -(-n // stride)
-            for n, stride in zip(op.input_shape[:2], op.strides, strict=True)
-        ]
-        margins = [before + after for before, after in op.margins]
-        halves = tuple(total // 2 for total in margins)
-        same = op.output_shape[:2] == tuple(n_windows) and op.before == halves
-        self.margins = None if same or not any(margins) else op.margins
+        margins, centred = op.windows.margins, replace(op.windows, padding="same")
+        same = (
+            op.output_shape[:2] == centred.output_shape and margins == centred.margins
+        )
+        self.margins = None if same or not np.any(margins) else margins
         self.padding = "SAME" if same else "VALID"
-        self.correction = (op.share * np.prod(op.kernel_size))[..., None]
+        self.correction = (op.share * op.divisor)[..., None]
 
     def __call__(self, values, weights):
-        op, images = self.op, values.images(self.op.input_shape)
+        windows, images = self.op.windows, values.images(self.op.input_shape)
         if self.margins is not None:
             images = tf.pad(images, [(0, 0), *self.margins, (0, 0)])
-        pooled = tf.nn.avg_pool2d(images, op.kernel_size, op.strides, self.padding)
+        pooled = tf.nn.avg_pool2d(images, windows.size, windows.strides, self.padding)
         if self.margins is not None:
             pooled *= self.correction.astype(pooled.dtype.as_numpy_dtype)
         return Values(pooled)
@@ -199,8 +251,7 @@ class _Local(_Applied):
 
     def __init__(self, op, built):
         super().__init__(op, built)
-        transform = op.connection.transform
-        pixel, inside = transform.windows(transform.kernel_size)
+        pixel, inside = op.windows.pixel, op.windows.inside
         self.n_windows = int(np.prod(inside.shape[:2]))
         self.inside = inside.reshape(self.n_windows, -1)
         self.n_places = self.inside.shape[1]
@@ -303,6 +354,8 @@ def applied(op, built=None):
         If it has no fast form.
     """
     try:
+        if type(op) not in _KINDS:
+            raise Unconvertible(f"{type(op).__name__} operators have none")
         return _KINDS[type(op)](op, built)
     except Unconvertible as error:
         raise Unconvertible(

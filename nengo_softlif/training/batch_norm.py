@@ -4,10 +4,7 @@ import numpy as np
 import tensorflow as tf
 from nengo.exceptions import ValidationError
 
-from ..layers import operators
 from ..tensors import Values
-
-_SCALABLE = (operators.Convolution, operators.Local, operators.Matrix)
 
 
 class BatchNorm:
@@ -69,15 +66,15 @@ class BatchNorm:
         """Filters, or neurons if there are none."""
         ensemble, numbers = self._layer.obj.ensemble, set()
         for path in self._paths:
-            if not path or not isinstance(path[-1], _SCALABLE):
+            if not path or path[-1].n_filters is None:
                 raise ValidationError(
                     f"is folded into weights, but what leads to {ensemble} ends in "
                     f"{path[-1] if path else 'none'}; connect to all of its neurons "
                     "through a convolution (channels last), local or dense weights",
                     attr="batch_norm",
                 )
-            if isinstance(path[-1], (operators.Convolution, operators.Local)):
-                numbers.add(path[-1].output_shape[2])
+            if path[-1].output_shape is not None:
+                numbers.add(path[-1].n_filters)
         if len(numbers) > 1:
             raise ValidationError(
                 f"is one number for each filter, but connections with {numbers} "
@@ -149,60 +146,3 @@ class BatchNorm:
             np.tile(number, self._n_repeats)
             for number in self._folded(*numbers, np.sqrt)
         )
-
-
-def scaled(op, weights, factor):
-    """Weights of an operator that does the same and multiplies what comes out.
-
-    Parameters
-    ----------
-    op : Convolution, Local or Matrix
-        The operator.
-    weights : ndarray
-        Its weights, in the form training has them.
-    factor : (size_out,) ndarray
-        For filters the same at all positions.
-
-    Returns
-    -------
-    ndarray
-        In the form of ``weights``.
-    """
-    if isinstance(op, operators.Matrix):
-        return weights * factor[:, np.newaxis]
-    return weights * factor[: weights.shape[-1]]
-
-
-def shifted(op, weights, constant, offset):
-    """Weights of a bias connection that also adds an offset.
-
-    Parameters
-    ----------
-    op : Operator
-        What the constant goes through.
-    weights : ndarray
-        Its weights, in the form training has them.
-    constant : ndarray
-        What goes in.
-    offset : (size_out,) ndarray
-        For filters the same at all positions.
-
-    Returns
-    -------
-    ndarray or None
-        In the form of ``weights``; None if these weights cannot do it.
-    """
-    if np.ptp(constant) > 0 or constant[0] == 0:
-        return None
-    offset = offset / constant[0]
-    if isinstance(op, operators.Convolution):
-        if np.prod(weights.shape[:3]) > 1 or op.size_out != offset.size:
-            return None
-        n_filters = weights.shape[3]
-        per_filter = offset.reshape(-1, n_filters)
-        return (
-            weights + per_filter[0] if np.ptp(per_filter, axis=0).max() == 0 else None
-        )
-    if isinstance(op, operators.Matrix) and weights.shape[1] == 1:
-        return weights + offset[:, np.newaxis]
-    return None

@@ -1,11 +1,10 @@
 """What training looks at of a feed-forward network: layers, and paths between them."""
 
 import nengo
-import numpy as np
 from nengo.exceptions import Unconvertible
 
 from .. import layers
-from ..layers import operators, parameters
+from ..layers import parameters
 
 
 class FeedForward:
@@ -56,34 +55,11 @@ class FeedForward:
         for layer in self.layers:
             sources = {source for source, _ in self.paths[layer]}
             varies = layer is self.image or layer.neuron_type is not None
-            if layer.puts_out and not varies:
-                if not isinstance(layer.obj.output, np.ndarray):
-                    raise Unconvertible(f"{layer.obj} changes in time")
+            if layer.puts_out and not varies and layer.constant is None:
+                raise Unconvertible(f"{layer.obj} changes in time")
             if not varies and sources <= constant:
                 constant.add(layer)
         return constant
-
-    def trace_back(self, layer):
-        """Find what leads to a layer through others that only pass values on.
-
-        Parameters
-        ----------
-        layer : Layer
-            Where the paths end.
-
-        Yields
-        ------
-        source : Layer
-            Neurons, or a node that puts something out.
-        path : list of Operator
-            What lies between.
-        """
-        for source, path in self.paths[layer]:
-            if source.neuron_type is not None or source.puts_out:
-                yield source, path
-            else:
-                for origin, before in self.trace_back(source):
-                    yield origin, [*before, *path]
 
 
 def _find_leading_to(answer, ordered):
@@ -104,15 +80,12 @@ def _drop_gain(layer, path):
             f"{layer.obj} has a synapse, or records the {path.signal} of "
             f"{path.source.obj}; training takes one step and the output"
         )
-    path = list(path.operators)
-    if layer.neuron_type is not None:
-        at = -2 if isinstance(path[-1], operators.Place) else -1
-        if not isinstance(path[at], operators.Scale):
-            raise Unconvertible(
-                f"{layer.obj.ensemble} has decoded input; only connections to its "
-                "neurons have a fast form for training"
-            )
-        del path[at]
+    if layer.neuron_type is not None and not path.has_gain:
+        raise Unconvertible(
+            f"{layer.obj.ensemble} has decoded input; only connections to its "
+            "neurons have a fast form for training"
+        )
+    path = list(path.without_gain())
     for op in path:
         if op.connection is not None and parameters.has_decoders(op.connection.pre_obj):
             raise Unconvertible(

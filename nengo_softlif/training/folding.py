@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from nengo.exceptions import ValidationError
 
-from .batch_norm import BatchNorm, scaled, shifted
+from .batch_norm import BatchNorm
 
 
 def normalise_layers(feed_forward, weights, trainable, dtype):
@@ -59,7 +59,8 @@ def fold_back(feed_forward, weights, biases, norms):
     for layer, norm in norms.items():
         factor, offset = norm.fold()
         for connection, op in norm.connections.items():
-            arrays[connection] = scaled(op, arrays[connection], factor)
+            form = weights.operators[op]
+            arrays[connection] = form.scaled(arrays[connection], factor)
         if not _shift_constant(feed_forward, weights, layer, offset, arrays):
             biases[layer] = biases.get(layer, layer.bias) + layer.gain * offset
     data = dict(feed_forward.built.params)
@@ -82,7 +83,8 @@ def _shift_constant(feed_forward, weights, layer, offset, arrays):
             source in feed_forward.constant
             and len(weights.uses.get(connection, ())) == 1
         ):
-            new = shifted(path[0], arrays[connection], source.obj.output, offset)
+            form = weights.operators[path[0]]
+            new = form.shifted(arrays[connection], source.constant, offset)
             if new is not None:
                 arrays[connection] = new
                 return True

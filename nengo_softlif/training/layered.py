@@ -200,7 +200,7 @@ class LayeredNetwork:
                 values[layer] = Values(images)
                 continue
             if layer.puts_out:
-                constant = layer.obj.output.astype(self._dtype)
+                constant = layer.constant.astype(self._dtype)
                 values[layer] = Values(tf.constant(constant[np.newaxis]))
                 continue
             total = self._sum_inputs(layer, values, weights, passed, step)

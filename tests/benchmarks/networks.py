@@ -196,7 +196,7 @@ def _linear(transform):
         return layer | {"kind": "convolution", "weights": transform.init}
     # A locally connected layer has no weights where a kernel hangs over the edge;
     # dense matrices with zeros there, one for each position, suit everyone else
-    _, inside = transform.windows(transform.kernel_size)
+    inside = transform.windows.inside
     rows, columns, n = *layer["shape_out"][:2], layer["shape_in"][2]
     weights = np.zeros((*inside.shape, n, transform.n_filters))
     weights[inside] = transform.init.data.reshape(-1, n, transform.n_filters)

@@ -1,6 +1,7 @@
 """Convolutions that multiply everything, against their definition."""
 
 from nengo_softlif.engine import products, window_kernels
+from nengo_softlif.geometry import Windows
 from nengo_softlif.layers import operators
 
 import numpy as np
@@ -23,20 +24,9 @@ import pytest
 def test_convolution(
     shape, kernel_size, strides, groups, n_filters, padding, dtype, rng
 ):
-    rows, columns = (
-        -(-n // stride) if padding == "same" else (n - width) // stride + 1
-        for n, width, stride in zip(shape, kernel_size, strides, strict=False)
-    )
     weights = rng.randn(*kernel_size, shape[2] // groups, n_filters)
-    operator = operators.Convolution(
-        weights,
-        groups,
-        shape,
-        (rows, columns, n_filters),
-        kernel_size,
-        strides,
-        padding,
-    )
+    windows = Windows(shape[:2], kernel_size, strides, padding)
+    operator = operators.Convolution(weights, windows, groups)
     images = rng.randn(3, 7, operator.size_in).astype(dtype)
     result = products.compiled(operator, dtype)(images)
     assert result.dtype == dtype

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from nengo_softlif.layers import folding, matrices
+from nengo_softlif.layers import folding
 from nengo_softlif.loihi import blocks
 
 import pytest
@@ -43,8 +43,10 @@ def test_other_thresholds_are_noticed(monkeypatch):
 
 
 def test_other_weights_are_noticed(monkeypatch):
+    matrix = folding.matrix
+
     def altered(path, size_in):
-        return 1.0001 * matrices.matrix(path, size_in)
+        return 1.0001 * matrix(path, size_in)
 
     monkeypatch.setattr(folding, "matrix", altered)
     wrong = [random_chips.check(seed).fault for seed in range(5)]

@@ -1,6 +1,7 @@
 import nengo_softlif as softlif
 from nengo_softlif import layers
-from nengo_softlif.layers import folding, matrices, operators
+from nengo_softlif.geometry import Windows
+from nengo_softlif.layers import folding, operators
 
 import nengo
 import numpy as np
@@ -129,7 +130,7 @@ def test_folded_is_unfolded(name, shape, rng):
     parts = folding.fold(path, len(x))
     np.testing.assert_allclose(applied(parts, x), expected, rtol=0, atol=1e-12)
     np.testing.assert_allclose(
-        matrices.matrix(path, len(x)) @ x, expected, rtol=0, atol=1e-12
+        operators.matrix(path, len(x)) @ x, expected, rtol=0, atol=1e-12
     )
     for part in parts:
         assert getattr(part.transform, "groups", 1) == 1
@@ -163,13 +164,13 @@ def test_border_is_added(name, rng):
 def test_values_that_are_read_as_another_image(kinds, read_as, rng):
     """No single kernel does that: images become matrices."""
     *below, last = kinds.split()
-    path, shape = [], (4, 8, 2)
+    path, windows = [], Windows((4, 8), (3, 3), (1, 1), "same")
     for kind in below:
         if kind == "pool":
-            op = operators.Pool(softlif.AveragePool(shape, (3, 3), 1, "same"))
+            op = operators.Pool(windows, 2)
         else:
             weights = rng.normal(size=(3, 3, 2, 2))
-            op = operators.Convolution(weights, 1, shape, shape, (3, 3), (1, 1), "same")
+            op = operators.Convolution(weights, windows)
         path.append(op)
     assert last == "conv"
     (last,) = operators.read(
@@ -193,9 +194,8 @@ def test_slices_are_left_to_the_connection(rng):
     np.testing.assert_array_equal(part.indices, picked)
     np.testing.assert_array_equal(part.transform.init, path[1].weights)
     # also the first few, before a convolution
-    convolution = operators.Convolution(
-        rng.normal(size=(1, 1, 2, 3)), 1, (2, 2, 2), (2, 2, 3), (1, 1), (1, 1), "same"
-    )
+    windows = Windows((2, 2), (1, 1), (1, 1), "same")
+    convolution = operators.Convolution(rng.normal(size=(1, 1, 2, 3)), windows)
     (part,) = folding.fold([operators.Slice(np.arange(8), 12), convolution], 12)
     np.testing.assert_array_equal(part.indices, np.arange(8))
     assert isinstance(part.transform, nengo.Convolution)

@@ -212,7 +212,7 @@ def test_scales_are_multiplied_into_weights(rng):
             expected.append([sim.data[p][0] for p in probes])
     for i, probe in enumerate(probes):
         (path,) = read[probe].inputs
-        filters = getattr(path.operators[0], "output_shape", (7,))[-1]
+        filters = (path.operators[0].output_shape or (7,))[-1]
         size = path.operators[-1].size_out
         for scale in (
             np.full(size, 2.0),

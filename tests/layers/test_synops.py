@@ -2,7 +2,7 @@
 
 import tracemalloc
 
-from nengo_softlif import AveragePool, LocallyConnected, networks
+from nengo_softlif import AveragePool, LocallyConnected, layers, networks
 from nengo_softlif.layers.synops import connection_synapses, fan_out, n_synapses
 
 import nengo
@@ -303,6 +303,61 @@ def test_unreadable_networks_name_the_object(add, name):
         add(net, linear(16))
     with pytest.raises(Unconvertible, match=name):
         fan_out(net)
+
+
+def recurrent(a, b):
+    nengo.Connection(a, a, synapse=0.1)
+
+
+def learning(a, b):
+    nengo.Connection(a, b, learning_rule_type=nengo.PES())
+
+
+def noise(a, b):
+    a.noise = nengo.processes.WhiteNoise()
+
+
+def computed_input(a, b):
+    node = nengo.Node(lambda t, x: x, size_in=1)
+    nengo.Connection(nengo.Node(1), node, function=np.square)
+    nengo.Connection(node, a)
+
+
+def read_by_a_function(a, b):
+    nengo.Connection(b, nengo.Node(lambda t, x: None, size_in=1))
+
+
+def triangle(a, b):
+    nengo.Connection(a, b, synapse=nengo.synapses.Triangle(0.01))
+
+
+@pytest.mark.parametrize(
+    ("add", "of_a", "of_b"),
+    [
+        (recurrent, 12 + 10, 0),
+        (learning, 12, 0),
+        (noise, 12, 0),
+        (computed_input, 12, 0),
+        (read_by_a_function, 12, 1),
+        (triangle, 12, 0),
+    ],
+)
+def test_counted_although_they_are_no_feed_forward_layers(add, of_a, of_b):
+    """`layers.read` refuses them; what their neurons reach is known all the same."""
+    with nengo.Network(seed=0) as net:
+        a, b = nengo.Ensemble(10, 1), nengo.Ensemble(12, 1)
+        nengo.Connection(a, b)
+        add(a, b)
+    with pytest.raises(Unconvertible):
+        layers.read(net)
+    counts = fan_out(net)
+    np.testing.assert_array_equal(counts[a], of_a)
+    np.testing.assert_array_equal(counts[b], of_b)
+    n_decoded = {
+        e: sum(c.size_out for c in net.all_connections if c.pre_obj is e)
+        for e in (a, b)
+    }
+    assert n_synapses(net) == {e: n * e.n_neurons for e, n in n_decoded.items()}
 
 
 def test_a_model_serves_as_its_network():

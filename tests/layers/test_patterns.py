@@ -3,8 +3,8 @@
 That they are the patterns of transforms: `test_synops`.
 """
 
-from nengo_softlif.layers import sparsity
-from nengo_softlif.layers.sparsity import Outer, Pattern
+from nengo_softlif.layers import patterns
+from nengo_softlif.layers.patterns import Outer, Pattern
 
 import numpy as np
 import pytest
@@ -88,8 +88,8 @@ def test_products_stay_small():
 def test_what_would_not_fit_memory_is_not_written_out(monkeypatch):
     for pattern, matrix in (kronecker((4, 4), (3, 3)), full(5, 5)):
         n_entries = np.count_nonzero(matrix)
-        monkeypatch.setattr(sparsity, "LARGEST", n_entries)
+        monkeypatch.setattr(patterns, "LARGEST", n_entries)
         assert pattern.written_out().left.nnz == n_entries
-        monkeypatch.setattr(sparsity, "LARGEST", n_entries - 1)
+        monkeypatch.setattr(patterns, "LARGEST", n_entries - 1)
         with pytest.raises(Unconvertible, match="too large to be written out"):
             pattern.written_out()
