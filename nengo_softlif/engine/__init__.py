@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["filters", "neurons", "products"],
     submod_attrs={
         "compiling": ["compilation", "compiled"],
+        "neurons": ["STAGES"],
         "product_kernels": ["spiking"],
         "products": ["Counts"],
         "simulator": ["Simulator"],

@@ -1,10 +1,8 @@
 """The networks on the way from a trained model to the chip, and their simulators."""
 
-import nengo
-
 from ..layers import parameters
 from ..loihi import DT, Emulator, UnfoldedSimulator, backends, is_for_chip
-from ..neurons import SoftLIFRate
+from ..neurons import partner
 from .counting import Watched
 
 
@@ -32,7 +30,7 @@ def networks(model, spiking, chip, synapse):
     filtered = chip.copy()
     for ensemble, twin in zip(filtered.ensembles, spiking.ensembles, strict=True):
         ensemble.neuron_type = twin.neuron_type
-    if any(isinstance(e.neuron_type, SoftLIFRate) for e in model.ensembles):
+    if any(partner(e.neuron_type, "hard") for e in model.ensembles):
         yield "soft LIF rates", "as trained, without noise", model, "rate"
         change = "rates of LIF neurons, not smoothed around threshold"
         yield "LIF rates", change, _hard(model), "rate"
@@ -110,11 +108,9 @@ def _hard(model):
     built = parameters.build(hard.network)
     parameters.install(hard.network, parameters.collect(hard.network, built))
     for ensemble in hard.ensembles:
-        neurons = ensemble.neuron_type
-        if isinstance(neurons, SoftLIFRate):
-            ensemble.neuron_type = nengo.LIFRate(
-                neurons.tau_rc, neurons.tau_ref, amplitude=neurons.amplitude
-            )
+        rates = partner(ensemble.neuron_type, "hard")
+        if rates is not None:
+            ensemble.neuron_type = rates
     return hard
 
 

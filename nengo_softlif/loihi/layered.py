@@ -5,12 +5,12 @@ from functools import cached_property
 
 import numpy as np
 import tensorflow as tf
-from nengo.exceptions import ValidationError
+from nengo.exceptions import Unconvertible, ValidationError
 
 from ..noise import LowpassNoise
-from ..tensors import Response, soft_lif
+from ..tensors import CURVES, Response
 from ..training import Lowering
-from . import rates as chip_rates
+from .rates import CHIP_CURVES
 from .rounding import Rounding
 from .training import CHIP_NOISE, chip_noise
 
@@ -84,11 +84,15 @@ class ChipLowering(Lowering):
 
     def _response(self, layer, seeds, gain, bias):
         neurons = layer.neuron_type
+        curve_of = CHIP_CURVES.of(neurons)
+        if curve_of is None:
+            raise Unconvertible(
+                f"{layer.obj.ensemble} has {neurons}; only {CHIP_CURVES} neurons "
+                "train for the chip"
+            )
         if layer in self._to_chip:
             neurons = neurons.with_noise(chip_noise(neurons.noise))
-        curve = chip_rates.lif
-        if layer in self._on_chip:
-            curve = chip_rates.loihi_lif(float(neurons.tau_rc), float(neurons.tau_ref))
+        curve = curve_of(neurons, layer in self._on_chip)
         return Response(neurons, seeds, gain, bias, curve)
 
     def _rounding(self, layer):
@@ -132,12 +136,7 @@ class ChipLowering(Lowering):
         currents = tf.reshape(gain * x + bias, [-1])
         currents = tf.math.top_k(currents, n_highest, sorted=False).values
         neurons = response.neuron_type
-        rates = soft_lif(
-            currents,
-            *(
-                tf.constant(getattr(neurons, name), x.dtype)
-                for name in ("sigma", "tau_rc", "tau_ref")
-            ),
-        )
-        excess = tf.nn.relu(rates / self._target.max_rate - 1)
+        smooth = CURVES.of(neurons)
+        numbers = (tf.constant(getattr(neurons, p), x.dtype) for p in smooth.parameters)
+        excess = tf.nn.relu(smooth(currents, *numbers) / self._target.max_rate - 1)
         return tf.reduce_mean(excess**2)

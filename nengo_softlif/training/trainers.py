@@ -11,7 +11,7 @@ from nengo.exceptions import NengoWarning, Unconvertible, ValidationError
 from ..compat import nengo_dl, quiet_simulator
 from ..layers import check_gains
 from ..loihi import ChipLowering
-from ..tensors import noise_counters
+from ..tensors import noise_counters, noise_seeds
 from .layered import Lowering
 
 
@@ -217,9 +217,7 @@ class ThroughNengoDL(_Route):
                 ).astype(np.float32)
         self.counters = noise_counters(sim)
         self.noise_seeds = [
-            [int(seed) for seed in op.noise_seed]
-            for op in sim.model.operators
-            if hasattr(op, "noise_seed")
+            [int(seed) for seed in seeds] for seeds in noise_seeds(sim.model).values()
         ]
         self.biases = self._without_weights(network, image)
 
