@@ -74,15 +74,23 @@ def _with_noise_seeds(build):
         first = len(model.operators)
         build(model, neuron_type, neurons, *args, **kwargs)
         for i, op in enumerate(model.operators[first:], first):
-            if isinstance(op, SimNeurons) and CURVES.of(op.neurons) is not None:
-                # NengoDL finds implementations by exact type
-                tf_builders = SimNeuronsBuilder.TF_NEURON_IMPL
-                tf_builders.setdefault(type(op.neurons), RatesBuilder)
+            if isinstance(op, SimNeurons) and _has_curve(op.neurons):
                 seed = model.seeds[neurons.ensemble]
                 seeds = [of_ensemble for of_ensemble, _ in noise_seeds(model).values()]
                 model.operators[i] = SimRates(op, (seed, seeds.count(seed)))
 
     return build_neurons
+
+
+def _has_curve(neurons):
+    """Say whether there is a curve, and tell NengoDL, which looks up exact types."""
+    has_curve = CURVES.of(neurons) is not None
+    tf_builders, cls = SimNeuronsBuilder.TF_NEURON_IMPL, type(neurons)
+    if has_curve:
+        tf_builders.setdefault(cls, RatesBuilder)
+    elif tf_builders.get(cls) is RatesBuilder:  # its row has been removed
+        del tf_builders[cls]
+    return has_curve
 
 
 for kind in (NeuronType, RatesToSpikesNeuronType):
