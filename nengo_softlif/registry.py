@@ -72,10 +72,21 @@ class Table(MutableMapping):
         """
         if not isinstance(name, str) or name not in self:
             raise ValidationError(
-                f"expected one of {', '.join(map(repr, self))}, got {name!r}", attr=attr
+                f"expected one of {', '.join(self)}, got {name!r}", attr=attr
             )
         return self[name]
 
+
+BACKENDS = Table(
+    "backends",
+    {
+        "engine": "nengo_softlif.evaluation.backends:ENGINE",
+        "nengo-dl": "nengo_softlif.evaluation.backends:NENGO_DL",
+        "nengo": "nengo_softlif.evaluation.backends:NENGO",
+        "rate": "nengo_softlif.evaluation.backends:RATE",
+    },
+)
+"""What runs a model that is for no special hardware: see `.Backend`."""
 
 TARGETS = Table("targets", {"loihi": "nengo_softlif.loihi.target:LOIHI"})
 """Hardware, and what emulates it: see `.Target`."""

@@ -5,10 +5,20 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "backends": ["finite", "run_batches"],
-        "counting": ["layer_names", "neuron_layers"],
+        "backends": [
+            "ENGINE",
+            "Backend",
+            "Engine",
+            "Prepared",
+            "backend_of",
+            "finite",
+            "run_batches",
+        ],
+        "counting": ["Watched", "layer_names", "neuron_layers"],
         "ladder": ["Ladder", "Rung", "explain"],
-        "measure": ["evaluate", "presentation_order"],
+        "measurement": ["evaluate"],
+        "presentation": ["Presentation", "presentation_order"],
+        "rungs": ["Step"],
         "records": ["Difference", "Evaluation", "difference", "wilson"],
         "statistics": ["decide", "readout_steps", "time_to_decide"],
     },

@@ -11,13 +11,14 @@ from .. import layers
 from ..checks import check_number
 from ..layers import parameters
 from ..models import Model, copied
+from ..targets import check_unmade
 from . import cores
 from .axons import wires
 from .connections import connections, expanded, shape_of
 from .inputs import in_spikes
 from .neurons import check_range, chip_neurons, one_synapse, warn_of_rounding
 from .probes import check_orders, check_probes
-from .record import Changes, checked, for_chip, in_words, label, named
+from .record import Changes, for_chip, in_words, label, named
 
 
 def to_loihi(model, synapse=None, pixel_rate=None):
@@ -86,7 +87,7 @@ def to_loihi(model, synapse=None, pixel_rate=None):
         If a layer does not fit on cores, or its numbers not the chip's range; names the
         limit and the numbers.
     """
-    given = checked(model)
+    given = check_unmade(model)
     if isinstance(synapse, numbers.Real):  # as everywhere in Nengo
         check_number("synapse", synapse, "a time constant in seconds", 0)
         synapse = nengo.Lowpass(synapse)

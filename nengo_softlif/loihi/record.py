@@ -83,34 +83,6 @@ class Changes:
         return cls(found)
 
 
-def checked(model):
-    """Return the network that is to be converted.
-
-    Parameters
-    ----------
-    model : Model or nengo.Network
-        What a conversion was given.
-
-    Returns
-    -------
-    nengo.Network
-        The network itself.
-
-    Raises
-    ------
-    ValidationError
-        If it is none, or what `.to_loihi` returned.
-    """
-    network = network_of(model)
-    if Changes.of(network).layers:
-        raise ValidationError(
-            "it is what to_loihi returned, which is made for the chip already; give "
-            "the network that it was made from",
-            attr="model",
-        )
-    return network
-
-
 def is_for_chip(network):
     """Whether a network has NengoLoihi's settings, as those of `.to_loihi` have."""
     return hasattr(network.config[nengo.Ensemble], "on_chip")
