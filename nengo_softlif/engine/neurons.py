@@ -112,18 +112,26 @@ class Integrating(Neurons):
     def _simulate(self, n_steps):
         if self.recorded:
             return super()._simulate(n_steps)
-        current = self._total(n_steps, self.filtered)
-        if isinstance(self.neuron_type, nengo.RegularSpiking):
-            drive = np.empty_like(current)
-            self.neuron_type.base_type.step(self.settings.dt, current, drive)
-        else:
-            drive = np.maximum(current, 0)
+        drive = self._rates(self._total(n_steps, self.filtered))
         shape = (self.settings.n_examples, n_steps, self.layer.size)
         output = np.empty(shape, self.settings.dtype)
         drive *= self.settings.dt
         spread(neuron_kernels.integrate, [drive, self.state["voltage"], output])
         output *= self.amplitude / self.settings.dt
         return output
+
+    def _rates(self, current):
+        """Return what is integrated, in an array of its own."""
+        return np.maximum(current, 0)
+
+
+class Regular(Integrating):
+    """Neurons that integrate the rates of others."""
+
+    def _rates(self, current):
+        rates = np.empty_like(current)
+        self.neuron_type.base_type.step(self.settings.dt, current, rates)
+        return rates
 
 
 class LIF(Neurons):
@@ -237,7 +245,7 @@ STAGES = NeuronTable(
     {
         nengo.LIF: LIF,
         nengo.SpikingRectifiedLinear: Integrating,
-        nengo.RegularSpiking: Integrating,
+        nengo.RegularSpiking: Regular,
         "nengo_loihi.neurons.LoihiLIF": "nengo_softlif.loihi.host_neurons:LoihiLIF",
     },
 )
