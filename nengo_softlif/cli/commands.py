@@ -1,4 +1,4 @@
-"""The command line: ``nengo-softlif demo | train | evaluate | explain | info``."""
+"""Its commands, but for the demo: train, evaluate, explain and info."""
 
 import json
 import platform

@@ -105,7 +105,7 @@ class Backend(ABC):
         return self
 
     def describe(self, model):
-        """What of a chip the model takes, as `Evaluation.chip` has it; or None."""
+        """What of a chip the model takes, as ``Evaluation.chip`` has it; or None."""
         return None
 
     def check_rates(self, model, highest):  # noqa: B027

@@ -211,8 +211,8 @@ def explain(
     batch_size=50,
     n_examples=None,
     seed=0,
-    target="loihi",
     progress_bar=True,
+    target="loihi",
 ):
     """Walk a trained model down to a chip, and measure what each change costs.
 
