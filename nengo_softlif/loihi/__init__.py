@@ -7,9 +7,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "conversion": ["changes", "to_loihi", "utilization"],
         "cores": ["Utilization"],
-        "decays": ["DT"],
+        "decays": [
+            "DT",
+            "chip_tau_rc",
+            "chip_tau_ref",
+            "current_decay",
+            "voltage_decay",
+        ],
         "emulator": ["Emulator"],
-        "neurons": ["CHIP_NEURONS"],
+        "neurons": ["CHIP_NEURONS", "ChipNeurons"],
         "rates": ["CHIP_CURVES"],
         "record": ["Changes"],
         "synapses": ["Substitution", "chip_synapse", "substitution"],
