@@ -7,6 +7,7 @@ saturates.
 import nengo_softlif as softlif
 from nengo_softlif import GaussianNoise, noise
 from nengo_softlif.compat import nengo_dl
+from nengo_softlif.engine import STAGES, neurons
 from nengo_softlif.neurons import FAMILIES, Family
 from nengo_softlif.tensors import CURVES, Curve
 from nengo_softlif.training.trainers import AsLayers, ThroughNengoDL
@@ -66,6 +67,16 @@ def naka_rushton(J, highest, half):
     J = tf.nn.relu(J)
     whole = half**2 + J**2
     return highest * J**2 / whole, 2 * highest * half**2 * J / whole**2
+
+
+class NakaRushtonStage(neurons.Integrating):
+    """Spikes of all examples at once."""
+
+    n_calls = 0
+
+    def rates(self, current):
+        type(self).n_calls += 1
+        return self.neuron_type.rates_at(current) / self.amplitude
 
 
 @pytest.fixture
@@ -155,9 +166,7 @@ def test_layers_and_nengo_dl_train_it_alike(rows, data):
         np.testing.assert_allclose(array, expected.reshape(array.shape), atol=1e-6)
 
 
-@pytest.mark.parametrize("cls", [NakaRushtonRate, NakaRushton])
-def test_the_engine_steps_it_as_nengo(cls):
-    """It has no row among the engine's stages, and needs none."""
+def engine_agrees(cls):
     with nengo.Network(seed=0) as net:
         wave = nengo.Node(lambda t: [np.sin(20 * t), np.cos(30 * t)])
         first, second = (
@@ -187,6 +196,24 @@ def test_the_engine_steps_it_as_nengo(cls):
             np.testing.assert_allclose(
                 sim.data[probe], expected.data[probe], rtol=1e-9, atol=1e-9
             )
+
+
+@pytest.mark.parametrize("cls", [NakaRushtonRate, NakaRushton])
+def test_the_engine_steps_it_as_nengo(cls):
+    """It has no row among the engine's stages, and needs none."""
+    engine_agrees(cls)
+    assert STAGES.of(cls()) is None
+
+
+def test_the_engine_takes_a_fast_form():
+    before = NakaRushtonStage.n_calls
+    STAGES[NakaRushton] = NakaRushtonStage
+    try:
+        engine_agrees(NakaRushton)
+    finally:
+        del STAGES[NakaRushton]
+    assert NakaRushtonStage.n_calls > before
+    assert STAGES.of(NakaRushton()) is None
 
 
 @pytest.mark.parametrize("cls", [NakaRushtonRate, Subclass])

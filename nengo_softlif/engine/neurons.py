@@ -112,7 +112,7 @@ class Integrating(Neurons):
     def _simulate(self, n_steps):
         if self.recorded:
             return super()._simulate(n_steps)
-        drive = self._rates(self._total(n_steps, self.filtered))
+        drive = self.rates(self._total(n_steps, self.filtered))
         shape = (self.settings.n_examples, n_steps, self.layer.size)
         output = np.empty(shape, self.settings.dtype)
         drive *= self.settings.dt
@@ -120,15 +120,16 @@ class Integrating(Neurons):
         output *= self.amplitude / self.settings.dt
         return output
 
-    def _rates(self, current):
-        """Return what is integrated, in an array of its own."""
+    def rates(self, current):
+        """Return what is integrated, in Hz and in an array of its own."""
         return np.maximum(current, 0)
 
 
 class Regular(Integrating):
     """Neurons that integrate the rates of others."""
 
-    def _rates(self, current):
+    def rates(self, current):
+        """Return the rates of others, without the amplitude of these neurons."""
         rates = np.empty_like(current)
         self.neuron_type.base_type.step(self.settings.dt, current, rates)
         return rates
