@@ -13,7 +13,8 @@ from nengo.exceptions import ValidationError
 from .. import datasets, networks
 from .. import noise as noises
 from ..checks import check_number, check_whole
-from ..files import from_home
+from ..evaluation import BATCH_SIZE
+from ..files import expanded
 from ..registry import TARGETS
 from ..targets import all_backends, training_target
 from ..training import checkpoints
@@ -115,7 +116,7 @@ class _Path(click.Path):
     def convert(self, value, param, ctx):
         if not os.fspath(value):
             self.fail("expected a name, got an empty one", param, ctx)
-        path = super().convert(os.path.expanduser(value), param, ctx)
+        path = super().convert(expanded(value), param, ctx)
         folder = path.absolute().parent
         if self._to_write and not folder.is_dir():
             self.fail(f"{str(folder)!r} is not a folder; create it first", param, ctx)
@@ -226,15 +227,15 @@ window = click.option(
 batch_size = click.option(
     "--batch-size",
     type=COUNT,
-    default=50,
+    default=BATCH_SIZE,
     show_default=True,
     help="Images at a time.",
 )
 batch_size_or_rows = click.option(
     "--batch-size",
     type=COUNT,
-    help="Images at a time; default: 50. With --no-reset, in how many rows images are "
-    "shown back to back; default: one.",
+    help=f"Images at a time; default: {BATCH_SIZE}. With --no-reset, in how many rows "
+    "images are shown back to back; default: one.",
 )
 n_examples = click.option(
     "--n-examples",
@@ -257,7 +258,7 @@ def check_not_given(ctx, *names):
 def data_files(name):
     """Files that a data set is read from."""
     if name not in datasets.KNOWN:
-        return [from_home(name)]
+        return [expanded(name)]
     found = Path(datasets.find(name) or "")
     if found.is_absolute() and found.is_dir():
         return list(found.iterdir())

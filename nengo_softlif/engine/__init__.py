@@ -6,11 +6,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["filters", "neurons", "products"],
     submod_attrs={
-        "compiling": ["compilation", "compiled"],
+        "compiling": ["compilation", "compile_once"],
         "neurons": ["STAGES"],
-        "product_kernels": ["spiking"],
+        "plans": ["Plan", "add_stages"],
+        "product_kernels": ["find_spiking"],
         "products": ["Counts"],
         "simulator": ["Simulator"],
+        "stages": ["Stage"],
         "threads": ["spread"],
     },
 )

@@ -40,7 +40,7 @@ def expanded(layer):
             )
 
 
-def connections(layer, paths, constants, changes):
+def fold_connections(layer, paths, constants, changes):
     """Fold all that leads to a layer; its constants become part of its bias.
 
     Parameters

@@ -529,7 +529,7 @@ def test_products_with_spikes(n_rows, n, m, density, dtype, rng):
         counts[:, None, None],
         out,
         scale,
-        product_kernels.in_blocks(weights[None, None, None, None]),
+        product_kernels.lay_in_blocks(weights[None, None, None, None]),
         (1, 1),
         (0, 0),
     )

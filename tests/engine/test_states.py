@@ -76,7 +76,7 @@ def test_kernels_refuse_what_they_could_not_write_to():
     with pytest.raises(AssertionError):
         threads.spread(print, [array, array[:, ::2]])
     with pytest.raises(AssertionError):
-        threads.flat(array.T)
+        threads.flatten(array.T)
 
 
 # -- first steps -----------------------------------------------------------------------
