@@ -1,11 +1,25 @@
-"""The soft LIF neuron: a LIF tuning curve whose derivative is bounded."""
+"""The soft LIF neuron, and what is known of types of neurons.
 
+Another type of neurons, from another package too, needs a row in these tables:
+
+- `FAMILIES` here: its spiking partner, for `.to_spiking`;
+- ``tensors.CURVES``: rates and slopes in TensorFlow, for `.fit`; without, it trains as
+  far as NengoDL can train it;
+- ``engine.STAGES``: a fast form for `.Simulator`; without, its own ``step`` is called;
+- ``loihi.CHIP_NEURONS``: what the chip has for it; without, `.to_loihi` refuses it. And
+  ``loihi.CHIP_CURVES``, to train for the chip.
+"""
+
+from typing import NamedTuple
+
+import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
 from nengo.neurons import LIFRate
 
 from .checks import FiniteParam
 from .noise import NoiseParam
+from .registry import Table
 
 LARGEST = 1e9
 """No parameter is larger, or smaller than its inverse: see `SoftLIFRate`."""
@@ -277,3 +291,110 @@ class SoftLIFRate(LIFRate):
         low = np.minimum(j, -tail * self.sigma)
         below = self.amplitude * self.sigma / self.tau_rc / (offset - low)
         return np.where(j < -tail * self.sigma, below, rate).astype(J.dtype, copy=False)
+
+
+# -- what is known of types of neurons -------------------------------------------------
+
+
+class NeuronTable(Table):
+    """From classes of neurons to what one part of the package has for them.
+
+    A row counts for subclasses too, unless they have a ``step`` of their own. Rows are
+    added by ``table[cls] = row`` and removed by ``del table[cls]``. What takes long to
+    load may be named instead: a class as ``"module.Class"``, what is in its row as
+    ``"module:object"``. Parameters are those of `.Table`.
+    """
+
+    def __init__(self, name, rows):
+        super().__init__(name, {_named(cls): row for cls, row in rows.items()})
+
+    def __getitem__(self, cls):
+        """Load what there is for a class."""
+        return super().__getitem__(_named(cls))
+
+    def __setitem__(self, cls, row):
+        """Add what there is for a class, or where it is."""
+        super().__setitem__(_named(cls), row)
+
+    def __delitem__(self, cls):
+        """Remove the row of a class."""
+        super().__delitem__(_named(cls))
+
+    def __str__(self):
+        """Name the classes."""
+        return ", ".join(name.rpartition(".")[2] for name in self)
+
+    def of(self, neurons):
+        """Find what there is for neurons.
+
+        Parameters
+        ----------
+        neurons : nengo.neurons.NeuronType
+            The neurons.
+
+        Returns
+        -------
+        object or None
+            From the row of their class, or of the next base whose ``step`` they keep.
+        """
+        for cls in type(neurons).__mro__:
+            if _named(cls) in self.rows and type(neurons).step is cls.step:
+                return self[cls]
+        return None
+
+
+def _named(cls):
+    return cls if isinstance(cls, str) else f"{cls.__module__}.{cls.__qualname__}"
+
+
+class Family(NamedTuple):
+    """The partners of a type of rate neurons.
+
+    Parameters
+    ----------
+    spiking : type
+        What fires at these rates.
+    parameters : tuple of str
+        Attributes of these neurons, which are arguments of their partners.
+    hard : type, optional
+        Rate neurons with the curve that these smooth, if they do.
+    """
+
+    spiking: type
+    parameters: tuple = ("amplitude",)
+    hard: type = None
+
+
+_LIF = Family(nengo.LIF, ("tau_rc", "tau_ref", "amplitude"))
+
+FAMILIES = NeuronTable(
+    "families",
+    {
+        SoftLIFRate: _LIF._replace(hard=nengo.LIFRate),
+        nengo.LIFRate: _LIF,
+        nengo.RectifiedLinear: Family(nengo.SpikingRectifiedLinear),
+    },
+)
+"""The `Family` of each type of rate neurons."""
+
+
+def partner(neurons, kind):
+    """Make the partner of rate neurons, which has their parameters and no noise.
+
+    Parameters
+    ----------
+    neurons : nengo.neurons.NeuronType
+        Any neurons.
+    kind : {"spiking", "hard"}
+        Which partner.
+
+    Returns
+    -------
+    nengo.neurons.NeuronType or None
+        None if there is no such partner.
+    """
+    family = FAMILIES.of(neurons)
+    cls = getattr(family, kind, None)
+    if cls is None:
+        return None
+    return cls(**{name: getattr(neurons, name) for name in family.parameters})

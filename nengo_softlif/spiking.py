@@ -11,7 +11,7 @@ from . import layers
 from .checks import check_number
 from .layers import parameters
 from .models import Model, copied
-from .neurons import SoftLIFRate
+from .neurons import partner
 from .targets import check_unmade
 
 
@@ -99,16 +99,15 @@ def _spiking(ensemble):
     neurons = ensemble.neuron_type
     if neurons.spiking or isinstance(neurons, nengo.Direct):
         return neurons
-    soft = isinstance(neurons, SoftLIFRate) and type(neurons).step is SoftLIFRate.step
-    if soft or type(neurons) is nengo.LIFRate:
-        return nengo.LIF(neurons.tau_rc, neurons.tau_ref, amplitude=neurons.amplitude)
-    if type(neurons) is nengo.RectifiedLinear:
-        return nengo.SpikingRectifiedLinear(amplitude=neurons.amplitude)
-    raise Unconvertible(
-        f"{ensemble} has neurons of type {neurons}, which have no spiking partner; use "
-        "SoftLIFRate, nengo.LIFRate or nengo.RectifiedLinear, or a spiking type such "
-        "as nengo.RegularSpiking around your own"
-    )
+    spiking = partner(neurons, "spiking")
+    if spiking is None:
+        raise Unconvertible(
+            f"{ensemble} has neurons of type {neurons}, which have no spiking partner; "
+            "use SoftLIFRate, nengo.LIFRate or nengo.RectifiedLinear, or a spiking "
+            "type such as nengo.RegularSpiking around your own, or add a Family to "
+            "nengo_softlif.neurons.FAMILIES"
+        )
+    return spiking
 
 
 def _leaves_neurons(connection):

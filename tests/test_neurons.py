@@ -4,6 +4,7 @@ from nengo_softlif import (
     GaussianNoise,
     SoftLIFRate,
 )
+from nengo_softlif.neurons import FAMILIES, NeuronTable, partner
 
 import nengo
 import numpy as np
@@ -229,3 +230,73 @@ def test_numpy_numbers_are_numbers(number):
 def test_parameters_beyond_the_limits(name, value):
     with pytest.raises(ValidationError, match=f"{name}: must lie between 1e-09 and"):
         SoftLIFRate(**{name: value})
+
+
+# -- partners --------------------------------------------------------------------------
+
+PARTNERS = [
+    (SoftLIFRate(0.1, 0.03, 0.001, 0.5, GaussianNoise()), nengo.LIF(0.03, 0.001),
+     nengo.LIFRate(0.03, 0.001, amplitude=0.5)),
+    (nengo.LIFRate(0.03, 0.001, amplitude=0.5), nengo.LIF(0.03, 0.001), None),
+    (nengo.RectifiedLinear(amplitude=0.5), nengo.SpikingRectifiedLinear(), None),
+]  # fmt: skip
+
+
+class Plain(SoftLIFRate):
+    """Keeps its step."""
+
+
+class Other(SoftLIFRate):
+    """Has a step of its own."""
+
+    def step(self, dt, J, output):
+        output[...] = J
+
+
+def test_all_families_are_in_the_table():
+    assert [type(neurons) for neurons, _, _ in PARTNERS] == [
+        SoftLIFRate,
+        nengo.LIFRate,
+        nengo.RectifiedLinear,
+    ]
+    assert str(FAMILIES) == "SoftLIFRate, LIFRate, RectifiedLinear"
+
+
+@pytest.mark.parametrize(("neurons", "spiking", "hard"), PARTNERS, ids=repr)
+def test_partners_fire_at_the_rates_without_smoothing(neurons, spiking, hard):
+    found = partner(neurons, "spiking")
+    assert type(found) is type(spiking)
+    assert found.amplitude == 0.5
+    assert partner(neurons, "hard") == hard
+    J = np.linspace(-2, 100, 500)
+    rates = (hard or neurons).rates(J, [1], [0])
+    np.testing.assert_allclose(found.rates(J, [1], [0]), rates, rtol=1e-12)
+    np.testing.assert_allclose(0.5 * spiking.rates(J, [1], [0]), rates, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "neurons", [Other(), nengo.Sigmoid(), nengo.AdaptiveLIFRate(), nengo.LIF()]
+)
+@pytest.mark.parametrize("kind", ["spiking", "hard"])
+def test_others_have_no_partners(neurons, kind):
+    assert partner(neurons, kind) is None
+
+
+def test_rows_count_for_subclasses_that_keep_the_step():
+    soft = object()
+    table = NeuronTable("tests", {SoftLIFRate: soft})
+    table[nengo.LIF] = object()
+    assert table.of(Plain()) is soft
+    assert table.of(Other()) is None
+    assert table.of(nengo.LIFRate()) is None
+    assert SoftLIFRate in table
+    del table[SoftLIFRate]
+    assert table.of(Plain()) is None
+    assert list(table) == ["nengo.neurons.LIF"]
+
+
+def test_rows_may_be_named():
+    table = NeuronTable("tests", {"nengo.neurons.LIF": "fractions:Fraction"})
+    assert table.of(nengo.LIF()).__name__ == "Fraction"
+    assert table[nengo.LIF] is table["nengo.neurons.LIF"]
+    assert table.of(nengo.AdaptiveLIF()) is None

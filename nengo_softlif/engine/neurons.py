@@ -1,12 +1,10 @@
 """Neurons in motion."""
 
-import sys
-
 import nengo
 import numpy as np
 from nengo.neurons import RatesToSpikesNeuronType
 
-from ..loihi import chip_tau_rc, chip_tau_ref
+from ..neurons import NeuronTable
 from . import neuron_kernels
 from .products import Counts, numbers
 from .stages import Source, Sum
@@ -114,18 +112,27 @@ class Integrating(Neurons):
     def _simulate(self, n_steps):
         if self.recorded:
             return super()._simulate(n_steps)
-        current = self.add_up(n_steps, self.filtered)
-        if isinstance(self.neuron_type, nengo.RegularSpiking):
-            drive = np.empty_like(current)
-            self.neuron_type.base_type.step(self.settings.dt, current, drive)
-        else:
-            drive = np.maximum(current, 0)
+        drive = self.rates(self.add_up(n_steps, self.filtered))
         shape = (self.settings.n_examples, n_steps, self.layer.size)
         output = np.empty(shape, self.settings.dtype)
         drive *= self.settings.dt
         spread(neuron_kernels.integrate, [drive, self.state["voltage"], output])
         output *= self.amplitude / self.settings.dt
         return output
+
+    def rates(self, current):
+        """Return what is integrated, in Hz and in an array of its own."""
+        return np.maximum(current, 0)
+
+
+class Regular(Integrating):
+    """Neurons that integrate the rates of others."""
+
+    def rates(self, current):
+        """Return the rates of others, without the amplitude of these neurons."""
+        rates = np.empty_like(current)
+        self.neuron_type.base_type.step(self.settings.dt, current, rates)
+        return rates
 
 
 class LIF(Neurons):
@@ -210,17 +217,7 @@ class LIF(Neurons):
             super()._count(n_steps)
 
 
-class LoihiLIF(LIF):
-    """Neurons of NengoLoihi: intervals are whole steps, time constants rounded."""
-
-    within_steps = False
-
-    def _time_constants(self):
-        neurons, dt = self.neuron_type, self.settings.dt
-        return chip_tau_rc(neurons.tau_rc, dt), chip_tau_ref(neurons.tau_ref, dt)
-
-
-def made(layer, stages, settings):
+def make_stage(layer, stages, settings):
     """Make the stage of a layer.
 
     Parameters
@@ -237,21 +234,20 @@ def made(layer, stages, settings):
     Source, Sum or Neurons
         The stage. It must be reset before it runs.
     """
-    # loading it takes seconds; where it is not loaded, none of its neurons are
-    loihi = sys.modules.get("nengo_loihi")
-    if loihi is not None and type(layer.neuron_type) is loihi.LoihiLIF:
-        kind = LoihiLIF
-    elif layer.neuron_type is not None:
-        kind = _KINDS.get(type(layer.neuron_type), Neurons)
-    elif layer.puts_out:
-        kind = Source
+    if layer.neuron_type is not None:
+        kind = STAGES.of(layer.neuron_type) or Neurons
     else:
-        kind = Sum
+        kind = Source if layer.puts_out else Sum
     return kind(layer, stages, settings)
 
 
-_KINDS = {
-    nengo.LIF: LIF,
-    nengo.SpikingRectifiedLinear: Integrating,
-    nengo.RegularSpiking: Integrating,
-}
+STAGES = NeuronTable(
+    "stages",
+    {
+        nengo.LIF: LIF,
+        nengo.SpikingRectifiedLinear: Integrating,
+        nengo.RegularSpiking: Regular,
+        "nengo_loihi.neurons.LoihiLIF": "nengo_softlif.loihi.host_neurons:LoihiLIF",
+    },
+)
+"""The subclass of `Neurons` that simulates a type faster than its own step."""

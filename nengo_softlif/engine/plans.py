@@ -80,5 +80,5 @@ def add_stages(made, wanted, settings):
     """
     for layer in wanted:
         if layer not in made:
-            made[layer] = neurons.made(layer, made, settings)
+            made[layer] = neurons.make_stage(layer, made, settings)
     return made

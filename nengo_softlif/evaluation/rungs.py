@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 
-import nengo
-
 from ..layers import parameters
 from ..models import Model
-from ..neurons import SoftLIFRate
+from ..neurons import partner
 from .backends import ENGINE, RATE, Backend
 
 
@@ -47,7 +45,7 @@ def steps(model, spiking, synapse):
     list of Step
     """
     trained = "as trained, without noise"
-    if any(isinstance(e.neuron_type, SoftLIFRate) for e in model.ensembles):
+    if any(partner(e.neuron_type, "hard") for e in model.ensembles):
         change = "rates of LIF neurons, not smoothed around threshold"
         rates = [
             Step("soft LIF rates", trained, model, RATE),
@@ -68,9 +66,7 @@ def _hard(model):
     built = parameters.build(hard.network)
     parameters.install(hard.network, parameters.collect(hard.network, built))
     for ensemble in hard.ensembles:
-        neurons = ensemble.neuron_type
-        if isinstance(neurons, SoftLIFRate):
-            ensemble.neuron_type = nengo.LIFRate(
-                neurons.tau_rc, neurons.tau_ref, amplitude=neurons.amplitude
-            )
+        rates = partner(ensemble.neuron_type, "hard")
+        if rates is not None:
+            ensemble.neuron_type = rates
     return hard

@@ -15,6 +15,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "voltage_decay",
         ],
         "emulator": ["Emulator"],
+        "neurons": ["CHIP_NEURONS", "ChipNeurons"],
+        "rates": ["CHIP_CURVES"],
         "record": ["Changes"],
         "synapses": ["Substitution", "chip_synapse", "substitution"],
         "training": ["LoihiTarget", "chip_noise"],

@@ -11,7 +11,7 @@ import tensorflow as tf
 from nengo_dl.neuron_builders import SimNeuronsBuilder, TFNeuronBuilder
 
 from ..neurons import SoftLIFRate
-from ..tensors import curve
+from ..tensors import Curve, curve
 from .decays import chip_tau_rc, chip_tau_ref
 from .rates import loihi_lif_rates, loihi_relu_rates
 
@@ -19,14 +19,25 @@ SIGMA = SoftLIFRate().sigma
 """Smoothing of the gradient, unless NengoDL's setting ``lif_smoothing`` gives it."""
 
 
-class LoihiLIFBuilder(TFNeuronBuilder):
+class _ChipBuilder(TFNeuronBuilder):
+    """Neurons that spike in inference, and fire at the rates of a curve in training."""
+
+    spiking = True
+
+    def training_step(self, J, dt, **state):
+        """Rates of whole intervals times the amplitude."""
+        rates = Curve(self.rates_and_slope, threshold=self.threshold)(J)
+        return rates if self.amplitude is None else self.amplitude * rates
+
+
+class LoihiLIFBuilder(_ChipBuilder):
     """A group of ``nengo_loihi.LoihiLIF``.
 
     In inference they spike, step by step as in Nengo. In training they fire at the
     rates of whole intervals, with the gradient of soft LIF neurons.
     """
 
-    spiking = True
+    threshold = 1.0
 
     def build_pre(self, signals, config):
         """Gather the parameters of all merged ensembles, rounded as on the chip."""
@@ -66,26 +77,20 @@ class LoihiLIFBuilder(TFNeuronBuilder):
         refractory_time = tf.where(spiked, self.chip_ref + dt, refractory_time)
         return spikes, voltage, refractory_time
 
-    def training_step(self, J, dt, **state):
-        """Rates of whole intervals times the amplitude."""
-
-        @tf.custom_gradient
-        def rates(J):
-            _, slope = curve(J - 1, self.sigma, self.tau_rc, self.tau_ref)
-            out = loihi_lif_rates(J - 1, self.chip_rc, self.chip_ref, self.dt)
-            return out, lambda upstream: upstream * slope
-
-        return rates(J) if self.amplitude is None else self.amplitude * rates(J)
+    def rates_and_slope(self, j):
+        """See `.Curve`."""
+        _, slope = curve(j, self.sigma, self.tau_rc, self.tau_ref)
+        return loihi_lif_rates(j, self.chip_rc, self.chip_ref, self.dt), slope
 
 
-class LoihiReLUBuilder(TFNeuronBuilder):
+class LoihiReLUBuilder(_ChipBuilder):
     """A group of ``nengo_loihi.neurons.LoihiSpikingRectifiedLinear``.
 
     They spike in inference; in training they fire at the rates of whole intervals,
     with the gradient of rectified linear neurons.
     """
 
-    spiking = True
+    threshold = 0.0
 
     def build_pre(self, signals, config):
         """Note the length of a step."""
@@ -99,17 +104,9 @@ class LoihiReLUBuilder(TFNeuronBuilder):
         spikes = tf.cast(spiked, J.dtype) * self.alpha
         return spikes, tf.where(spiked, tf.zeros_like(voltage), tf.nn.relu(voltage))
 
-    def training_step(self, J, dt, **state):
-        """Rates of whole intervals times the amplitude."""
-
-        @tf.custom_gradient
-        def rates(J):
-            def gradient(upstream):
-                return tf.where(J > 0, upstream, tf.zeros_like(upstream))
-
-            return loihi_relu_rates(J, self.dt), gradient
-
-        return rates(J) if self.amplitude is None else self.amplitude * rates(J)
+    def rates_and_slope(self, j):
+        """See `.Curve`."""
+        return loihi_relu_rates(j, self.dt), tf.cast(j > 0, j.dtype)
 
 
 def _lif_builder(ops):

@@ -15,14 +15,8 @@ from . import cores
 from .axons import wires
 from .connections import fold_connections, shape_of
 from .inputs import send_in_spikes
-from .neurons import (
-    check_orders,
-    check_probes,
-    check_range,
-    chip_neurons,
-    one_synapse,
-    warn_of_rounding,
-)
+from .neurons import check_range, chip_neurons, one_synapse, warn_of_rounding
+from .probes import check_orders, check_probes
 from .record import Changes, for_chip, label, named
 from .rewiring import cut_off, send_to_host
 

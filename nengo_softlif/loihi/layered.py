@@ -5,12 +5,12 @@ from copy import copy
 
 import numpy as np
 import tensorflow as tf
-from nengo.exceptions import ValidationError
+from nengo.exceptions import Unconvertible, ValidationError
 
 from ..noise import LowpassNoise
 from ..targets import TrainingHooks
-from ..tensors import soft_lif
-from . import rates as chip_rates
+from ..tensors import CURVES
+from .rates import CHIP_CURVES
 from .rounding import Rounding
 from .training import CHIP_NOISE, chip_noise
 
@@ -90,13 +90,15 @@ class ChipBehaviour(TrainingHooks):
     def adapt_response(self, layer, response):
         """Give the rates of the chip or the host, and the noise of their synapses."""
         adapted, neurons = copy(response), layer.neuron_type
+        curve_of = CHIP_CURVES.of(neurons)
+        if curve_of is None:
+            raise Unconvertible(
+                f"{layer.obj.ensemble} has {neurons}; only {CHIP_CURVES} neurons "
+                "train for the chip"
+            )
         if layer in self._to_chip:
             adapted.neuron_type = neurons.with_noise(chip_noise(neurons.noise))
-        adapted.curve = chip_rates.lif
-        if layer in self.on_chip:
-            adapted.curve = chip_rates.loihi_lif(
-                float(neurons.tau_rc), float(neurons.tau_ref)
-            )
+        adapted.curve = curve_of(neurons, layer in self.on_chip)
         return adapted
 
     def apply_weights(self, weights):
@@ -128,12 +130,7 @@ class ChipBehaviour(TrainingHooks):
         currents = tf.reshape(gain * x + bias, [-1])
         currents = tf.math.top_k(currents, n_highest, sorted=False).values
         neurons = response.neuron_type
-        rates = soft_lif(
-            currents,
-            *(
-                tf.constant(getattr(neurons, name), x.dtype)
-                for name in ("sigma", "tau_rc", "tau_ref")
-            ),
-        )
-        excess = tf.nn.relu(rates / self._target.max_rate - 1)
+        smooth = CURVES.of(neurons)
+        numbers = (tf.constant(getattr(neurons, p), x.dtype) for p in smooth.parameters)
+        excess = tf.nn.relu(smooth(currents, *numbers) / self._target.max_rate - 1)
         return tf.reduce_mean(excess**2)

@@ -1,11 +1,14 @@
 """Neurons and the filter before them, as the chip has them."""
 
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import nengo
 import numpy as np
 from nengo.exceptions import BuildError, NengoWarning, Unconvertible
 
+from ..neurons import NeuronTable
 from .decays import DT, chip_tau_rc, chip_tau_ref
 from .record import named
 from .synapses import chip_synapse, substitution
@@ -16,6 +19,76 @@ FAITHFUL_RATE = 1 / (6 * DT)
 There rates are 17 percent apart, and 8 percent too low on average. Training for the
 chip lowers what is above (the penalty of `.LoihiTarget` starts at 125 Hz).
 """
+
+
+@dataclass(frozen=True)
+class ChipNeurons:
+    """What the chip has for a type of neurons.
+
+    Parameters
+    ----------
+    name : str
+        Of the class that behaves like them, in ``nengo_loihi.neurons``.
+    parameters : tuple of str
+        Arguments that it takes, and attributes of the neurons.
+    threshold : float
+        That of the voltage.
+    configure : callable
+        Sets a ``nengo_loihi.block.Compartment`` to neurons of ``name``.
+    rounding : callable
+        Says in words to what the chip rounds the parameters of neurons.
+    """
+
+    name: str
+    parameters: tuple
+    threshold: float
+    configure: Callable
+    rounding: Callable
+
+
+def _configure_lif(compartment, neurons):
+    compartment.configure_lif(
+        neurons.tau_rc, neurons.tau_ref, dt=DT, min_voltage=neurons.min_voltage
+    )
+
+
+def _rounding_of_lif(neurons):
+    tau_rc, tau_ref = neurons.tau_rc, neurons.tau_ref
+    return (
+        f"tau_rc {_ms(tau_rc)} -> {_ms(chip_tau_rc(tau_rc))} (12 bits), tau_ref "
+        f"{_ms(tau_ref)} -> {_ms(chip_tau_ref(tau_ref))} (whole ms), "
+    )
+
+
+def _configure_relu(compartment, neurons):
+    compartment.configure_relu(vth=1 / DT, dt=DT)
+
+
+LIF = ChipNeurons(
+    "LoihiLIF",
+    ("tau_rc", "tau_ref", "min_voltage", "amplitude"),
+    threshold=1.0,
+    configure=_configure_lif,
+    rounding=_rounding_of_lif,
+)
+RELU = ChipNeurons(
+    "LoihiSpikingRectifiedLinear",
+    ("amplitude",),
+    threshold=1 / DT,
+    configure=_configure_relu,
+    rounding=lambda neurons: "",
+)
+
+CHIP_NEURONS = NeuronTable(
+    "chip_neurons",
+    {
+        nengo.LIF: LIF,
+        nengo.SpikingRectifiedLinear: RELU,
+        "nengo_loihi.neurons.LoihiLIF": LIF,
+        "nengo_loihi.neurons.LoihiSpikingRectifiedLinear": RELU,
+    },
+)
+"""The `ChipNeurons` for each type that the chip has."""
 
 
 def chip_neurons(layer, changes):
@@ -41,27 +114,8 @@ def chip_neurons(layer, changes):
     import nengo_loihi
 
     neurons, ensemble = layer.neuron_type, layer.obj.ensemble
-    zero = {"voltage": nengo.dists.Choice([0])}
-    relu = (nengo.SpikingRectifiedLinear, nengo_loihi.LoihiSpikingRectifiedLinear)
-    if type(neurons) in (nengo.LIF, nengo_loihi.LoihiLIF):
-        chip = nengo_loihi.LoihiLIF(
-            neurons.tau_rc,
-            neurons.tau_ref,
-            min_voltage=neurons.min_voltage,
-            amplitude=neurons.amplitude,
-            initial_state=zero,
-        )
-        tau_rc, tau_ref = neurons.tau_rc, neurons.tau_ref
-        details = (
-            f"tau_rc {_ms(tau_rc)} -> {_ms(chip_tau_rc(tau_rc))} (12 bits), tau_ref "
-            f"{_ms(tau_ref)} -> {_ms(chip_tau_ref(tau_ref))} (whole ms), "
-        )
-    elif type(neurons) in relu:
-        chip = nengo_loihi.LoihiSpikingRectifiedLinear(
-            neurons.amplitude, initial_state=zero
-        )
-        details = ""
-    else:
+    row = CHIP_NEURONS.of(neurons)
+    if row is None:
         if not neurons.spiking:
             raise Unconvertible(
                 f"{ensemble} has rate neurons, {neurons}; the chip has spikes: call "
@@ -72,10 +126,14 @@ def chip_neurons(layer, changes):
             "use nengo.LIF or nengo.SpikingRectifiedLinear, as to_spiking does, or "
             "keep the layer on the host: net.config[ensemble].on_chip = False"
         )
+    zero = {"voltage": nengo.dists.Choice([0])}
+    chip = getattr(nengo_loihi.neurons, row.name)(
+        **{name: getattr(neurons, name) for name in row.parameters}, initial_state=zero
+    )
     changes.note(
         ensemble,
         "neurons",
-        f"{type(neurons).__name__} -> {type(chip).__name__}, {details}at most "
+        f"{type(neurons).__name__} -> {row.name}, {row.rounding(neurons)}at most "
         f"{highest_rate(chip):,.0f} Hz",
     )
     initial = {**neurons.state, **(neurons.initial_state or {})}["voltage"]
@@ -248,80 +306,15 @@ def check_range(layer, synapse):
             raise _out_of_range(ensemble, synapse, weight, bias) from error
 
 
-def check_probes(network, chip):
-    """Refuse probes of what is no more on the chip, or that NengoLoihi has not.
-
-    Parameters
-    ----------
-    network : nengo.Network
-        With the probes.
-    chip : list of Layer
-        Neurons for the chip.
-
-    Raises
-    ------
-    Unconvertible
-        If there are such.
-    """
-    targets = {layer.obj for layer in chip}
-    for probe in network.all_probes:
-        obj = probe.obj
-        if isinstance(obj, nengo.Connection) and (obj.post_obj in targets):
-            raise Unconvertible(
-                f"{probe} records a connection to the chip, which is folded into "
-                "others; probe the neurons instead"
-            )
-        neurons = obj.neurons if isinstance(obj, nengo.Ensemble) else obj
-        if neurons in targets and probe.sample_every is not None:
-            raise Unconvertible(
-                f"{probe} records every {1e3 * probe.sample_every:g} ms, but "
-                "NengoLoihi records every step on the chip; leave sample_every out"
-            )
-
-
-def check_orders(network, layers):
-    """Refuse probes that NengoLoihi cannot divide among blocks.
-
-    Parameters
-    ----------
-    network : nengo.Network
-        With the probes.
-    layers : list of ChipLayer
-        What is on the chip, with its layout.
-
-    Raises
-    ------
-    Unconvertible
-        If a probe records neurons of several blocks in another order than theirs.
-    """
-    layouts = {layer.ensemble.neurons: layer.layout for layer in layers}
-    for probe in network.all_probes:
-        layout = layouts.get(probe.obj)
-        if layout is None or layout.n_blocks == 1 or probe.slice is None:
-            continue
-        recorded = np.arange(int(np.prod(layout.shape)))[probe.slice]
-        if np.any(np.diff(recorded) <= 0):
-            raise Unconvertible(
-                f"{probe} records neurons in another order than theirs, which "
-                f"NengoLoihi cannot for a layer that is cut into {layout.n_blocks} "
-                "blocks; probe all neurons, and pick from what the probe saw"
-            )
-
-
 def _compartment(ensemble, synapse, bias):
     """Make what NengoLoihi makes of neurons, before it rounds their numbers."""
     from nengo_loihi.block import Compartment
 
-    neurons = ensemble.neuron_type
     compartment = Compartment(len(bias), str(ensemble))
     compartment.bias[:] = bias
     compartment.configure_filter(0.0 if synapse is None else synapse.tau, dt=DT)
-    if hasattr(neurons, "tau_rc"):
-        compartment.configure_lif(
-            neurons.tau_rc, neurons.tau_ref, dt=DT, min_voltage=neurons.min_voltage
-        )
-    else:
-        compartment.configure_relu(vth=1 / DT, dt=DT)
+    neurons = ensemble.neuron_type
+    CHIP_NEURONS.of(neurons).configure(compartment, neurons)
     return compartment
 
 
@@ -348,7 +341,7 @@ def _largest_weights(layer):
 
 def _out_of_range(ensemble, synapse, weight, bias):
     """Make an error that says what is too large, or too small."""
-    threshold = 1.0 if hasattr(ensemble.neuron_type, "tau_rc") else 1 / DT
+    threshold = CHIP_NEURONS.of(ensemble.neuron_type).threshold
     tau = 0.0 if synapse is None else synapse.tau
     steps = (1 + tau / DT) * (1 + getattr(ensemble.neuron_type, "tau_rc", 1.0) / DT)
     weights = (

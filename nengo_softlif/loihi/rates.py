@@ -7,15 +7,14 @@ nearly everywhere, where a gradient would be zero. Training goes forward by the
 staircase, and backward by the soft LIF curve that runs along it.
 """
 
+from dataclasses import replace
 from functools import lru_cache
 
 import tensorflow as tf
 
-from ..tensors import curve
+from ..neurons import NeuronTable, SoftLIFRate
+from ..tensors import curve, soft_lif
 from .decays import DT, chip_tau_rc, chip_tau_ref
-
-# Functions like `.curves.curve`: of the current above threshold, they give rates in Hz
-# and the slope by which gradients go.
 
 
 def lif(j, sigma, tau_rc, tau_ref):
@@ -103,3 +102,15 @@ def _rates(j, above_threshold):
     firing = j > 0
     rates = above_threshold(tf.where(firing, j, tf.ones_like(j)))
     return tf.where(firing, rates, tf.zeros_like(rates))
+
+
+def _curve_of_lif(neurons, on_chip):
+    """Soft LIF neurons, as LIF neurons of the host or of the chip fire."""
+    function = lif
+    if on_chip:
+        function = loihi_lif(float(neurons.tau_rc), float(neurons.tau_ref))
+    return replace(soft_lif, rates_and_slope=function)
+
+
+CHIP_CURVES = NeuronTable("chip_curves", {SoftLIFRate: _curve_of_lif})
+"""From neurons, and whether they will be on the chip, to the `.Curve` they train by."""

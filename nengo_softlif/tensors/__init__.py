@@ -1,12 +1,12 @@
-"""Soft LIF neurons, noise and linear operators in TensorFlow."""
+"""Rates of neurons, noise and linear operators in TensorFlow."""
 
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "curves": ["Response", "curve", "soft_lif"],
-        "neuron_builders": ["noise_counters"],
+        "curves": ["CURVES", "Curve", "Response", "curve", "soft_lif"],
+        "neuron_builders": ["noise_counters", "noise_seeds"],
         "operators": ["Values", "applied"],
     },
 )

@@ -1,15 +1,18 @@
-"""Soft LIF rates in TensorFlow: the curve, its slope, random numbers and noise.
+"""Rates of neurons in TensorFlow: curves, their slopes, random numbers and noise.
 
 All of it is elementwise. XLA compiles it to a few vectorised loops over all cores,
 where plain TensorFlow makes some thirty passes over the memory and draws normal
 numbers one by one.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import tensorflow as tf
 
+from ..neurons import NeuronTable, SoftLIFRate
 from ..noise import Dropout
 
 # -- random numbers --------------------------------------------------------------------
@@ -118,7 +121,51 @@ def _sine():
 _SINE = _sine()
 
 
-# -- soft LIF --------------------------------------------------------------------------
+# -- curves ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Rates of neurons, and the slope by which their gradients go.
+
+    Parameters
+    ----------
+    rates_and_slope : callable
+        From currents above threshold and parameters, tensors of one type that
+        broadcast, to rates in Hz without amplitude, and their derivative by the current
+        or what shall stand for it, in the shape of the currents.
+    parameters : tuple of str
+        The attributes of the neurons that it takes.
+    threshold : float
+        What is subtracted from the input current. Noise acts on currents above it.
+    """
+
+    rates_and_slope: Callable
+    parameters: tuple = ()
+    threshold: float = 0.0
+
+    def __call__(self, J, *parameters):
+        """Rates in Hz, with the slope as their gradient.
+
+        Parameters
+        ----------
+        J : tf.Tensor
+            Input currents.
+        *parameters : tf.Tensor
+            Broadcastable to ``J``.
+
+        Returns
+        -------
+        tf.Tensor
+            Rates, in the shape of ``J``.
+        """
+
+        @tf.custom_gradient
+        def rates(J):
+            out, slope = self.rates_and_slope(J - self.threshold, *parameters)
+            return out, lambda upstream: upstream * slope
+
+        return rates(J)
 
 
 def curve(j, sigma, tau_rc, tau_ref):
@@ -161,28 +208,13 @@ def curve(j, sigma, tau_rc, tau_ref):
     return rates, tau_rc * (rates * (logistic / z)) * (rates / (1 + z))
 
 
-def soft_lif(J, sigma, tau_rc, tau_ref):
-    """Soft LIF rates in Hz, with their analytic gradient.
+soft_lif = Curve(curve, ("sigma", "tau_rc", "tau_ref"), threshold=1.0)
 
-    Parameters
-    ----------
-    J : tf.Tensor
-        Input currents.
-    sigma, tau_rc, tau_ref : tf.Tensor
-        Parameters, broadcastable to ``J``.
+CURVES = NeuronTable("curves", {SoftLIFRate: soft_lif})
+"""The `Curve` of each type of neurons that trains in TensorFlow."""
 
-    Returns
-    -------
-    tf.Tensor
-        Rates, in the shape of ``J``.
-    """
 
-    @tf.custom_gradient
-    def rates(J):
-        out, slope = curve(J - 1, sigma, tau_rc, tau_ref)
-        return out, lambda upstream: upstream * slope
-
-    return rates(J)
+# -- noise -----------------------------------------------------------------------------
 
 
 def noisy(noise, rates, j, tau_rc, keys, step, batch_last=False):
@@ -194,8 +226,8 @@ def noisy(noise, rates, j, tau_rc, keys, step, batch_last=False):
         The model.
     rates, j : tf.Tensor
         From and for `curve`.
-    tau_rc : float
-        Membrane time constant.
+    tau_rc : float or None
+        Membrane time constant, for noise that depends on it.
     keys : (2, 2) tf.Tensor
         uint32: the stream of the spike noise, and that of dropout.
     step : tf.Tensor
@@ -226,23 +258,24 @@ def noisy(noise, rates, j, tau_rc, keys, step, batch_last=False):
 
 
 class Response:
-    """What a layer of soft LIF neurons makes of its weighted inputs.
+    """What a layer of rate neurons makes of its weighted inputs.
 
     Parameters
     ----------
-    neuron_type : SoftLIFRate
+    neuron_type : nengo.neurons.NeuronType
         The neurons.
     seeds : sequence of int
         From which the streams of the noise are made: that of the simulator, that of
         the ensemble, and how many ensembles before it have the same.
     gain, bias : array_like
         A number, or one for each neuron: ``J = gain * x + bias``.
-    curve : callable
-        Another function in place of `curve`, with the same arguments and results.
+    curve : Curve, optional
+        Another one in place of that in `CURVES`.
     """
 
-    def __init__(self, neuron_type, seeds, gain=1.0, bias=0.0, curve=curve):
-        self.neuron_type, self.curve = neuron_type, curve
+    def __init__(self, neuron_type, seeds, gain=1.0, bias=0.0, curve=None):
+        self.neuron_type = neuron_type
+        self.curve = CURVES.of(neuron_type) if curve is None else curve
         self.gain, self.bias = _number(gain), _number(bias)
         self.keys = np.random.SeedSequence(seeds).generate_state(4).reshape(2, 2)
 
@@ -267,19 +300,24 @@ class Response:
             In the shape of ``x``.
         """
         neurons, dtype = self.neuron_type, x.dtype.as_numpy_dtype
-        noise = None if step is None else neurons.noise
+        noise = None if step is None else noise_of(neurons)
+        bias = self.bias - self.curve.threshold
         # All numbers are tensors and all inputs matrices, so that layers share
         # compiled code
         numbers = [
             tf.constant(number[:, np.newaxis] if number.ndim and batch_last else number)
-            for number in (self.gain.astype(dtype), (self.bias - 1).astype(dtype))
+            for number in (self.gain.astype(dtype), bias.astype(dtype))
         ]
-        for name in ("sigma", "tau_rc", "tau_ref", "amplitude"):
-            numbers.append(tf.constant(getattr(neurons, name), dtype))
+        numbers.append(tf.constant(getattr(neurons, "amplitude", 1), dtype))
+        numbers.append(
+            [tf.constant(getattr(neurons, p), dtype) for p in self.curve.parameters]
+        )
         if noise is not None:
             # a variable's value: custom_gradient would look for its gradient
             numbers += [tf.constant(self.keys), tf.convert_to_tensor(step)]
-        compiled = _compiled(self.curve, noise, float(neurons.tau_rc), batch_last)
+        tau_rc = getattr(neurons, "tau_rc", None)
+        tau_rc = None if tau_rc is None else float(tau_rc)
+        compiled = _compiled(self.curve.rates_and_slope, noise, tau_rc, batch_last)
         flat = (-1, x.shape[-1]) if batch_last else (x.shape[0], -1)
 
         @tf.custom_gradient
@@ -291,15 +329,18 @@ class Response:
         return respond(x)
 
 
+def noise_of(neurons):
+    """Noise that neurons have in training, or None."""
+    return getattr(neurons, "noise", None)
+
+
 @lru_cache
 def _compiled(curve, noise, tau_rc, batch_last):
     """Rates and slope by XLA; one function serves all layers with such noise."""
 
-    def rates_and_slope(
-        x, gain, bias, sigma, tau_rc_tensor, tau_ref, amplitude, keys=None, step=None
-    ):
+    def rates_and_slope(x, gain, bias, amplitude, parameters, keys=None, step=None):
         j = gain * x + bias
-        rates, slope = curve(j, sigma, tau_rc_tensor, tau_ref)
+        rates, slope = curve(j, *parameters)
         rates, factor = noisy(noise, rates, j, tau_rc, keys, step, batch_last)
         return amplitude * rates, (amplitude * gain) * (factor * slope)
 

@@ -1,63 +1,104 @@
-"""How NengoDL runs and trains soft LIF neurons.
+"""How NengoDL runs and trains neurons that have a row in `.CURVES`.
 
 Imported by the import finder in `.compat` as soon as nengo_dl has loaded.
 """
 
+from functools import wraps
+
+import nengo_dl
 import tensorflow as tf
 from nengo.builder import Builder
-from nengo.builder.neurons import SimNeurons, build_neurons
-from nengo.neurons import RatesToSpikesNeuronType
-from nengo_dl.neuron_builders import LIFRateBuilder, SimNeuronsBuilder
+from nengo.builder.neurons import SimNeurons
+from nengo.builder.optimizer import OpMerger, SimNeuronsMerger
+from nengo.neurons import NeuronType, RatesToSpikesNeuronType
+from nengo_dl.neuron_builders import SimNeuronsBuilder, TFNeuronBuilder
 
-from ..neurons import SoftLIFRate
-from .curves import Response, soft_lif
-
-
-@Builder.register(SoftLIFRate)
-def build_soft_lif(model, neuron_type, neurons, **kwargs):
-    """Build as any Nengo neuron, and prepare what NengoDL will look for."""
-    build_neurons(model, neuron_type, neurons, **kwargs)
-    _prepare(model, neuron_type, neurons, model.operators[-1])
+from .curves import CURVES, Response, noise_of
 
 
-_build_spiking = Builder.builders[RatesToSpikesNeuronType]
+class SimRates(SimNeurons):
+    """Nengo's operator for neurons, where they have a curve in TensorFlow.
 
+    Parameters
+    ----------
+    op : nengo.builder.neurons.SimNeurons
+        What Nengo built.
+    noise_seed : (int, int)
+        The seed of the ensemble, and how many before it have the same. It tells the
+        noise of one ensemble from that of others, however NengoDL orders and merges
+        operators.
 
-def build_spiking_soft_lif(model, neuron_type, neurons):
-    """Build spiking types around a rate type, such as `nengo.RegularSpiking`.
-
-    Nengo builds the rate type within them without asking its builder.
+    Attributes
+    ----------
+    noise_seed : (int, int)
+        As above.
     """
-    index = len(model.operators)
-    _build_spiking(model, neuron_type, neurons)
-    if isinstance(neuron_type.base_type, SoftLIFRate):
-        _prepare(model, neuron_type.base_type, neurons, model.operators[index])
+
+    def __init__(self, op, noise_seed):
+        state = {**op.state, **op.state_extra}
+        super().__init__(op.neurons, op.J, op.output, state, op.tag)
+        self.noise_seed = noise_seed
 
 
-Builder.builders[RatesToSpikesNeuronType] = build_spiking_soft_lif
+# for NengoDL and for Nengo they are neurons like others
+nengo_dl.builder.Builder.builders[SimRates] = SimNeuronsBuilder
+OpMerger.mergers[SimRates] = SimNeuronsMerger
 
 
-def _prepare(model, neuron_type, neurons, op):
-    """Register the neuron type, and note whose neurons the operator simulates.
+def noise_seeds(model):
+    """Find from what the noise of each ensemble is made.
 
-    NengoDL finds implementations by exact type, Nengo by inheritance: here
-    subclasses come past and are registered, unless they have a curve of their
-    own. The seed of the ensemble tells its noise from that of others, however
-    NengoDL orders and merges operators; ensembles that were given the same seed
-    are counted.
+    Parameters
+    ----------
+    model : nengo.builder.Model
+        What was built, after NengoDL had been loaded.
+
+    Returns
+    -------
+    dict of SimRates to (int, int)
+        In the order in which they were built: see `SimRates`.
     """
-    cls = type(neuron_type)
-    if cls.step is SoftLIFRate.step:
-        SimNeuronsBuilder.TF_NEURON_IMPL.setdefault(cls, SoftLIFRateBuilder)
-    assert isinstance(op, SimNeurons)
-    assert op.neurons is neuron_type
-    seed = model.seeds[neurons.ensemble]
-    seeds = [o.noise_seed[0] for o in model.operators if hasattr(o, "noise_seed")]
-    op.noise_seed = (seed, seeds.count(seed))
+    return {op: op.noise_seed for op in model.operators if isinstance(op, SimRates)}
 
 
-class SoftLIFRateBuilder(LIFRateBuilder):
-    """A group of soft LIF neurons, with noise in training.
+def _with_noise_seeds(build):
+    """Let one of Nengo's functions build `SimRates` where there is a curve.
+
+    Nengo builds the rate type within spiking types, such as `nengo.RegularSpiking`,
+    without asking its builder: here the operators of both come past.
+    """
+    build = getattr(build, "__wrapped__", build)  # if this module is reloaded
+
+    @wraps(build)
+    def build_neurons(model, neuron_type, neurons, *args, **kwargs):
+        first = len(model.operators)
+        build(model, neuron_type, neurons, *args, **kwargs)
+        for i, op in enumerate(model.operators[first:], first):
+            if isinstance(op, SimNeurons) and _has_curve(op.neurons):
+                seed = model.seeds[neurons.ensemble]
+                seeds = [of_ensemble for of_ensemble, _ in noise_seeds(model).values()]
+                model.operators[i] = SimRates(op, (seed, seeds.count(seed)))
+
+    return build_neurons
+
+
+def _has_curve(neurons):
+    """Say whether there is a curve, and tell NengoDL, which looks up exact types."""
+    has_curve = CURVES.of(neurons) is not None
+    tf_builders, cls = SimNeuronsBuilder.TF_NEURON_IMPL, type(neurons)
+    if has_curve:
+        tf_builders.setdefault(cls, RatesBuilder)
+    elif tf_builders.get(cls) is RatesBuilder:  # its row has been removed
+        del tf_builders[cls]
+    return has_curve
+
+
+for kind in (NeuronType, RatesToSpikesNeuronType):
+    Builder.builders[kind] = _with_noise_seeds(Builder.builders[kind])
+
+
+class RatesBuilder(TFNeuronBuilder):
+    """A group of rate neurons of one type, with noise in training.
 
     ``spiking = True`` is what makes NengoDL call `training_step` at all.
 
@@ -70,6 +111,7 @@ class SoftLIFRateBuilder(LIFRateBuilder):
 
     def __init__(self, ops):
         super().__init__(ops)
+        self.curve = CURVES.of(ops[0].neurons)
         with tf.init_scope():
             self.passes = tf.Variable(0, dtype=tf.int32, trainable=False, name="passes")
 
@@ -78,26 +120,31 @@ class SoftLIFRateBuilder(LIFRateBuilder):
         super().build_pre(signals, config)
         neurons = [op.neurons for op in self.ops]
         self.sizes = [op.J.shape[0] for op in self.ops]
-        self.sigma = signals.op_constant(neurons, self.sizes, "sigma", signals.dtype)
-
+        self.parameters = [
+            signals.op_constant(neurons, self.sizes, name, signals.dtype)
+            for name in self.curve.parameters
+        ]
         # Looked at, not drawn: the same for all builders, in whatever order
         state = config.rng.get_state()
         seed = config.rng.randint(2**31)
         config.rng.set_state(state)
-        # models built before NengoDL was loaded lack the seed
+        # models built before NengoDL was loaded have none of our operators
         self.responses = [
-            Response(op.neurons, (seed, *getattr(op, "noise_seed", ())))
+            Response(
+                op.neurons,
+                (seed, *(op.noise_seed if isinstance(op, SimRates) else ())),
+            )
             for op in self.ops
         ]
 
     def step(self, J, dt):
         """Clean rates, times the amplitude."""
-        rates = soft_lif(J, self.sigma, self.tau_rc, self.tau_ref)
+        rates = self.curve(J, *self.parameters)
         return rates if self.amplitude is None else self.amplitude * rates
 
     def training_step(self, J, dt):
         """Rates with the noise of each ensemble, times the amplitude."""
-        if all(op.neurons.noise is None for op in self.ops):
+        if all(noise_of(op.neurons) is None for op in self.ops):
             return self.step(J, dt)
         step = self.passes.assign_add(1)
         parts = tf.split(J, self.sizes, axis=-1)
@@ -116,7 +163,7 @@ def noise_counters(sim):
     Parameters
     ----------
     sim : nengo_dl.Simulator
-        A simulator of a network with soft LIF neurons.
+        A simulator of a network with neurons that have a curve.
 
     Returns
     -------
@@ -127,4 +174,4 @@ def noise_counters(sim):
         getattr(builder, "built_neurons", None)
         for builder in sim.tensor_graph.op_builder.op_builds.values()
     ]
-    return [b.passes for b in builders if isinstance(b, SoftLIFRateBuilder)]
+    return [b.passes for b in builders if isinstance(b, RatesBuilder)]

@@ -10,11 +10,9 @@ import numpy as np
 import tensorflow as tf
 from nengo.exceptions import Unconvertible
 
-from ..compat import nengo_dl  # noqa: F401 (then builders note seeds of noise)
 from ..layers import parameters
-from ..neurons import SoftLIFRate
 from ..targets import TrainingHooks
-from ..tensors import Response, Values
+from ..tensors import CURVES, Response, Values, noise_seeds
 from .feedforward import FeedForward
 from .folding import fold_back, normalise_layers
 from .weights import Weights, make_variable
@@ -45,20 +43,16 @@ class Neurons:
         """Make the responses of neurons, with a variable for biases that train."""
         # Looked at by NengoDL's builders: the seed of the simulator as they see it
         seed = np.random.RandomState(seed).randint(2**31)
-        noise_seeds = {
-            op.J: op.noise_seed
-            for op in self._built.operators
-            if hasattr(op, "noise_seed")
-        }
+        seeds_of = {op.J: seeds for op, seeds in noise_seeds(self._built).items()}
         for layer in self._layers:
             if layer.neuron_type is None:
                 continue
-            if type(layer.neuron_type).step is not SoftLIFRate.step:
+            if CURVES.of(layer.neuron_type) is None:
                 raise Unconvertible(
-                    f"{layer.obj.ensemble} has {layer.neuron_type}; only SoftLIFRate "
+                    f"{layer.obj.ensemble} has {layer.neuron_type}; only {CURVES} "
                     "neurons have a fast form for training"
                 )
-            of_ensemble = noise_seeds[self._built.sig[layer.obj]["in"]]
+            of_ensemble = seeds_of[self._built.sig[layer.obj]["in"]]
             self.noise_seeds.append(of_ensemble)
             gain, bias = layer.gain, layer.bias
             if trainable[layer.obj]:

@@ -5,7 +5,7 @@ from nengo.exceptions import ValidationError
 
 from ..compat import nengo_dl, quiet_simulator
 from ..layers import check_gains
-from ..tensors import noise_counters
+from ..tensors import noise_counters, noise_seeds
 from .trainers import Trainer, check_one_step
 
 
@@ -54,9 +54,7 @@ class ThroughNengoDL(Trainer):
                 ).astype(np.float32)
         self.counters = noise_counters(sim)
         self.noise_seeds = [
-            [int(seed) for seed in op.noise_seed]
-            for op in sim.model.operators
-            if hasattr(op, "noise_seed")
+            [int(seed) for seed in seeds] for seeds in noise_seeds(sim.model).values()
         ]
         self.biases = self._find_biases(network, image)
 
