@@ -53,7 +53,7 @@ numpydoc_validation_exclude = {r"\.Dataset$"}  # documents its four arrays in pa
 nitpick_ignore_regex = [
     (r"py:.*", r"(nengo|nengo_dl|nengo_loihi|numpy|np|tf|keras|matplotlib)(\..*)?"),
     # forms of dictionaries in records, which the records describe
-    (r"py:class", r"nengo_softlif\.files\.records\..*"),
+    (r"py:class", r"nengo_softlif\.evaluation\.consistency\..*"),
     # commands, in the help of the command line
     (r"py:obj", r"nengo-softlif .*|train"),
 ]

@@ -15,13 +15,14 @@ import numpy as np
 from nengo.exceptions import ValidationError
 
 from . import files
-from .files import from_home, irregular, npz
+from .files import expanded, irregular, npz
 from .images import (
     check_classes,
     checked_images,
     checked_labels,
     warn_of_values,
 )
+from .tables import format_size
 
 KNOWN = ("digits", "mnist", "fashion_mnist", "cifar10")
 """Names that `load` understands."""
@@ -93,28 +94,28 @@ class Dataset:
     def __post_init__(self):
         """Check the arrays and bring them into the same form."""
         if not isinstance(self.name, str):
-            raise _error(
-                "name",
+            raise ValidationError(
                 "expected what to call the data set in reports, before the arrays, got "
                 f"{type(self.name).__name__}",
+                attr="Dataset.name",
             )
         for part in ("train", "test"):
             x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
             images = checked_images(f"Dataset.x_{part}", x)
             labels = checked_labels(f"Dataset.y_{part}", y)
             if len(images) != len(labels):
-                raise _error(
-                    f"y_{part}",
+                raise ValidationError(
                     f"expected a label for each of the {len(images)} images in "
                     f"x_{part}, got {len(labels)} labels",
+                    attr=f"Dataset.y_{part}",
                 )
             object.__setattr__(self, f"x_{part}", images)
             object.__setattr__(self, f"y_{part}", labels)
         if self.x_test.shape[1:] != self.image_shape:
-            raise _error(
-                "x_test",
-                f"expected images of {_size(self.image_shape)} as in x_train, got "
-                f"{_size(self.x_test.shape[1:])} (height x width x channels)",
+            raise ValidationError(
+                f"expected images of {format_size(self.image_shape)} as in x_train, "
+                f"got {format_size(self.x_test.shape[1:])} (height x width x channels)",
+                attr="Dataset.x_test",
             )
         check_classes(self.y_train, self.y_test)
         warn_of_values(self.x_train, self.x_test)
@@ -126,7 +127,7 @@ class Dataset:
         kind = (
             f"rows of {channels} values"
             if table
-            else f"images of {_size(self.image_shape)}"
+            else f"images of {format_size(self.image_shape)}"
         )
         return (
             f"Dataset({self.name!r}, {len(self.x_train)} training and "
@@ -210,7 +211,7 @@ def load(name_or_path):
             return _load_npz(stored)
         return _load_keras(name_or_path)
 
-    path = from_home(name_or_path)
+    path = expanded(name_or_path)
     if path.suffix == ".npz" or path.exists():
         return _load_npz(path)
     raise _unknown(name_or_path)
@@ -247,7 +248,7 @@ def find(name):
 
 def _cache():
     """Return the folder in which Keras keeps data sets."""
-    return from_home(os.environ.get("KERAS_HOME") or "~/.keras") / "datasets"
+    return expanded(os.environ.get("KERAS_HOME") or "~/.keras") / "datasets"
 
 
 def _load_digits():
@@ -278,39 +279,25 @@ def _digits():
 
 def _load_npz(path):
     if not path.exists():
-        raise _error("name", f"expected a data set at {str(path)!r}, found no file")
+        raise ValidationError(
+            f"expected a data set at {str(path)!r}, found no file", attr="Dataset.name"
+        )
     odd = irregular(path)
     if odd:
-        raise _error(
-            "name", f"expected an .npz file, but {str(path)!r} {odd[0]}; {odd[1]}"
+        raise ValidationError(
+            f"expected an .npz file, but {str(path)!r} {odd[0]}; {odd[1]}",
+            attr="Dataset.name",
         )
     if not zipfile.is_zipfile(path):
-        raise _error(
-            "name",
+        raise ValidationError(
             f"expected an .npz file, but {str(path)!r} is something else or was cut "
             "off; write one with np.savez(path, x_train=..., y_train=..., x_test=..., "
             "y_test=...)",
+            attr="Dataset.name",
         )
     try:
         with zipfile.ZipFile(path) as file:
-            names = npz.names(file)
-            missing = [key for key in _ARRAYS if key not in names]
-            if missing:
-                raise _error(
-                    missing[0],
-                    f"expected the arrays {', '.join(_ARRAYS)} in {str(path)!r}, but "
-                    f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} "
-                    f"missing; found {', '.join(names[:9]) or 'none'}",
-                )
-            found = {key: npz.declared(file, key) for key in _ARRAYS}
-            for part in ("train", "test"):
-                n_images, n_labels = (found[f"{x}_{part}"].shape[:1] for x in "xy")
-                if n_images != n_labels:
-                    raise _error(
-                        f"y_{part}",
-                        f"expected a label for each of the {_size(n_images)} images in "
-                        f"x_{part}, got {_size(n_labels)} labels",
-                    )
+            found = _declared(path, file)
             # measured, of checks of labels and of single images: much where each
             # image is a pixel, or one image is everything
             beside = 20 * math.prod(found["y_train"].shape)
@@ -319,12 +306,35 @@ def _load_npz(path):
     except ValidationError:
         raise
     except npz.DAMAGED as error:
-        raise _error(
-            "name",
+        raise ValidationError(
             f"cannot read {str(path)!r} ({error}); it must hold plain numeric arrays. "
             "If it is damaged, delete it and get it again",
+            attr="Dataset.name",
         ) from error
     return Dataset(path.stem, **arrays)
+
+
+def _declared(path, file):
+    """Return what the open file says of its arrays, if these are a data set's."""
+    names = npz.names(file)
+    missing = [key for key in _ARRAYS if key not in names]
+    if missing:
+        raise ValidationError(
+            f"expected the arrays {', '.join(_ARRAYS)} in {str(path)!r}, but "
+            f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} "
+            f"missing; found {', '.join(names[:9]) or 'none'}",
+            attr=f"Dataset.{missing[0]}",
+        )
+    found = {key: npz.declared(file, key) for key in _ARRAYS}
+    for part in ("train", "test"):
+        n_images, n_labels = (found[f"{x}_{part}"].shape[:1] for x in "xy")
+        if n_images != n_labels:
+            raise ValidationError(
+                f"expected a label for each of the {format_size(n_images)} images in "
+                f"x_{part}, got {format_size(n_labels)} labels",
+                attr=f"Dataset.y_{part}",
+            )
+    return found
 
 
 def _load_keras(name):
@@ -338,26 +348,18 @@ def _load_keras(name):
         with contextlib.redirect_stdout(sys.stderr):
             (x_train, y_train), (x_test, y_test) = loader(**options)
     except Exception as error:  # a failed download is a bare Exception in Keras
-        raise _error(
-            "name",
+        raise ValidationError(
             f"{name} is not in {str(_cache())!r}, and Keras could not get it "
             f"({error}). Offline? Put {name}.npz there, or give the path of an .npz "
             f"file with the arrays {', '.join(_ARRAYS)}",
+            attr="Dataset.name",
         ) from error
     return Dataset(name, x_train, y_train, x_test, y_test)
 
 
-def _size(shape):
-    return " x ".join(str(n) for n in shape)
-
-
-def _error(attr, message):
-    return ValidationError(message, attr=attr, obj=Dataset)
-
-
 def _unknown(name):
-    return _error(
-        "name",
+    return ValidationError(
         f"expected one of {', '.join(KNOWN)} or the path of an .npz file, got "
         f"{str(name)!r}, which is neither a known name nor an existing file",
+        attr="Dataset.name",
     )

@@ -196,7 +196,8 @@ def ladder(found, ax=None):
         zorder=2,
     )
     right = ax.secondary_yaxis("right")
-    right.set_yticks(places, [_points(rung.difference) for rung in rungs])
+    worse = [rung.difference.brief() if rung.difference else "" for rung in rungs]
+    right.set_yticks(places, worse)
     right.set_ylabel("change in points, paired (95 % interval)")
     right.tick_params(length=0)
     ax.set_yticks(places, [rung.name for rung in rungs])
@@ -239,13 +240,6 @@ def check_ending(path):
             f"got {str(path)!r}",
             attr="figure",
         )
-
-
-def _points(difference):
-    if difference is None:
-        return ""
-    low, high = difference.interval_points
-    return f"{difference.points:+.2f} ({low:+.2f} to {high:+.2f})"
 
 
 def firing_rates(evaluation, ax=None):

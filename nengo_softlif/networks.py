@@ -5,24 +5,22 @@ Each function returns a `.Model` around a plain `nengo.Network`.
 
 import inspect
 import math
-from functools import wraps
-from itertools import zip_longest
+from functools import partial, wraps
 
 import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from . import files
 from . import noise as noises
-from .checks import LARGEST_SEED, check_whole, network_of
+from .checks import LARGEST_SEED, check_whole
 from .files import check_unpacked
-from .layers import parameters
-from .models import Model
+from .models import MAKERS, Model, check_sizes, load
 from .neurons import SoftLIFRate
 from .noise import GaussianNoise
-from .preprocessing import Preprocessing
 from .sizes import Sizes
 from .stack import Stack
+
+__all__ = ["DEFAULT_NOISE", "FUNCTIONS", "cifar10", "load", "mnist", "small"]
 
 
 def _recorded(function):
@@ -217,120 +215,30 @@ def _cifar10_layers(stack, n_classes, paper=False):
     return stack.readout(n_classes)
 
 
-_LAYERS = {small: _small_layers, mnist: _mnist_layers, cifar10: _cifar10_layers}
+def _remake(function, path, header, arrays):
+    """Call the function that made a network, if its arrays are those of the file."""
+    from .files import Arguments, converted  # take time to load
 
-FUNCTIONS = {function.__name__: function for function in _LAYERS}
-"""The networks a file may name."""
-
-
-def load(path, network=None):
-    """Load a model that `Model.save` wrote.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file.
-    network : nengo.Network or Model, optional
-        For a model whose network no function of this module made: the same
-        network, built by the same code. It is changed: it receives the weights.
-
-    Returns
-    -------
-    Model
-        The model as it was saved.
-
-    Raises
-    ------
-    ValidationError
-        If the file is not a model of this version, or is damaged, or the network
-        does not fit. Sizes are compared before anything is made.
-    """
-    from .files import Model as form  # takes time to load
-
-    if network is not None:
-        network = network_of(network)
-    header, arrays = files.read(path, "model", form)
-    _check_numbers(path, arrays)
-    source = header["source"]
-    made = network is None
-    if made:
-        network = _remake(path, header, arrays).network
-
-    preprocessing = None
-    mean = {
-        name.removeprefix("preprocessing/"): arrays.pop(name)
-        for name in list(arrays)
-        if name.startswith("preprocessing/")
-    }
-    if header["preprocessing"] is not None:
-        preprocessing = Preprocessing.from_file(header["preprocessing"], mean)
-
-    nodes, probes = network.all_nodes, network.all_probes
-    if header["input"] >= len(nodes) or header["output"] >= len(probes):
+    name, arguments = function.__name__, dict(header["source"]["arguments"])
+    unknown = arguments.keys() - inspect.signature(function).parameters.keys()
+    if unknown:
         raise ValidationError(
-            f"the network has {len(nodes)} nodes and {len(probes)} probes, fewer than "
-            f"the one saved in {str(path)!r}; build the same network",
+            f"{str(path)!r} gives the network {name!r} the arguments "
+            f"{', '.join(sorted(unknown))}, which this version does not know; upgrade "
+            "nengo_softlif",
             attr="network",
         )
-    model = Model(
-        network,
-        nodes[header["input"]],
-        probes[header["output"]],
-        preprocessing,
-        scale=header["scale"],
-        crop=header["crop"],
-        flip=header["flip"],
-        history=header["history"],
-        source=source if made else None,
-        training=header.get("training"),  # files of earlier versions have none
+    converted(
+        arguments,
+        Arguments,
+        f"the arguments of the network {name!r} in {str(path)!r}",
+        "use another copy of it, or save it again",
     )
-    _check_sizes(path, header, [model.input.size_out, model.output.size_in])
-    pairs = zip_longest(
-        parameters.describe(network), header["parts"], fillvalue="nothing"
-    )
-    different = [f"{a} (saved: {b})" for a, b in pairs if a != b]
-    if different:
-        raise ValidationError(
-            f"the network saved in {str(path)!r} had other parts than this one: "
-            f"{'; '.join(different[:3])}; "
-            + (
-                "it was changed after it was made, so build it and call "
-                "load(path, network=net)"
-                if made
-                else "build the same network"
-            ),
-            attr="network",
-        )
-    parameters.install(network, arrays)
-    return model
-
-
-def _check_numbers(path, arrays):
-    """Refuse what is not numbers that a network can have."""
-    for name, array in arrays.items():
-        if array.dtype not in (np.float32, np.float64):
-            wrong = f"of type {array.dtype}"
-        elif not np.isfinite(array).all():
-            wrong = "infinite or NaN"
-        else:
-            continue
-        raise ValidationError(
-            f"expected finite numbers in {str(path)!r}, but {name} is {wrong}; did "
-            "training diverge? Use another copy, or train again",
-            attr="path",
-        )
-
-
-def _check_sizes(path, header, sizes):
-    """Refuse a network that takes or answers other than the saved one."""
-    saved = header.get("sizes") or sizes
-    if saved != sizes:
-        raise ValidationError(
-            f"the model saved in {str(path)!r} takes {saved[0]} values and answers "
-            f"with {saved[1]}; in this network they are {sizes[0]} and {sizes[1]}; "
-            "build the same network",
-            attr="network",
-        )
+    arguments["noise"] = noises.from_json(arguments["noise"])
+    n_values = math.prod(arguments["image_shape"])
+    check_sizes(path, header, [n_values, arguments["n_classes"]])
+    _check_arrays(path, _LAYERS[function], arguments, arrays)
+    return function(**arguments)
 
 
 def _check_arrays(path, layers, arguments, arrays):
@@ -350,40 +258,9 @@ def _check_arrays(path, layers, arguments, arrays):
         ) from error
 
 
-def _remake(path, header, arrays):
-    """Call the function that made the network, if its arrays are those of the file."""
-    source = header["source"]
-    if source is None:
-        raise ValidationError(
-            f"{str(path)!r} holds the weights of a network of your own: build it and "
-            "call load(path, network=net)",
-            attr="network",
-        )
-    if source["function"] not in FUNCTIONS:
-        raise ValidationError(
-            f"{str(path)!r} names the network {source['function']!r}, but this version "
-            f"knows {', '.join(FUNCTIONS)}; upgrade nengo_softlif",
-            attr="network",
-        )
-    function, arguments = FUNCTIONS[source["function"]], dict(source["arguments"])
-    unknown = arguments.keys() - inspect.signature(function).parameters.keys()
-    if unknown:
-        raise ValidationError(
-            f"{str(path)!r} gives the network {source['function']!r} the arguments "
-            f"{', '.join(sorted(unknown))}, which this version does not know; upgrade "
-            "nengo_softlif",
-            attr="network",
-        )
-    from .files import Arguments, converted
+_LAYERS = {small: _small_layers, mnist: _mnist_layers, cifar10: _cifar10_layers}
 
-    converted(
-        arguments,
-        Arguments,
-        f"the arguments of the network {source['function']!r} in {str(path)!r}",
-        "use another copy of it, or save it again",
-    )
-    arguments["noise"] = noises.from_json(arguments["noise"])
-    n_values = math.prod(arguments["image_shape"])
-    _check_sizes(path, header, [n_values, arguments["n_classes"]])
-    _check_arrays(path, _LAYERS[function], arguments, arrays)
-    return function(**arguments)
+FUNCTIONS = {function.__name__: function for function in _LAYERS}
+"""The networks a file may name."""
+
+MAKERS.update((name, partial(_remake, made)) for name, made in FUNCTIONS.items())

@@ -6,6 +6,7 @@ import numpy as np
 from nengo.exceptions import ValidationError
 
 from .images import FORMS, by_feature, in_one_form, n_features, real_numbers
+from .tables import format_size
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,64 +48,12 @@ class Preprocessing:
 
     def __post_init__(self):
         """Check the settings and bring them into the same form."""
-        image_shape = _whole_numbers(self.image_shape)
-        if len(image_shape) == 2:
-            image_shape += (1,)
-        if len(image_shape) != 3:
-            raise _error(
-                "image_shape",
-                "expected (height, width, channels) in whole pixels, got "
-                f"{self.image_shape!r}",
-            )
-
-        with np.errstate(over="ignore"):  # infinity is refused
-            mean = _numbers("mean", self.mean).astype(np.float32)
-            scale = _numbers("scale", self.scale).astype(float)
-            float_scale = scale.astype(np.float32)
-        if mean.shape == image_shape[:2] and image_shape[2] == 1:
-            mean = mean[..., np.newaxis]
-        if mean.shape not in ((), image_shape[2:], image_shape):
-            raise _error(
-                "mean",
-                f"expected one number, {image_shape[2:]} or {image_shape} numbers, got "
-                f"shape {mean.shape}",
-            )
-        if not np.all(np.isfinite(mean)):
-            raise _error("mean", "expected finite numbers, got NaN or infinity")
-        mean.flags.writeable = False
-
-        wrong = ~((float_scale > 0) & (float_scale < np.inf))
-        if wrong.any():
-            raise _error(
-                "scale",
-                f"expected a positive number, got {scale[wrong][0]} (float32 holds "
-                "1.4e-45 to 3.4e38)",
-            )
-        n_scales = n_features(image_shape)
-        if scale.shape not in ((), (n_scales,)):
-            raise _error(
-                "scale",
-                f"expected one number, or {n_scales} for images of "
-                f"{_size(image_shape)}, got shape {scale.shape}",
-            )
-        # of one channel it is the same, and faster
-        scale = scale.item() if scale.size == 1 else tuple(scale.tolist())
-
-        crop = self.crop
-        if crop is not None:
-            crop = _whole_numbers((crop, crop) if np.isscalar(crop) else crop)
-            if len(crop) != 2 or crop[0] > image_shape[0] or crop[1] > image_shape[1]:
-                raise _error(
-                    "crop",
-                    "expected None or a height and width in whole pixels within "
-                    f"{_size(image_shape[:2])}, got {self.crop!r}",
-                )
-
+        image_shape = _checked_shape(self.image_shape)
         for name, value in (
             ("image_shape", image_shape),
-            ("mean", mean),
-            ("scale", scale),
-            ("crop", crop),
+            ("mean", _checked_mean(self.mean, image_shape)),
+            ("scale", _checked_scale(self.scale, image_shape)),
+            ("crop", _checked_crop(self.crop, image_shape)),
             ("flip", bool(self.flip)),
         ):
             object.__setattr__(self, name, value)
@@ -133,8 +82,9 @@ class Preprocessing:
         """
         images = in_one_form(_numbers("x_train", x_train))
         if images.ndim != 4 or images.size == 0:
-            raise _error(
-                "x_train", f"expected images of shape {FORMS}, got {images.shape}"
+            raise ValidationError(
+                f"expected images of shape {FORMS}, got {images.shape}",
+                attr="Preprocessing.x_train",
             )
         mean = images.mean(axis=0, dtype=np.float64)
         if scale is None:
@@ -254,8 +204,9 @@ class Preprocessing:
                 header["flip"],
             )
         except KeyError as error:
-            raise _error(
-                error.args[0], "missing in the file; save the model again"
+            raise ValidationError(
+                "missing in the file; save the model again",
+                attr=f"Preprocessing.{error.args[0]}",
             ) from error
 
     def __eq__(self, other):
@@ -273,12 +224,12 @@ class Preprocessing:
         given = _numbers("images", given)
         images = in_one_form(given)
         if images.ndim != 4 or images.shape[1:] != self.image_shape:
-            raise _error(
-                "image_shape",
-                f"expected images of {_size(self.image_shape)} (height x width x "
-                f"channels) in an array (n, ...), got {_size(given.shape[1:])} in an "
-                f"array of shape {given.shape}; resize them, or use the model of "
+            raise ValidationError(
+                f"expected images of {format_size(self.image_shape)} (height x width x "
+                f"channels) in an array (n, ...), got {format_size(given.shape[1:])} "
+                f"in an array of shape {given.shape}; resize them, or use the model of "
                 "such images",
+                attr="Preprocessing.image_shape",
             )
         return images
 
@@ -306,12 +257,78 @@ class Preprocessing:
             scaled /= scale
         n_bad = scaled.size - np.count_nonzero(np.isfinite(scaled))
         if n_bad:
-            raise _error(
-                "images",
+            raise ValidationError(
                 f"{n_bad} of {scaled.size} prepared pixels are NaN or beyond the range "
                 "of float32; repair these images",
+                attr="Preprocessing.images",
             )
         return scaled
+
+
+def _checked_shape(given):
+    shape = _whole_numbers(given)
+    if len(shape) == 2:
+        shape += (1,)
+    if len(shape) != 3:
+        raise ValidationError(
+            f"expected (height, width, channels) in whole pixels, got {given!r}",
+            attr="Preprocessing.image_shape",
+        )
+    return shape
+
+
+def _checked_mean(given, image_shape):
+    with np.errstate(over="ignore"):  # infinity is refused
+        mean = _numbers("mean", given).astype(np.float32)
+    if mean.shape == image_shape[:2] and image_shape[2] == 1:
+        mean = mean[..., np.newaxis]
+    if mean.shape not in ((), image_shape[2:], image_shape):
+        raise ValidationError(
+            f"expected one number, {image_shape[2:]} or {image_shape} numbers, got "
+            f"shape {mean.shape}",
+            attr="Preprocessing.mean",
+        )
+    if not np.all(np.isfinite(mean)):
+        raise ValidationError(
+            "expected finite numbers, got NaN or infinity", attr="Preprocessing.mean"
+        )
+    mean.flags.writeable = False
+    return mean
+
+
+def _checked_scale(given, image_shape):
+    scale = _numbers("scale", given).astype(float)
+    with np.errstate(over="ignore"):  # infinity is refused
+        float_scale = scale.astype(np.float32)
+    wrong = ~((float_scale > 0) & (float_scale < np.inf))
+    if wrong.any():
+        raise ValidationError(
+            f"expected a positive number, got {scale[wrong][0]} (float32 holds "
+            "1.4e-45 to 3.4e38)",
+            attr="Preprocessing.scale",
+        )
+    n_scales = n_features(image_shape)
+    if scale.shape not in ((), (n_scales,)):
+        raise ValidationError(
+            f"expected one number, or {n_scales} for images of "
+            f"{format_size(image_shape)}, got shape {scale.shape}",
+            attr="Preprocessing.scale",
+        )
+    # of one channel it is the same, and faster
+    return scale.item() if scale.size == 1 else tuple(scale.tolist())
+
+
+def _checked_crop(given, image_shape):
+    if given is None:
+        return None
+    crop = _whole_numbers((given, given) if np.isscalar(given) else given)
+    if len(crop) != 2 or crop[0] > image_shape[0] or crop[1] > image_shape[1]:
+        raise ValidationError(
+            "expected None or a height and width in whole pixels within "
+            f"{format_size(image_shape[:2])}, got {given!r}",
+            attr="Preprocessing.crop",
+        )
+    return crop
 
 
 def _spread(images, mean):
@@ -341,10 +358,10 @@ def _spread(images, mean):
     limits = np.finfo(np.float32)
     constant = (spread <= 1e-9 * largest) | (spread < limits.tiny)
     if constant.all():
-        raise _error(
-            "scale",
+        raise ValidationError(
             "all training images are the same, so there is no standard deviation to "
             "divide by; give a scale",
+            attr="Preprocessing.scale",
         )
     # and less than float32 tells apart must not be blown up
     return np.where(constant, 1.0, np.maximum(spread, limits.eps * largest))
@@ -359,11 +376,3 @@ def _whole_numbers(values):
     values = np.asarray(values)
     fits = values.ndim == 1 and values.dtype.kind in "iu" and np.all(values > 0)
     return tuple(int(value) for value in values) if fits else ()
-
-
-def _size(shape):
-    return " x ".join(str(n) for n in shape)
-
-
-def _error(attr, message):
-    return ValidationError(message, attr=attr, obj=Preprocessing)

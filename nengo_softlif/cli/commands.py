@@ -1,9 +1,7 @@
 """The command line: ``nengo-softlif demo | train | evaluate | explain | info``."""
 
 import json
-import platform
 import sys
-from importlib import metadata
 from pathlib import Path
 
 import click
@@ -11,7 +9,10 @@ import click
 from .. import __version__, datasets, networks
 from ..compat import install
 from ..datasets import check_data
+from ..evaluation import PACKAGES
+from ..evaluation import versions as find_versions
 from ..loihi import checked_target
+from ..tables import Table
 from ..training import checkpoints
 from . import options, terminal
 
@@ -27,18 +28,6 @@ _DEMO = {
     "target": None,
     "validation_split": 0.0,
 }
-
-_PACKAGES = (
-    "nengo_softlif",
-    "nengo",
-    "nengo-dl",
-    "nengo-loihi",
-    "tensorflow",
-    "tf_keras",
-    "keras",
-    "numpy",
-    "numba",
-)
 
 
 @click.group(
@@ -359,12 +348,7 @@ def explain(model, data, out, figure, as_json, **settings):
 @options.as_json
 def info(as_json):
     """Show versions, and which data sets are on this machine."""
-    versions = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            versions[package] = None
+    versions = {**dict.fromkeys(("python", *PACKAGES)), **find_versions()}
     found = {name: datasets.find(name) for name in datasets.KNOWN}
     tensorflow = versions["tensorflow"] or "0"
     current = tuple(int(part) for part in tensorflow.split(".")[:2]) >= (2, 16)
@@ -372,14 +356,13 @@ def info(as_json):
     if as_json:
         click.echo(json.dumps({"versions": versions, "stack": stack, "data": found}))
         return
-    click.echo(f"Stack\n  {stack}")
-    for title, table, missing in (
+    rows = [("Stack", "in use", stack)]
+    for title, values, missing in (
         ("Versions", versions, "not installed"),
         ("Data sets", found, "not here; downloaded on first use"),
     ):
-        click.echo(title)
-        for name, value in table.items():
-            click.echo(f"  {name:<14} {value or missing}")
+        rows += [(title, name, value or missing) for name, value in values.items()]
+    click.echo(Table(("", "what", "found"), rows, align="lll", nested=True))
 
 
 def _new_model(network, data, noise_model, seed):

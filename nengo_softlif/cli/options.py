@@ -13,7 +13,7 @@ from nengo.exceptions import ValidationError
 from .. import datasets, networks
 from .. import noise as noises
 from ..checks import check_number, check_whole
-from ..files import from_home
+from ..files import expanded
 
 _NOISES = {
     "gaussian": noises.GaussianNoise,
@@ -94,7 +94,7 @@ class _Path(click.Path):
     def convert(self, value, param, ctx):
         if not os.fspath(value):
             self.fail("expected a name, got an empty one", param, ctx)
-        path = super().convert(os.path.expanduser(value), param, ctx)
+        path = super().convert(expanded(value), param, ctx)
         folder = path.absolute().parent
         if self._to_write and not folder.is_dir():
             self.fail(f"{str(folder)!r} is not a folder; create it first", param, ctx)
@@ -238,7 +238,7 @@ def check_not_given(ctx, *names):
 def data_files(name):
     """Files that a data set is read from."""
     if name not in datasets.KNOWN:
-        return [from_home(name)]
+        return [expanded(name)]
     found = Path(datasets.find(name) or "")
     if found.is_absolute() and found.is_dir():
         return list(found.iterdir())

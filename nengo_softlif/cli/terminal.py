@@ -11,6 +11,8 @@ from importlib import import_module
 import click
 from nengo.exceptions import NengoException, NengoWarning, ValidationError
 
+from ..tables import Table
+
 
 def _show_warning(message, category, filename, lineno, file=None, line=None):
     click.echo(f"Warning: {message}", err=True)
@@ -60,7 +62,7 @@ def command_line():
 
 
 def table(results):
-    """Format evaluations, each in one row."""
+    """Put evaluations into a table, each in one row."""
     head = (
         "",
         "images",
@@ -71,13 +73,7 @@ def table(results):
         "spikes",
         "time",
     )
-    rows = [head, *(_row(result) for result in results)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-    lines = [
-        "  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in cells)
-        for cells in (list(enumerate(zip(row, widths, strict=True))) for row in rows)
-    ]
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+    return Table(head, [_row(result) for result in results])
 
 
 def _row(result):

@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "counting": ["layer_names", "neuron_layers"],
         "ladder": ["Ladder", "Rung", "explain"],
         "measure": ["evaluate", "presentation_order"],
+        "provenance": ["PACKAGES", "versions"],
         "records": ["Difference", "Evaluation", "difference", "wilson"],
         "statistics": ["decide", "readout_steps", "time_to_decide"],
     },

@@ -1,18 +1,18 @@
 """Where accuracy goes: a model walked down to the chip, one change at a time."""
 
-import json
 from dataclasses import dataclass
 
 import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from .. import files, layers, tables
+from .. import layers
 from ..datasets import check_data
-from ..files import records
+from ..files import Record
 from ..loihi import DT, to_loihi
 from ..models import check_model, check_timeless
 from ..spiking import to_spiking
+from ..tables import Table, Tabular
 from . import rungs as descent
 from .arguments import checked
 from .counting import layer_names, neuron_layers
@@ -61,7 +61,7 @@ class Rung:
 
 
 @dataclass(frozen=True)
-class Ladder:
+class Ladder(Record, Tabular):
     """What `explain` found. Print it, save it, or draw it with `.figures.ladder`.
 
     Attributes
@@ -69,6 +69,8 @@ class Ladder:
     rungs : list of Rung
         From the model as it was trained to the chip, all on the same images.
     """
+
+    _called = "a ladder"
 
     rungs: list[Rung]
 
@@ -82,124 +84,24 @@ class Ladder:
             f"{last.evaluation.error_percent:.2f} % in {len(self.rungs)} rungs>"
         )
 
-    def __str__(self):
-        """Lay it out as a table, and say below what each rung changes."""
-        rows = [_HEAD, *self._rows()]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD))]
-        lines = [
-            "  ".join(
-                cell.ljust(width) if i in (0, 4) else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-            for row in rows
-        ]
-        rule = "-" * max(map(len, lines))
+    def table(self):
+        """Put it into a `.tables.Table`, and say below what each rung changes."""
+        first, last = self.rungs[0].evaluation, self.rungs[-1].evaluation
         changes = [f"{i}  {rung.change}" for i, rung in enumerate(self.rungs, 1)]
-        return "\n".join(
-            [
-                self._title(),
-                "",
-                lines[0],
-                rule,
-                *lines[1:],
-                rule,
-                f"all together: {self._whole()}",
-                "",
-                *changes,
-            ]
-        )
-
-    def _repr_html_(self):
-        """Show it in a notebook."""
-        changes = (rung.change for rung in self.rungs)
-        rows = [
-            (*row, change) for row, change in zip(self._rows(), changes, strict=True)
-        ]
-        rows.append(("all together", "", self._whole(), "", "", ""))
-        return tables.html(self._title(), (*_HEAD, "what changes"), rows)
-
-    def _title(self):
-        first = self.rungs[0].evaluation
-        return (
+        return Table(
+            ("", "error %", "points (95 % interval)", "mean rate", "deviates most"),
+            [_row(i, rung) for i, rung in enumerate(self.rungs, 1)],
             f"{first.network} on {first.n_examples:,} test images of {first.dataset}, "
-            "the same on every rung"
+            "the same on every rung",
+            align="lrrrl",
+            below=(f"all together: {difference(first, last)}", "", *changes),
         )
 
-    def _rows(self):
-        return [_row(i, rung) for i, rung in enumerate(self.rungs, 1)]
-
-    def _whole(self):
-        return difference(self.rungs[0].evaluation, self.rungs[-1].evaluation)
-
-    def to_json(self):
-        """Return the record as JSON text."""
-        record = [
-            {
-                "name": rung.name,
-                "change": rung.change,
-                "difference": rung.difference and vars(rung.difference),
-                "deviations": rung.deviations,
-                "evaluation": json.loads(rung.evaluation.to_json()),
-            }
-            for rung in self.rungs
-        ]
-        return json.dumps({"rungs": record}) + "\n"
-
-    def save(self, path):
-        """Write the record to a JSON file.
-
-        Parameters
-        ----------
-        path : str or Path
-            An earlier file survives if writing fails.
-        """
-        files.write_text(path, self.to_json())
-
-    @classmethod
-    def load(cls, path):
-        """Read what `save` wrote.
-
-        Parameters
-        ----------
-        path : str or Path
-            A JSON file.
-
-        Returns
-        -------
-        Ladder
-
-        Raises
-        ------
-        ValidationError
-            If the file is something else.
-        """
-        return records.load(path, cls.from_json, "a ladder")
-
-    @classmethod
-    def from_json(cls, text):
-        """Read what `to_json` returned.
-
-        Parameters
-        ----------
-        text : str
-            JSON.
-
-        Returns
-        -------
-        Ladder
-            The record.
-
-        Raises
-        ------
-        ValidationError
-            If it is something else.
-        """
-        ladder = records.from_json(text, cls)
-        if not ladder.rungs:
+    def _check(self):
+        if not self.rungs:
             raise ValidationError("expected at least one rung", attr="rungs")
-        for rung in ladder.rungs:
-            records.check_sizes(rung.evaluation)
-        return ladder
+        for rung in self.rungs:
+            rung.evaluation._check()
 
 
 def explain(
@@ -298,18 +200,12 @@ def _deviation(above, below):
     return float(100 * deviation / size)
 
 
-_HEAD = "", "error %", "points (95 % interval)", "mean rate", "deviates most"
-
-
 def _row(number, rung):
     largest = rung.largest_deviation
-    low, high = rung.difference.interval_points if rung.difference else (0, 0)
     return (
         f"{number}  {rung.name}",
         f"{rung.evaluation.error_percent:.2f}",
-        f"{rung.difference.points:+.2f} ({low:+.2f} to {high:+.2f})"
-        if rung.difference
-        else "",
+        rung.difference.brief() if rung.difference else "",
         f"{rung.evaluation.mean_rate_hz:.1f} Hz",
         f"{largest[0]}: {largest[1]:.1f} %" if largest else "",
     )

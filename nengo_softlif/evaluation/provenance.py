@@ -7,12 +7,17 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
+PACKAGES = (
+    *("nengo_softlif", "nengo", "nengo-dl", "nengo-loihi"),
+    *("tensorflow", "tf_keras", "keras", "numpy", "numba"),
+)
+"""What simulates and trains."""
+
 
 def versions():
-    """Return the versions of Python and of the packages that simulate."""
+    """Return the versions of Python and of those `PACKAGES` that are installed."""
     found = {"python": platform.python_version()}
-    packages = ("nengo_softlif", "nengo", "nengo-dl", "tensorflow", "numpy", "numba")
-    for name in packages:
+    for name in PACKAGES:
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[name] = metadata.version(name)
     return found

@@ -1,22 +1,22 @@
 """What an evaluation found, and how sure it is."""
 
-import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from .. import files, tables
-from ..files import records
-from . import summary
+from ..files import Record
+from ..tables import Table, Tabular
+from .consistency import Chip, Synops, check_parts
 from .statistics import RECORD_EVERY
+from .summary import summarise
 
 Z = 1.959963984540054
 """Standard normal quantile of two-sided 95 % intervals."""
 
 
 @dataclass(eq=False, repr=False)
-class Evaluation:
+class Evaluation(Record, Tabular):
     """What `evaluate` measured. Print it, or save it as JSON.
 
     Fields that need time are None for the backend "rate".
@@ -98,6 +98,8 @@ class Evaluation:
         image. None if each image started from the initial state (``reset``).
     """
 
+    _called = "an evaluation"
+
     dataset: str
     network: str
     backend: str
@@ -111,7 +113,7 @@ class Evaluation:
     rates_hz: dict[str, float]
     mean_rate_hz: float
     spikes_per_image: float | None
-    synops_per_image: records.Synops
+    synops_per_image: Synops
     seconds: float
     seed: int
     versions: dict[str, str]
@@ -127,7 +129,7 @@ class Evaluation:
     labels: list[int]
     predictions: list[int]
     predictions_over_time: np.ndarray | None
-    chip: records.Chip | None = None
+    chip: Chip | None = None
     highest_rates_hz: dict[str, float] | None = None
     rows: int | None = None
 
@@ -138,83 +140,12 @@ class Evaluation:
             f"{self.dataset} with {self.backend}: error {self.error_percent:.2f} %>"
         )
 
-    def __str__(self):
-        """Lay the main numbers out as a table."""
-        return summary.text(self)
+    def table(self):
+        """Put the main numbers into a `.tables.Table`."""
+        return summarise(self)
 
-    def _repr_html_(self):
-        """Show the main numbers in a notebook."""
-        rows = [row for group in summary.rows(self) for row in group]
-        rows.append(("took", f"{self.seconds:.1f} s", ""))
-        return tables.html(summary.title(self), ("", "", ""), rows)
-
-    def to_json(self):
-        """Return the record as JSON text, a line for each field."""
-        record = {f.name: getattr(self, f.name) for f in fields(self)}
-        record["predictions_over_time"] = records.packed(self.predictions_over_time)
-        lines = (f"  {json.dumps(key)}: {json.dumps(record[key])}" for key in record)
-        return "{\n" + ",\n".join(lines) + "\n}\n"
-
-    def save(self, path):
-        """Write the record to a JSON file.
-
-        Parameters
-        ----------
-        path : str or Path
-            An earlier file survives if writing fails.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written.
-        """
-        files.write_text(path, self.to_json())
-
-    @classmethod
-    def load(cls, path):
-        """Read what `save` wrote.
-
-        Parameters
-        ----------
-        path : str or Path
-            A JSON file.
-
-        Returns
-        -------
-        Evaluation
-            The record.
-
-        Raises
-        ------
-        ValidationError
-            If the file is something else.
-        OSError
-            If it cannot be read.
-        """
-        return records.load(path, cls.from_json, "an evaluation")
-
-    @classmethod
-    def from_json(cls, text):
-        """Read what `to_json` returned.
-
-        Parameters
-        ----------
-        text : str
-            JSON.
-
-        Returns
-        -------
-        Evaluation
-            The record.
-
-        Raises
-        ------
-        ValidationError
-            If it is something else, or its parts do not fit together.
-        """
-        evaluation = records.from_json(text, cls)
-        records.check_sizes(evaluation)
-        return evaluation
+    def _check(self):
+        check_parts(self)
 
 
 def wilson(n_wrong, n):
@@ -239,7 +170,7 @@ def wilson(n_wrong, n):
 
 
 @dataclass(frozen=True)
-class Difference:
+class Difference(Tabular):
     """How much the error of one evaluation exceeds that of another.
 
     Parameters
@@ -258,17 +189,21 @@ class Difference:
 
     def __str__(self):
         """Number and interval."""
-        points, interval, _ = self._cells()
-        return f"{points} points (95 % interval {interval})"
+        return f"{self.points:+.2f} points (95 % interval {self._interval()})"
 
-    def _repr_html_(self):
-        """Show it in a notebook."""
+    def brief(self):
+        """Return number and interval, without the words."""
+        return f"{self.points:+.2f} ({self._interval()})"
+
+    def table(self):
+        """Put it into a `.tables.Table` of one row."""
+        row = f"{self.points:+.2f}", self._interval(), self.n_examples
         head = "points", "95 % interval", "images"
-        return tables.html("Difference of errors", head, [self._cells()])
+        return Table(head, [row], "Difference of errors")
 
-    def _cells(self):
+    def _interval(self):
         low, high = self.interval_points
-        return f"{self.points:+.2f}", f"{low:+.2f} to {high:+.2f}", self.n_examples
+        return f"{low:+.2f} to {high:+.2f}"
 
 
 def difference(a, b, time=None):
@@ -304,18 +239,18 @@ def difference(a, b, time=None):
     """
     for attr, evaluation in (("a", a), ("b", b)):
         if not isinstance(evaluation, Evaluation):
-            raise _error(
-                attr,
+            raise ValidationError(
                 "expected an Evaluation, as evaluate returns or Evaluation.load, got "
                 f"{evaluation!r}",
+                attr=attr,
             )
     for attr in ("data_sha256", "n_examples"):
         values = getattr(a, attr), getattr(b, attr)
         if values[0] != values[1]:
-            raise _error(
-                attr,
+            raise ValidationError(
                 f"expected evaluations of the same images, got {values[0]} and "
                 f"{values[1]}; evaluate both models on the same data",
+                attr=attr,
             )
     wrong_a, wrong_b = (_answers(e, time) != np.array(e.labels) for e in (a, b))
     n = a.n_examples
@@ -336,13 +271,9 @@ def _answers(evaluation, time):
         return np.array(evaluation.predictions)
     column = np.flatnonzero(np.isclose(evaluation.times, time, rtol=0, atol=1e-6))
     if len(column) != 1:
-        raise _error(
-            "time",
+        raise ValidationError(
             f"expected one of the recorded times, {evaluation.times[0]:g} to "
             f"{evaluation.times[-1]:g} s every {RECORD_EVERY:g} s, got {time!r}",
+            attr="time",
         )
     return evaluation.predictions_over_time[:, column[0]]
-
-
-def _error(attr, message):
-    return ValidationError(message, attr=attr)

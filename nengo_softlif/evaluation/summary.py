@@ -1,18 +1,11 @@
-"""The main numbers of an evaluation, row by row, for text and for notebooks."""
+"""The main numbers of an evaluation."""
 
+from ..tables import Table
 from .statistics import TOLERANCE_PERCENT
 
 
-def title(evaluation):
-    """Say what was measured, on what and with what."""
-    return (
-        f"{evaluation.network} on {evaluation.n_examples:,} test images of "
-        f"{evaluation.dataset}, backend {evaluation.backend}"
-    )
-
-
-def rows(evaluation):
-    """List the main numbers of an evaluation.
+def summarise(evaluation):
+    """Put the main numbers of an evaluation into a table.
 
     Parameters
     ----------
@@ -21,26 +14,23 @@ def rows(evaluation):
 
     Returns
     -------
-    list of list of (str, str, str)
-        Groups of rows: name, number with unit, and what is to be said of it.
+    Table
+        Of names, numbers with units, and what is to be said of them.
     """
-    groups = [_errors(evaluation), _firing(evaluation)]
+    rows = [*_errors(evaluation), (), *_firing(evaluation)]
     if evaluation.chip is not None:
         cores, chips = evaluation.chip["cores"], evaluation.chip["chips"]
         by = evaluation.chip["target"]
         where = f"on {chips} chip{'s' * (chips > 1)}, run by {by}"
-        groups.append([("cores", str(cores), where)])
-    return groups
-
-
-def text(evaluation):
-    """Lay an evaluation out as text."""
-    lines = [title(evaluation)]
-    for group in rows(evaluation):
-        lines.append("")
-        lines += [f"{name:<22}{number:>15}   {note}" for name, number, note in group]
-    lines += ["", f"took {evaluation.seconds:.1f} s"]
-    return "\n".join(line.rstrip() for line in lines)
+        rows += [(), ("cores", str(cores), where)]
+    return Table(
+        (),
+        rows,
+        f"{evaluation.network} on {evaluation.n_examples:,} test images of "
+        f"{evaluation.dataset}, backend {evaluation.backend}",
+        align="lrl",
+        below=(f"took {evaluation.seconds:.1f} s",),
+    )
 
 
 def _errors(evaluation):

@@ -4,11 +4,12 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["npz", "records"],
+    submodules=["npz"],
     submod_attrs={
-        "arrays": ["read", "sha256", "write", "write_text"],
+        "arrays": ["read", "sha256", "write"],
         "headers": ["Arguments", "Checkpoint", "Model", "converted"],
-        "paths": ["check_unpacked", "expanded", "from_home", "irregular"],
+        "paths": ["check_unpacked", "expanded", "irregular"],
+        "records": ["Record"],
         "replacement": ["replace"],
     },
 )

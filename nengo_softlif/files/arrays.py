@@ -21,6 +21,9 @@ from .replacement import replace
 FORMAT = "nengo_softlif"
 VERSION = 1
 
+_ANOTHER = "use another copy of it, or save it again"
+_GIVE = f"give a file that {FORMAT} saved"
+
 LARGEST_HEADER = 10_000_000
 """Bytes of a header: 100,000 epochs. Unpacked, JSON can take 20 times as many."""
 
@@ -120,30 +123,35 @@ def read(path, kind, form=None):
         kind or form, larger than memory, or from a newer version of this package.
     """
     path = expanded(path)
+    text, arrays = _unpack(path, kind, _start(path, kind))
+    header = _open_record(path, kind, text, arrays)
+    _check_form(header, form, f"the header of a {kind} in {str(path)!r}", _ANOTHER)
+    return header, arrays
 
-    def unfit(came, remedy):
-        return ValidationError(
-            f"expected a {kind} saved by {FORMAT}, but {str(path)!r} {came}; {remedy}",
-            attr="path",
-        )
 
-    damaged = unfit(
-        "was altered or damaged after it was saved (its checksum does not fit)",
-        "use another copy of it, or save it again",
+def _unfit(path, kind, came, remedy):
+    return ValidationError(
+        f"expected a {kind} saved by {FORMAT}, but {str(path)!r} {came}; {remedy}",
+        attr="path",
     )
 
+
+def _start(path, kind):
+    """Return the first bytes of a file that can be opened, and that memory can hold."""
     try:
         odd = irregular(path)
         if not odd:
             with open(path, "rb") as file:
-                start = file.read(64)
-    except FileNotFoundError as error:
-        raise unfit("does not exist", "check the path") from error
+                return file.read(64)
     except OSError as error:
-        raise unfit(f"cannot be opened ({error.strerror})", "check the path") from error
-    if odd:
-        raise unfit(*odd)
+        missing = isinstance(error, FileNotFoundError)
+        came = "does not exist" if missing else f"cannot be opened ({error.strerror})"
+        raise _unfit(path, kind, came, "check the path") from error
+    raise _unfit(path, kind, *odd)
 
+
+def _unpack(path, kind, start):
+    """Return the text of the record in a file that starts like this, and its arrays."""
     try:
         if _header_size(start) > LARGEST_HEADER:
             raise SafetensorError(
@@ -151,25 +159,25 @@ def read(path, kind, form=None):
             )
         with safe_open(str(path), framework="np") as file:
             text = (file.metadata() or {}).get(FORMAT)
-            names = file.keys() if text is not None else []
-            arrays = {name: file.get_tensor(name) for name in names}
+            if text is not None:
+                return text, {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, AttributeError, TypeError) as error:
         # the last two come from types NumPy does not have, such as bfloat16
+        came, remedy = f"is not a safetensors file ({error})", _GIVE
         if FORMAT.encode() in start:
-            raise unfit(
-                f"is truncated or damaged ({error})",
-                "use another copy of it, or save it again",
-            ) from error
-        raise unfit(
-            f"is not a safetensors file ({error})",
-            f"give a file that {FORMAT} saved",
-        ) from error
-    if text is None:
-        raise unfit(
-            "is a safetensors file of something else",
-            f"give a file that {FORMAT} saved",
-        )
+            came, remedy = f"is truncated or damaged ({error})", _ANOTHER
+        raise _unfit(path, kind, came, remedy) from error
+    raise _unfit(path, kind, "is a safetensors file of something else", _GIVE)
 
+
+def _open_record(path, kind, text, arrays):
+    """Return the header in a record, if it is unaltered, of this kind and not newer."""
+    damaged = _unfit(
+        path,
+        kind,
+        "was altered or damaged after it was saved (its checksum does not fit)",
+        _ANOTHER,
+    )
     try:
         record = json.loads(text)
         checksum = record.pop("sha256")
@@ -179,7 +187,9 @@ def read(path, kind, form=None):
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise damaged from error
     if newer:
-        raise unfit(
+        raise _unfit(
+            path,
+            kind,
             f"has format version {version}, and this installation reads up to "
             f"{VERSION}",
             "upgrade with pip install --upgrade nengo_softlif",
@@ -187,14 +197,8 @@ def read(path, kind, form=None):
     if not fits:
         raise damaged
     if found != kind:
-        raise unfit(f"holds a {found}", f"give the file of a {kind}")
-    _check_form(
-        header,
-        form,
-        f"the header of a {kind} in {str(path)!r}",
-        "use another copy of it, or save it again",
-    )
-    return header, arrays
+        raise _unfit(path, kind, f"holds a {found}", f"give the file of a {kind}")
+    return header
 
 
 def _check_form(header, form, what, remedy):
@@ -207,24 +211,6 @@ def _check_form(header, form, what, remedy):
 def _header_size(content):
     """Bytes that the header of a safetensors file takes, as the file says."""
     return int.from_bytes(content[:8], "little")
-
-
-def write_text(path, text):
-    """Write text as UTF-8, or leave what was there untouched.
-
-    Parameters
-    ----------
-    path : str or Path
-        Where to write. The folder must exist; an earlier file is replaced.
-    text : str
-        What to write.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written; ``errno`` tells the cause.
-    """
-    replace(path, text.encode())
 
 
 def sha256(arrays, text=""):

@@ -10,14 +10,9 @@ from ..machine import memory
 
 
 def expanded(path):
-    """Return a path with the home folder in place of ``~``; refuse what is none."""
+    """Return a `Path` with the home folder in place of ``~``; refuse what is none."""
     if not isinstance(path, (str, os.PathLike)):
         raise ValidationError(f"expected the path of a file, got {path!r}", attr="path")
-    return os.path.expanduser(path)
-
-
-def from_home(path):
-    """Return a `Path` with the home folder in place of ``~``, which must exist."""
     try:
         return Path(path).expanduser()
     except RuntimeError as error:

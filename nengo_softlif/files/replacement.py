@@ -43,7 +43,7 @@ def replace(path, data):
     OSError
         If the file cannot be written; ``errno`` tells the cause.
     """
-    path = Path(expanded(path))
+    path = expanded(path)
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             # a pipe, a terminal or /dev/null must not become a regular file

@@ -14,7 +14,7 @@ import nengo
 import numpy as np
 from nengo.exceptions import BuildError
 
-from .. import tables
+from ..tables import Table, Tabular, format_size
 from .record import named
 
 LIMITS = {
@@ -35,8 +35,6 @@ UNITS = {
     "out-axons": "output axons",
     "synapses": "bits of synapses",
 }
-
-_HEAD = ("layer", "shape", "blocks of", "cores", *LIMITS)  # of the table
 
 
 @dataclass(frozen=True)
@@ -243,8 +241,8 @@ def _does_not_fit(layer, use):
 
 
 @dataclass(frozen=True, eq=False)
-class Utilization:
-    """What a network needs of the chip.
+class Utilization(Tabular):
+    """What a network needs of the chip. Print it, or let a notebook show it.
 
     Attributes
     ----------
@@ -264,39 +262,26 @@ class Utilization:
         """Smallest number of chips with so many cores."""
         return -(-self.n_cores // CORES_PER_CHIP)
 
-    def _rows(self):
-        """Yield a row for each layer, with its fullest block."""
-        for layer, uses in self.blocks.items():
-            full = [max(use[name] for use in uses) for name in LIMITS]
-            yield (
+    def table(self):
+        """Put it into a `.tables.Table`, with the fullest block of each layer."""
+        rows = [
+            (
                 named(layer.ensemble),
-                " x ".join(map(str, layer.layout.shape)),
-                " x ".join(map(str, layer.layout.block)),
-                str(len(uses)),
+                format_size(layer.layout.shape),
+                format_size(layer.layout.block),
+                len(uses),
                 *(
-                    f"{100 * n / limit:.1f} %"
-                    for n, limit in zip(full, LIMITS.values(), strict=True)
+                    round(100 * max(use[name] for use in uses) / limit, 1)
+                    for name, limit in LIMITS.items()
                 ),
             )
-
-    def _taken(self):
-        """Tell how many cores and chips are taken."""
+            for layer, uses in self.blocks.items()
+        ]
         counts = {"core": self.n_cores, "chip": self.n_chips}
         taken = ", ".join(f"{n} {name}{'s' * (n > 1)}" for name, n in counts.items())
-        return f"{taken} of {CORES_PER_CHIP} cores"
-
-    def _repr_html_(self):
-        """Show the table in a notebook."""
-        return tables.html(self._taken(), _HEAD, self._rows())
-
-    def __str__(self):
-        """Show a table, with the fullest block of each layer."""
-        rows = [_HEAD, *self._rows()]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join(
-                cell.rjust(width) for cell, width in zip(row, widths, strict=True)
-            )
-            for row in rows
-        ]
-        return "\n".join([*lines, self._taken()])
+        return Table(
+            ("layer", "shape", "blocks of", "cores", *LIMITS),
+            rows,
+            "what the fullest core of each layer takes, in % of what it has",
+            below=(f"{taken} of {CORES_PER_CHIP} cores",),
+        )

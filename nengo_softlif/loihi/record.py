@@ -11,15 +11,15 @@ import numpy as np
 from nengo.exceptions import ValidationError
 from nengo.params import Parameter
 
-from .. import tables
 from ..checks import network_of
 from ..layers import operators
+from ..tables import Table, Tabular
 
 _KEY = "loihi_changes"
 
 
 @dataclass(eq=False)
-class Changes:
+class Changes(Tabular):
     """What `.to_loihi` changed. Print it, or let a notebook show it as a table.
 
     Attributes
@@ -31,22 +31,14 @@ class Changes:
 
     layers: dict = field(default_factory=dict)
 
-    def __str__(self):
-        """Show them layer by layer."""
-        lines = []
-        for obj, notes in self.layers.items():
-            lines.append(named(obj))
-            lines += [f"  {what:<8}  {how}" for what, how in notes]
-        return "\n".join(lines)
-
-    def _repr_html_(self):
-        """Show them in a notebook."""
+    def table(self):
+        """Put them into a `.tables.Table`, layer by layer."""
         rows = [
-            ("" if i else named(obj), what, how)
+            (named(obj), what, how)
             for obj, notes in self.layers.items()
-            for i, (what, how) in enumerate(notes)
+            for what, how in notes
         ]
-        return tables.html("What to_loihi changed", ("layer", "what", "how"), rows)
+        return Table(("layer", "what", "how"), rows, align="lll", nested=True)
 
     def note(self, obj, what, how):
         """Note a change.

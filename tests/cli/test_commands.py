@@ -481,6 +481,7 @@ def test_home(run, model_file, tmp_path, monkeypatch):
 def test_the_home_of_nobody(run, model_file, monkeypatch):
     message = "begins with the home folder of somebody unknown here"
     assert_fails(run("evaluate", model_file, "--data", "~nosuch/x.npz"), message)
+    assert_fails(run("evaluate", "~nosuch/x", "--data", "digits"), message)
     monkeypatch.setenv("KERAS_HOME", "~nosuch")
     assert_fails(run("info"), message)
 

@@ -593,7 +593,7 @@ def cells(html):
 def test_notebooks_show_what_print_does(result, rate, data, backend):
     if backend == "rate":
         result = evaluate(rate, data, "rate", n_examples=1, progress_bar=False)
-    _, *rows = cells(result._repr_html_())
+    rows = cells(result._repr_html_())
     lines = [line.split() for line in str(result).splitlines()[1:] if line]
     assert [" ".join(row).split() for row in rows] == lines
 

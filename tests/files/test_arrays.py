@@ -352,7 +352,7 @@ def saving_in_another_process(path):
         "fsync = os.fsync\n"
         "def wait(file): print('written', flush=True); input(); fsync(file)\n"
         "os.fsync = wait\n"
-        f"files.write_text({str(path)!r}, 'theirs')"
+        f"files.replace({str(path)!r}, b'theirs')"
     )
     streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen([sys.executable, "-c", code], **streams) as process:
@@ -368,7 +368,7 @@ def test_what_a_killed_save_left_goes_at_the_next(saved):
         assert saved.read_bytes() == before
         assert len(os.listdir(saved.parent)) == 2
     other = saved.with_name("other")
-    files.write_text(other, "")
+    files.replace(other, b"")
     assert len(os.listdir(saved.parent)) == 3
     files.write(saved, HEADER, ARRAYS, "model")
     assert sorted(os.listdir(saved.parent)) == [saved.name, other.name]
@@ -377,7 +377,7 @@ def test_what_a_killed_save_left_goes_at_the_next(saved):
 def test_a_save_that_goes_on_elsewhere_is_left_alone(saved):
     with saving_in_another_process(saved) as process:
         for _ in range(3):
-            files.write_text(saved, "ours")
+            files.replace(saved, b"ours")
         assert saved.read_text() == "ours"
         assert len(os.listdir(saved.parent)) == 2
         process.communicate("\n")
@@ -391,15 +391,21 @@ def test_home_is_where_the_user_is(tmp_path, monkeypatch):
     files.write("~/a model", HEADER, ARRAYS, "model")
     assert os.listdir(tmp_path) == ["a model"]
     assert files.read("~/a model", "model")[0] == HEADER
+    for use in (
+        lambda path: files.write(path, HEADER, ARRAYS, "model"),
+        lambda path: files.read(path, "model"),
+    ):
+        with pytest.raises(ValidationError, match="home folder of somebody unknown"):
+            use("~nosuch/a model")
 
 
 def test_unwritable_targets(tmp_path, saved):
     with pytest.raises(FileNotFoundError, match="create the folder first"):
-        files.write_text(tmp_path / "nowhere" / "x.json", "{}")
+        files.replace(tmp_path / "nowhere" / "x.json", b"{}")
     with pytest.raises(NotADirectoryError, match="part of this path is a file"):
-        files.write_text(saved / "x.json", "{}")
+        files.replace(saved / "x.json", b"{}")
     with pytest.raises(IsADirectoryError, match="this is a folder"):
-        files.write_text(tmp_path, "{}")
+        files.replace(tmp_path, b"{}")
     assert os.listdir(tmp_path) == [saved.name]
 
 
@@ -408,27 +414,27 @@ def test_unwritable_targets(tmp_path, saved):
 )
 def test_devices_are_written_to_and_not_replaced():
     with pytest.raises(OSError, match="free some space") as caught:
-        files.write_text("/dev/full", "{}")
+        files.replace("/dev/full", b"{}")
     assert caught.value.errno == errno.ENOSPC
-    files.write_text("/dev/null", "{}")
+    files.replace("/dev/null", b"{}")
     for device in ("/dev/full", "/dev/null"):
         assert stat.S_ISCHR(os.stat(device).st_mode)
 
 
-def test_write_text(tmp_path):
+def test_replace(tmp_path):
     path = tmp_path / "result.json"
-    text = json.dumps(HEADER, ensure_ascii=False) + "\n"
+    text = json.dumps(HEADER, ensure_ascii=False).encode()
     for _ in range(2):
-        files.write_text(str(path), text)
-        assert path.read_bytes() == text.encode("utf-8")
+        files.replace(str(path), text)
+        assert path.read_bytes() == text
     assert os.listdir(tmp_path) == ["result.json"]
 
 
 def test_a_link_goes_on_pointing_to_its_file(tmp_path):
     target, link = tmp_path / "target.json", tmp_path / "link.json"
-    files.write_text(target, "old")
+    files.replace(target, b"old")
     link.symlink_to(target)
-    files.write_text(link, "new")
+    files.replace(link, b"new")
     assert link.is_symlink()
     assert target.read_text() == "new"
 
@@ -436,7 +442,7 @@ def test_a_link_goes_on_pointing_to_its_file(tmp_path):
 def test_others_may_read_the_file_if_the_umask_says_so(tmp_path):
     old = os.umask(0o022)
     try:
-        files.write_text(tmp_path / "x", "")
+        files.replace(tmp_path / "x", b"")
     finally:
         os.umask(old)
     assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o644

@@ -1,4 +1,5 @@
 import copy
+import json
 import re
 import warnings
 from xml.etree import ElementTree
@@ -742,14 +743,17 @@ def test_notebooks_show_tables(spiking):
     assert [row[0] for row in rows if row[0]] == [obj.label for obj in told.layers]
     use = conversion.utilization(chip)
     table = ElementTree.fromstring(use._repr_html_())
-    *lines, total = str(use).splitlines()
-    assert table.find("caption").text == total
+    title, *lines = (line for line in str(use).splitlines() if line.strip("-"))
+    assert table.find("caption").text == title
     rows = ["".join(cell.text for cell in row) for row in table.iter("tr")]
-    assert rows == [line.replace("  ", "") for line in map(_squeezed, lines)]
-
-
-def _squeezed(line):
-    return re.sub(" {2,}", "  ", line.strip())
+    assert rows == [re.sub(" {2,}", "", line) for line in lines]
+    found = json.loads(use.table().to_json())
+    for row, (layer, blocks) in zip(found, use.blocks.items(), strict=True):
+        assert row["layer"] == layer.ensemble.label
+        assert row["cores"] == len(blocks)
+        fullest = max(block["synapses"] for block in blocks)
+        share = 100 * fullest / cores.LIMITS["synapses"]
+        assert row["synapses"] == pytest.approx(share, abs=0.06)
 
 
 @pytest.mark.parametrize("pixel_rate", [None, 100])

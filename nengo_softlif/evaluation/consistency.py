@@ -1,0 +1,83 @@
+"""What the parts of an evaluation must have in common, as files may hold anything."""
+
+from typing import TypedDict
+
+import numpy as np
+from nengo.exceptions import ValidationError
+
+
+class Chip(TypedDict):
+    """What of a chip a model takes, and what simulated it."""
+
+    target: str
+    cores: int
+    chips: int
+    blocks: dict[str, list[dict[str, int]]]
+
+
+class Synops(TypedDict):
+    """Synaptic operations, by what is counted."""
+
+    paper: float | None
+    direct: float | None
+
+
+def check_parts(evaluation):
+    """Refuse an evaluation whose parts do not fit together.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        What its ``from_json`` made.
+
+    Raises
+    ------
+    ValidationError
+        If lists have other lengths than `.evaluate` gives them, something is missing,
+        or answers are none of the classes, or not those that were counted.
+    """
+    n, times = evaluation.n_examples, evaluation.times
+    lengths = {"labels": n, "predictions": n, "error_interval_percent": 2}
+    if times is not None:
+        lengths["error_over_time_percent"] = len(times)
+        for name in ("presentation_time", "time_to_decide", "dt"):
+            if getattr(evaluation, name) is None:
+                raise ValidationError(
+                    "expected seconds, as there are errors over time", attr=name
+                )
+        answers = evaluation.predictions_over_time
+        if answers is None or answers.shape != (n, len(times)):
+            expected = f"expected answers of {n} images at {len(times)} times"
+            raise ValidationError(expected, attr="predictions_over_time")
+    for name, length in lengths.items():
+        if length < 1 or len(getattr(evaluation, name) or ()) != length:
+            raise ValidationError(
+                f"expected {length} numbers for {n} images", attr=name
+            )
+    n_classes = len(evaluation.confusion)
+    if any(len(row) != n_classes for row in evaluation.confusion):
+        raise ValidationError("expected as many answers as classes", attr="confusion")
+    _check_answers(evaluation, n_classes)
+    if evaluation.rows is not None and evaluation.rows < 1:
+        raise ValidationError(
+            f"expected rows of images, got {evaluation.rows}", attr="rows"
+        )
+
+
+def _check_answers(evaluation, n_classes):
+    """Refuse classes that there are not, and other counts of them."""
+    for name in ("labels", "predictions", "predictions_over_time"):
+        classes = getattr(evaluation, name)
+        if classes is not None and np.size(classes) > 0:
+            low, high = np.min(classes), np.max(classes)
+            if low < 0 or high >= n_classes:
+                raise ValidationError(
+                    f"expected classes from 0 to {n_classes - 1}, got {low} to {high}",
+                    attr=name,
+                )
+    counted = np.zeros((n_classes, n_classes), dtype=int)
+    np.add.at(counted, (evaluation.labels, evaluation.predictions), 1)
+    if counted.tolist() != evaluation.confusion:
+        raise ValidationError(
+            "expected the numbers of labels and predictions", attr="confusion"
+        )
