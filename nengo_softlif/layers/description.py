@@ -118,7 +118,7 @@ class DescribedLayer:
     gain, bias : (size,) ndarray, optional
         Of neurons.
     state : dict of str to (size,) ndarray
-        Initial state of neurons.
+        Initial state of neurons, but for generators of random numbers.
     seed : int, optional
         Of neurons: from which Nengo drew that.
     """
@@ -248,11 +248,13 @@ def _describe_layer(layer, everything, indices, labels, image, built):
     role, values, more = "sum", None, {}
     if neuron_type is not None:
         role = "neurons"
+        state = layer.initial_state()
+        arrays = {k: v for k, v in state.items() if isinstance(v, np.ndarray)}
         more = {
             "neurons": _describe_object(neuron_type),
             "gain": layer.gain,
             "bias": layer.bias,
-            "state": layer.initial_state(),
+            "state": arrays,
             "seed": int(layer.seed),
         }
     elif isinstance(obj, nengo.Probe):
