@@ -210,9 +210,8 @@ def small():
     return model
 
 
-@pytest.mark.parametrize("convert", [lambda model: model, softlif.to_spiking])
-def test_neurons_of_models_do_the_same_to_the_last_bit(convert):
-    model = convert(small())
+def test_spikes_of_models_are_the_same():
+    model = softlif.to_spiking(small())
     with model.network:
         probes = [nengo.Probe(ensemble.neurons) for ensemble in model.ensembles]
     for (probe, expected), found in compared(model.network, 200):
@@ -221,6 +220,15 @@ def test_neurons_of_models_do_the_same_to_the_last_bit(convert):
             np.testing.assert_array_equal(found, expected, err_msg=str(probe))
         else:  # Nengo adds up in another order
             np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_rates_of_models_are_the_same():
+    model = small()
+    with model.network:
+        for ensemble in model.ensembles:
+            nengo.Probe(ensemble.neurons)
+    for (probe, expected), found in compared(model.network, 3):
+        np.testing.assert_allclose(found, expected, rtol=1e-10, err_msg=str(probe))
 
 
 def test_recurrent_networks_are_rebuilt():
