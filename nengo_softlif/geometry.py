@@ -153,7 +153,8 @@ class Windows:
         window, pixel, place : (n,) ndarray of int
             Flat indices, in the order of windows, and of places in each.
         """
-        inside = self.inside.reshape(math.prod(self.output_shape), -1)
+        n_windows, n_places = math.prod(self.output_shape), math.prod(self.size)
+        inside = self.inside.reshape(n_windows, n_places)
         window, place = np.nonzero(inside)
         return window, self.pixel.reshape(inside.shape)[window, place], place
 

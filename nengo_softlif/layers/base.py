@@ -4,14 +4,14 @@ A new kind is a class with a ``matrix``. What is faster than that the engine say
 the table of `.engine.products`; how it is trained, that of `.tensors.operators`.
 """
 
-from abc import ABC, abstractmethod
+from functools import cached_property
 
 from scipy import sparse
 
 from .patterns import Pattern
 
 
-class Operator(ABC):
+class Operator:
     """A linear map from ``size_in`` to ``size_out`` values, along the last axis.
 
     Parameters
@@ -58,7 +58,6 @@ class Operator(ABC):
         out = (matrix @ flat.T).T if sparse.issparse(matrix) else flat @ matrix.T
         return out.reshape(*x.shape[:-1], self.size_out)
 
-    @abstractmethod
     def matrix(self):
         """Write it out.
 
@@ -66,6 +65,7 @@ class Operator(ABC):
         -------
         (size_out, size_in) ndarray or scipy.sparse.csr_array
         """
+        raise NotImplementedError
 
     def kernel(self):
         """Kernel that is the same at all positions of an image, if it has one.
@@ -92,7 +92,7 @@ class Operator(ABC):
         """Number of weights that are stored and trained."""
         return 0 if self.weights is None else int(self.weights.size)
 
-    @property
+    @cached_property
     def n_synapses(self):
         """Number of weights of the unfolded operator, as the papers count.
 

@@ -46,7 +46,7 @@ class Folded:
 
     def is_like(self, op):
         """Whether the transform does no more than an operator of this kind."""
-        steps = operators.read(self.transform, self.transform.init, None)
+        steps = operators.read_sampled(self.transform)
         return len(steps) == 1 and steps[0].is_like(op)
 
 

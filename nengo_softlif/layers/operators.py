@@ -30,6 +30,7 @@ __all__ = [
     "Slice",
     "matrix",
     "read",
+    "read_sampled",
     "simplified",
 ]
 
@@ -252,6 +253,27 @@ def read(transform, weights, connection):
         f"{connection} has the transform {transform}, which is not known to layers; "
         "use Dense, Sparse, Convolution, AveragePool or LocallyConnected"
     )
+
+
+def read_sampled(transform, connection=None):
+    """Operators of a transform with weights as they may be drawn, always the same.
+
+    Parameters
+    ----------
+    transform : nengo.transforms.Transform
+        What a connection does.
+    connection : nengo.Connection, optional
+        For errors.
+
+    Returns
+    -------
+    list of Operator
+        To apply one after the other.
+    """
+    weights = None
+    if not isinstance(transform, NoTransform):
+        weights = transform.sample(rng=np.random.RandomState(0))
+    return read(transform, weights, connection)
 
 
 @read.register(nengo.Dense)

@@ -9,7 +9,6 @@ import nengo
 from nengo.exceptions import Unconvertible
 
 from ..checks import network_of
-from . import operators
 from .graph import (
     Built,
     Input,
@@ -216,8 +215,7 @@ def _through(path):
     """
     source = path.source
     passes = source.neuron_type is None and not source.puts_out
-    slices = (operators.Slice, operators.Place)
-    free = all(isinstance(op, slices) for op in path.operators)
+    free = all(op.moves for op in path.operators)
     if not passes or (len(source.inputs) > 1 and not free):
         return [path]
     return [path.behind(before) for before in source.inputs]

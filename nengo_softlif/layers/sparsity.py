@@ -1,22 +1,19 @@
 """Where connections have weights, whatever their values."""
 
+import math
 from dataclasses import dataclass
+from functools import reduce, singledispatch
 
 import nengo
 import numpy as np
+from nengo.dists import Distribution
 from nengo.exceptions import Unconvertible
-from nengo.transforms import (
-    Convolution,
-    ConvolutionTranspose,
-    Dense,
-    NoTransform,
-    Sparse,
-    SparseMatrix,
-)
+from nengo.transforms import Convolution, ConvolutionTranspose, Dense
 from scipy import sparse
 
 from ..geometry import windows_of
-from ..transforms import AveragePool, LocallyConnected
+from ..transforms import LocallyConnected
+from . import operators
 from .graph import has_full_weights
 from .patterns import Outer, Pattern
 
@@ -66,7 +63,7 @@ class Structures:
     def encoders(self, ensemble):
         """Encoders; all that are yet to be drawn."""
         encoders = np.ones((ensemble.n_neurons, ensemble.dimensions))
-        if not isinstance(ensemble.encoders, nengo.dists.Distribution):
+        if not isinstance(ensemble.encoders, Distribution):
             encoders = np.broadcast_to(ensemble.encoders, encoders.shape)
         return [Structure(Pattern(encoders), ensemble.n_neurons)]
 
@@ -93,7 +90,7 @@ def read_structure(connection):
     Unconvertible
         If the transform is not known.
     """
-    pattern, n_synapses = _transform(connection)
+    pattern, n_synapses = _read(connection.transform, connection)
     size_out = connection.size_out
     if isinstance(connection.pre_obj, nengo.Ensemble):
         # every neuron takes part in decoding every value
@@ -106,77 +103,65 @@ def read_structure(connection):
     return Structure(pattern, size_out, n_synapses, connection)
 
 
-def _transform(connection):
-    """Pattern and number of synapses of a transform, as the papers count them."""
-    transform = connection.transform
-    if isinstance(transform, Convolution):
-        n_channels = transform.input_shape.n_channels // transform.groups
-        pattern = _convolution(transform, transform.input_shape, transform.output_shape)
-        n_each = n_channels * np.prod(transform.kernel_size)
-        return pattern, int(transform.size_out * n_each)
-    if isinstance(transform, ConvolutionTranspose):
-        # the transpose of the convolution that leads back
-        back = _convolution(transform, transform.output_shape, transform.input_shape)
-        n_filters = transform.n_filters // transform.groups
-        n_each = n_filters * np.prod(transform.kernel_size)
-        return back.T, int(transform.size_in * n_each)
-    if isinstance(transform, AveragePool):
-        n_channels = transform.input_shape[2]
-        positions = transform.windows.pattern()
-        return Pattern(positions, sparse.eye(n_channels)), 0
-    if isinstance(transform, LocallyConnected):
-        n_channels = transform.input_shape[2]
-        positions = transform.windows.pattern()
-        channels = np.ones((transform.n_filters, n_channels))
-        n_each = n_channels * np.prod(transform.kernel_size)
-        return Pattern(positions, channels), int(transform.size_out * n_each)
-    if isinstance(transform, Sparse):
-        entries = _stored_entries(transform)
-        return Pattern(entries), entries.nnz
-    if isinstance(transform, NoTransform):
-        return Pattern(sparse.eye(transform.size_in)), 0
-    if isinstance(transform, Dense):
-        return _dense(transform)
-    raise unreadable(connection, f"its transform {transform} is not known")
+@singledispatch
+def _read(transform, connection):
+    """Pattern and number of synapses of a transform, as the papers count them.
+
+    By its operators, but for those below, which are told without drawing weights.
+    """
+    try:
+        path = operators.read_sampled(transform, connection)
+    except Unconvertible:
+        reason = f"its transform {transform} is not known"
+        raise unreadable(connection, reason) from None
+    n_synapses = sum(op.n_synapses for op in path)
+    if not path:
+        return Pattern(sparse.eye_array(transform.size_in)), n_synapses
+    patterns = (op.pattern() for op in path)
+    return reduce(lambda first, then: then @ first, patterns), n_synapses
 
 
-def _convolution(transform, input_shape, output_shape):
-    """Pattern of a convolution between images of these shapes."""
-    positions = windows_of(transform).pattern()
-    group = np.ones(
-        (
-            output_shape.n_channels // transform.groups,
-            input_shape.n_channels // transform.groups,
-        )
-    )
-    channels = sparse.kron(sparse.eye(transform.groups), group)
-    if transform.channels_last:
-        return Pattern(positions, channels)
-    return Pattern(channels, positions)
+@_read.register(LocallyConnected)
+def _read_local(transform, connection):
+    channels = np.ones((transform.n_filters, transform.input_shape[2]))
+    pattern = Pattern(transform.windows.pattern(), channels)
+    n_each = math.prod(transform.kernel_size) * transform.input_shape[2]
+    return pattern, int(transform.size_out) * n_each
 
 
-def _dense(transform):
-    n_synapses = transform.size_out * transform.size_in
+@_read.register(Dense)
+def _read_dense(transform, connection):
+    if not isinstance(transform.init, Distribution):
+        return _read.dispatch(object)(transform, connection)
     full = _full(transform.size_out, transform.size_in)
-    if isinstance(transform.init, nengo.dists.Distribution):
-        return full, n_synapses
-    weights = np.asarray(transform.init)
-    if weights.ndim < 2:  # values pass unmixed, at most scaled
-        scale = np.broadcast_to(weights, transform.size_in)
-        return Pattern(sparse.diags(scale)), 0
-    return full if np.all(weights) else Pattern(weights), n_synapses
+    return full, transform.size_out * transform.size_in
+
+
+@_read.register(Convolution)
+@_read.register(ConvolutionTranspose)
+def _read_convolution(transform, connection):
+    """In any number of dimensions, the channels first or last.
+
+    One that is transposed is the transpose of the convolution that leads back.
+    """
+    transposed = isinstance(transform, ConvolutionTranspose)
+    ends = (transform.input_shape.n_channels, transform.output_shape.n_channels)
+    n_in, n_out = (n // transform.groups for n in ends)
+    block = np.ones((n_in, n_out) if transposed else (n_out, n_in))
+    channels = sparse.kron(sparse.eye_array(transform.groups), block)
+    positions = windows_of(transform).pattern()
+    if transform.channels_last:
+        pattern = Pattern(positions, channels)
+    else:
+        pattern = Pattern(channels, positions)
+    n_places = math.prod(transform.kernel_size)
+    if transposed:
+        return pattern.T, int(transform.size_in) * n_places * n_out
+    return pattern, int(transform.size_out) * n_places * n_in
 
 
 def _full(n_rows, n_columns):
     return Outer(np.ones(n_rows, dtype=bool), np.ones(n_columns, dtype=bool))
-
-
-def _stored_entries(transform):
-    """Entries of a sparse transform, as a scipy matrix."""
-    matrix = transform.sample(np.random.RandomState(0))
-    if isinstance(matrix, SparseMatrix):
-        matrix = matrix.allocate()
-    return sparse.csr_matrix(matrix)
 
 
 def unreadable(obj, reason):

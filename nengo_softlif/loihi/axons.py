@@ -33,19 +33,25 @@ class Wires:
     axon : (n_source,) ndarray of int
         Axon along which each neuron of the source sends; -1 if it sends nothing.
     slots : int
-        Output axons that one axon takes.
+        Output axons that one axon takes, by its kind.
     """
+
+    slots = 1
 
     source: nengo.Ensemble
     target: nengo.Ensemble
     transform: nengo.transforms.Transform
     axon: np.ndarray
-    slots: int = 1
     _hits: dict = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self):
         """Look at the weights."""
         self._prepare()
+
+    @staticmethod
+    def lines(transform):
+        """Axon of each input of a transform, (size_in,) ndarray of int."""
+        return np.arange(transform.size_in)
 
     @property
     def n_axons(self):
@@ -99,7 +105,7 @@ class SparseWires(Wires):
     """Axons arrive where there are weights."""
 
     def _prepare(self):
-        (matrix,) = operators.read(self.transform, self.transform.init, None)
+        (matrix,) = operators.read_sampled(self.transform)
         # scaled in NengoLoihi's order, before they are rounded: that decides which of
         # the sums at the border of overlapping pools are equal
         amplitude = getattr(self.source.neuron_type, "amplitude", 1)
@@ -135,6 +141,16 @@ class SparseWires(Wires):
 
 class ConvolutionWires(Wires):
     """One axon for each pixel; the spike says which channel it is of."""
+
+    slots = 2  # axons of populations are twice as wide
+
+    @staticmethod
+    def lines(transform):
+        """Axon of each input: that of its pixel."""
+        shape, inputs = transform.input_shape, np.arange(transform.size_in)
+        if shape.channels_last:
+            return inputs // shape.n_channels
+        return inputs % int(np.prod(shape.spatial_shape))
 
     def _prepare(self):
         transform = self.transform
@@ -248,6 +264,13 @@ def _bits(n_weights, bits_each):
     return 64 * (full * words[0] + np.where(rest > 0, words[1], 0))
 
 
+_KINDS = {
+    nengo.Convolution: ConvolutionWires,
+    nengo.Dense: DenseWires,
+    nengo.Sparse: SparseWires,
+}
+
+
 def wires(source, target, transform, indices=None):
     """Count what a connection between neurons needs.
 
@@ -264,15 +287,7 @@ def wires(source, target, transform, indices=None):
     -------
     Wires
     """
-    n_in = transform.size_in
-    lines, slots, kind = np.arange(n_in), 1, DenseWires
-    if isinstance(transform, nengo.Convolution):
-        shape = transform.input_shape
-        n_pixels = int(np.prod(shape.spatial_shape))
-        lines = lines // shape.n_channels if shape.channels_last else lines % n_pixels
-        slots, kind = 2, ConvolutionWires  # axons of populations are twice as wide
-    elif isinstance(transform, nengo.Sparse):
-        kind = SparseWires
+    kind = _KINDS[type(transform)]
     axon = np.full(source.n_neurons, -1)
-    axon[slice(None) if indices is None else indices] = lines
-    return kind(source, target, transform, axon, slots)
+    axon[slice(None) if indices is None else indices] = kind.lines(transform)
+    return kind(source, target, transform, axon)

@@ -7,7 +7,6 @@ along with copies of it, and tell of the network that is at hand.
 from dataclasses import dataclass, field
 
 import nengo
-import numpy as np
 from nengo.exceptions import ValidationError
 from nengo.params import Parameter
 
@@ -148,6 +147,5 @@ def in_words(transform):
     str
         A few words.
     """
-    weights = transform.sample(rng=np.random.RandomState(0))  # any would do
-    steps = operators.read(transform, weights, None)
+    steps = operators.read_sampled(transform)
     return ", then ".join(op.in_words() for op in steps if not op.moves)

@@ -28,32 +28,18 @@ class AveragePoolSetBuilder(OpBuilder):
         if self.pool.padding == "ceil":
             # Zeros on the lower and right edges let the last windows hang over;
             # the kernel counts them, so it divides by too much.
-            area = np.prod(self.pool.pool_size)
-            share = self.pool.init.data.reshape(-1, self.pool.input_shape[2])[:, 0]
-            first = self.pool.init.indices[:: self.pool.input_shape[2], 0]
-            _, start = np.unique(first, return_index=True)
-            rows, columns = self.pool.output_shape.spatial_shape
+            windows = self.pool.windows
+            share = 1 / windows.inside.sum(axis=(2, 3))
             self.correction = tf.constant(
-                area * share[start].reshape(rows, columns, 1), signals.dtype
+                np.prod(windows.size) * share[..., np.newaxis], signals.dtype
             )
-            self.margin = [
-                max((n - 1) * stride + width - length, 0)
-                for n, stride, width, length in zip(
-                    (rows, columns),
-                    self.pool.strides,
-                    self.pool.pool_size,
-                    self.pool.input_shape[:2],
-                    strict=True,
-                )
-            ]
 
     def build_step(self, signals):
         """Pool the images of a batch."""
         images = signals.gather(self.X_data)
         ceil = self.pool.padding == "ceil"
         if ceil:
-            below, right = self.margin
-            images = tf.pad(images, [(0, 0), (0, below), (0, right), (0, 0)])
+            images = tf.pad(images, [(0, 0), *self.pool.windows.margins, (0, 0)])
         pooled = tf.nn.avg_pool2d(
             images,
             self.pool.pool_size,

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from nengo_softlif import layers, networks
 from nengo_softlif.engine import products
-from nengo_softlif.layers import operators
 
 import numpy as np
 
@@ -49,9 +48,7 @@ def weighted_operators():
                 if path.source.neuron_type is None:
                     continue
                 for op in path.operators:
-                    if isinstance(
-                        op, (operators.Convolution, operators.Local, operators.Matrix)
-                    ):
+                    if op.n_filters is not None:
                         label = op.connection.label or "layer"
                         yield f"{function.__name__} {label}", op
 

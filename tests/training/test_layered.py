@@ -11,6 +11,7 @@ from nengo_softlif import (
     Stack,
 )
 from nengo_softlif.compat import nengo_dl
+from nengo_softlif.geometry import Windows
 from nengo_softlif.layers import Layer
 from nengo_softlif.layers.operators import Convolution
 from nengo_softlif.layers.parameters import collect, install
@@ -407,8 +408,9 @@ def test_batch_norm_is_that_of_keras(batch_last, dtype, rng):
     """But for its moving averages, which start as plain averages."""
     with nengo.Network():
         layer = Layer(nengo.Ensemble(24, 1).neurons, 24)
-    shapes = (2, 3, 1), (2, 3, 4), (1, 1), (1, 1), "same"
-    norm = BatchNorm(layer, [[Convolution(normal(1, 1, 1, 4), 1, *shapes)]], "", dtype)
+    windows = Windows((2, 3), (1, 1), (1, 1), "same")
+    convolution = Convolution(np.ones((1, 1, 1, 4)), windows)
+    norm = BatchNorm(layer, [[convolution]], "", dtype)
     keras = tf.keras.layers.BatchNormalization(dtype=dtype)
 
     batches = rng.normal(size=(3, 10, 2, 3, 4)) * [1, 2, 3, 0.1] + [0, 1, 0, 3]
