@@ -1,7 +1,10 @@
 """Settings of Sphinx: ``sphinx-build -W -n --keep-going docs docs/_build``."""
 
+import ast
 import importlib.metadata
+import json
 import os
+from pathlib import Path
 
 import nengo_softlif  # before anything imports nengo_dl
 
@@ -87,6 +90,7 @@ def setup(app):
     """Register mathematics as MathML, and short names in docstrings."""
     app.add_html_math_renderer("mathml", (_inline_math, None), (_block_math, None))
     app.connect("missing-reference", _as_users_write)
+    app.connect("builder-inited", _tell_of_the_house)
 
 
 def _inline_math(writer, node):
@@ -114,3 +118,34 @@ def _as_users_write(app, env, node, contnode):
     return env.get_domain("py").resolve_xref(
         env, node["refdoc"], app.builder, "obj", name, node, contnode
     )
+
+
+def _tell_of_the_house(app):
+    """Write what docs/architecture.rst tells of rooms: from docstrings, and counts."""
+    folder = Path(app.srcdir, "api", "generated")
+    folder.mkdir(parents=True, exist_ok=True)
+    package = Path(app.srcdir).parent / "nengo_softlif"
+    lines = [".. code-block:: text", ""]
+    flat = [path for path in package.glob("*.py") if path.stem != "__init__"]
+    for path in sorted(flat):
+        lines.append(f"   {path.name:<20} {_first_line(path)}")
+    for door in sorted(package.glob("*/__init__.py")):
+        lines += ["", f"   {door.parent.name + '/':<20} {_first_line(door)}"]
+        for path in sorted(door.parent.glob("[!_]*.py")):
+            lines.append(f"     {path.name:<18} {_first_line(path)}")
+    (folder / "rooms.inc").write_text("\n".join(lines) + "\n")
+
+    rows = [".. list-table::", "   :header-rows: 1", ""]
+    rows += ["   * - ", "     - rooms before", "     - rooms now"]
+    rows += ["     - doors before", "     - doors now"]
+    results = Path(app.srcdir, "results")
+    before = json.loads((results / "rooms-before.json").read_text())
+    for way, now in json.loads((results / "rooms.json").read_text()).items():
+        rows.append(f"   * - {way}")
+        for what in ("rooms", "doors"):
+            rows += [f"     - {len(found[what])}" for found in (before[way], now)]
+    (folder / "rooms-counted.inc").write_text("\n".join(rows) + "\n")
+
+
+def _first_line(path):
+    return ast.get_docstring(ast.parse(path.read_text())).splitlines()[0]

@@ -10,9 +10,9 @@ from nengo.synapses import LinearFilter, SynapseParam
 from . import layers
 from .checks import check_number
 from .layers import parameters
-from .loihi import checked
 from .models import Model, copied
 from .neurons import SoftLIFRate
+from .targets import check_unmade
 
 
 def to_spiking(model, synapse=nengo.Alpha(0.005)):  # noqa: B008 (synapses are frozen)
@@ -54,7 +54,7 @@ def to_spiking(model, synapse=nengo.Alpha(0.005)):  # noqa: B008 (synapses are f
         If a neuron type has no spiking partner, or a connection solves for full
         weights.
     """
-    network = checked(model)
+    network = check_unmade(model)
     synapse = _checked_synapse(synapse)
     if isinstance(model, Model):
         spiking = model.copy()

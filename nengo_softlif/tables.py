@@ -7,7 +7,7 @@ from itertools import groupby, zip_longest
 
 
 @dataclass(frozen=True)
-class Table:
+class PrintedTable:
     """Rows of cells, and how they are printed.
 
     Parameters

@@ -3,7 +3,7 @@
 import json
 from xml.etree import ElementTree
 
-from nengo_softlif.tables import Table
+from nengo_softlif.tables import PrintedTable
 
 ROWS = [("conv1", 9, "x\n y"), ("<script>alert(1)</script>", 12.5, 'a & "b"')]
 
@@ -18,7 +18,9 @@ def bodies(table):
 
 
 def test_html_is_well_formed_and_holds_text():
-    table = Table(("what", "how many", "how"), ROWS, "1 < 2", "lrl", ("5 > 4", ""))
+    table = PrintedTable(
+        ("what", "how many", "how"), ROWS, "1 < 2", "lrl", ("5 > 4", "")
+    )
     found = ElementTree.fromstring(table._repr_html_())
     assert found.tag == "table"
     assert found.find("caption").text == "1 < 2"
@@ -32,7 +34,9 @@ def test_html_is_well_formed_and_holds_text():
 
 
 def test_text_is_laid_out_in_columns():
-    table = Table(("", "cores", "how"), [("conv1", 9, "a"), ("c", 1000, "bc")], "all")
+    table = PrintedTable(
+        ("", "cores", "how"), [("conv1", 9, "a"), ("c", 1000, "bc")], "all"
+    )
     assert str(table).splitlines() == [
         "all",
         "",
@@ -41,7 +45,9 @@ def test_text_is_laid_out_in_columns():
         "conv1      9    a",
         "c       1000   bc",
     ]
-    table = Table(("what", "how"), [("a", "b")], align="ll", below=("in all: 1", "x"))
+    table = PrintedTable(
+        ("what", "how"), [("a", "b")], align="ll", below=("in all: 1", "x")
+    )
     assert str(table).splitlines() == [
         "what  how",
         "---------",
@@ -53,7 +59,9 @@ def test_text_is_laid_out_in_columns():
 
 
 def test_an_empty_row_sets_apart():
-    table = Table((), [("a", "1"), (), ("bcd", "23")], "some", below=("took 1 s",))
+    table = PrintedTable(
+        (), [("a", "1"), (), ("bcd", "23")], "some", below=("took 1 s",)
+    )
     assert str(table).splitlines() == [
         *("some", "", "a     1", "", "bcd  23", "", "took 1 s")
     ]
@@ -63,7 +71,7 @@ def test_an_empty_row_sets_apart():
 
 def test_nested_rows_stand_under_their_heading():
     rows = [("conv1", "gain", "1 -> 2"), ("conv1", "synapse", "none"), ("d", "x", "y")]
-    table = Table(("layer", "what", "how"), rows, align="lll", nested=True)
+    table = PrintedTable(("layer", "what", "how"), rows, align="lll", nested=True)
     assert str(table).splitlines() == [
         "conv1",
         "  gain     1 -> 2",
@@ -76,7 +84,7 @@ def test_nested_rows_stand_under_their_heading():
 
 
 def test_json_has_an_object_for_each_row():
-    table = Table(("layer", "cores"), [("conv1", 9), (), ("conv2", 2.5)])
+    table = PrintedTable(("layer", "cores"), [("conv1", 9), (), ("conv2", 2.5)])
     assert json.loads(table.to_json()) == [
         {"layer": "conv1", "cores": 9},
         {"layer": "conv2", "cores": 2.5},
@@ -85,7 +93,7 @@ def test_json_has_an_object_for_each_row():
 
 def test_nothing_is_a_table_too():
     for nested in (False, True):
-        table = Table((), [], nested=nested)
+        table = PrintedTable((), [], nested=nested)
         assert str(table) == ""
         assert bodies(table) == []
         assert table.to_json() == "[]"

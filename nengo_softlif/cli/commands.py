@@ -1,4 +1,4 @@
-"""The command line: ``nengo-softlif demo | train | evaluate | explain | info``."""
+"""Its commands, but for the demo: train, evaluate, explain and info."""
 
 import json
 import sys
@@ -11,23 +11,14 @@ from ..compat import install
 from ..datasets import check_data
 from ..evaluation import PACKAGES
 from ..evaluation import versions as find_versions
-from ..loihi import checked_target
-from ..tables import Table
+from ..registry import TARGETS
+from ..tables import PrintedTable
+from ..targets import training_target
 from ..training import checkpoints
 from . import options, terminal
+from .demonstration import demo
 
 _NETWORK_OF = {"mnist": "mnist", "fashion_mnist": "mnist", "cifar10": "cifar10"}
-
-# all settings that fit records, so that the demo knows its model again
-_DEMO = {
-    "epochs": 30,
-    "batch_size": 32,
-    "learning_rate": 3e-3,
-    "weight_decay": 0.0,
-    "batch_norm": False,
-    "target": None,
-    "validation_split": 0.0,
-}
 
 
 @click.group(
@@ -42,68 +33,7 @@ def main():
     install()
 
 
-@main.command()
-@click.option(
-    "--out",
-    type=options.FOLDER,
-    default="nengo-softlif-demo",
-    show_default=True,
-    help="Folder for the model, the results and the figures.",
-)
-@options.force
-@options.seed
-@options.as_json
-def demo(out, force, seed, as_json):
-    """Train on handwritten digits, rebuild in spikes, and go onto Loihi, emulated.
-
-    Uses the 8 x 8 digits inside scikit-learn: nothing is downloaded. Trains a small
-    network of soft LIF neurons, and walks it down from rates, over spiking LIF neurons
-    and alpha synapses, to the chip's arithmetic: on each rung the held-out fifth of the
-    digits is classified. The first hundred of them are also shown to Nengo's own
-    simulator, one at a time.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / "digits.safetensors"
-    if not force:
-        options.check_own(path)
-    data = datasets.load("digits")
-    model = networks.small(seed=seed)
-    settings = {**_DEMO, "seed": seed}
-    trained = checkpoints.trained(path, _record(model, data, settings), force)
-    terminal.start_tensorflow()
-    from .. import evaluate, explain, figures, fit, to_spiking
-
-    if trained is None:
-        click.echo(f"Training {model} on {data}", err=True)
-        fit(model, data, **settings)
-        model.save(path)
-    else:
-        click.echo(f"Trained already: {path}", err=True)
-        model = trained
-
-    click.echo("Evaluating, rung by rung, from rates down to the chip", err=True)
-    ladder = explain(model, data, seed=seed)
-    spiking = to_spiking(model)
-    click.echo("Evaluating with Nengo's own simulator, for comparison", err=True)
-    reference = evaluate(spiking, data, backend="nengo", n_examples=100, seed=seed)
-    of_rung = {rung.name: rung.evaluation for rung in ladder.rungs}
-    results = [
-        of_rung["soft LIF rates"],
-        of_rung["spikes"],
-        reference,
-        of_rung["chip, emulated"],
-    ]
-    for result in results:
-        result.command = terminal.command_line()
-        result.save(out / f"{result.backend}.json")
-    ladder.save(out / "ladder.json")
-
-    written = figures.save_demo(results, ladder, model, spiking, data, out)
-    if as_json:
-        click.echo(json.dumps({"rows": [json.loads(r.to_json()) for r in results]}))
-        return
-    click.echo(f"{terminal.table(results)}\n\n{ladder}")
-    click.echo(f"\nModel, results and figures are in {out}/: {', '.join(written)}")
+main.add_command(demo)
 
 
 @main.command()
@@ -143,9 +73,9 @@ def demo(out, force, seed, as_json):
 )
 @click.option(
     "--target",
-    type=click.Choice(["loihi"]),
-    help="Train for the chip: against its rates, its 8-bit weights and its synapse. "
-    "Best with --start-from.",
+    type=options.Registered(TARGETS),
+    help="Train for a chip: against its rates and its weights (on loihi, 8 bits) and "
+    "its synapse. Best with --start-from.",
 )
 @click.option(
     "--start-from",
@@ -181,9 +111,10 @@ def train(
     """
     if start_from is not None:
         options.check_not_given(ctx, "network", "noise_model", "batch_norm")
-    on_loihi = checked_target(settings["target"], settings["batch_norm"]) is not None
+    target = settings["target"]
+    training_target(target, settings["batch_norm"])
     if out is None:
-        name = f"{Path(dataset).stem}{'-loihi' if on_loihi else ''}.safetensors"
+        name = f"{Path(dataset).stem}{f'-{target}' if target else ''}.safetensors"
         out = options.OUTPUT.convert(name, None, ctx)
     checkpoint = checkpoints.beside(out)
     inputs = {"the data set": options.data_files(dataset)}
@@ -198,7 +129,7 @@ def train(
         else:
             model = networks.load(start_from)
         check_data(data, model)
-        record = _record(model, data, settings)
+        record = options.training_record(model, data, settings)
         trained = checkpoints.trained(out, record, force)
         if trained is None:
             checkpoints.check(checkpoint, record, force)
@@ -213,8 +144,8 @@ def train(
     if as_json:
         click.echo(json.dumps({"model": str(out), "history": model.history}))
     else:
-        chip = ", the chip's rounding and noise included" if on_loihi else ""
-        backend = " --backend loihi-emulator" if on_loihi else ""
+        chip = ", the chip's rounding and noise included" if target else ""
+        backend = f" --backend {next(iter(TARGETS[target].backends))}" if target else ""
         click.echo(
             f"{did} {out}: training error {model.history['error_percent'][-1]:.2f} % "
             f"in the last epoch{chip}. Next: nengo-softlif evaluate {out} --data "
@@ -235,17 +166,6 @@ def _train(model, data, checkpoint, settings):
     except KeyboardInterrupt:
         click.echo("Stopped. The same command goes on from the last epoch.", err=True)
         sys.exit(130)
-
-
-def _record(model, data, settings):
-    """Describe the training that `fit` would do with these settings."""
-    target = checked_target(settings["target"], settings["batch_norm"])
-    return checkpoints.record(
-        model,
-        data,
-        **{**settings, "target": target and target.describe()},
-        optimizer=None,
-    )
 
 
 @main.command()
@@ -280,15 +200,16 @@ def evaluate(model, data, backend, synapse, out, as_json, **settings):
     options.check_record(out)
     click.echo(f"Evaluating {model} on {data}", err=True)
     from .. import evaluate as run
-    from .. import to_loihi, to_spiking
+    from .. import to_spiking
 
     model = networks.load(model)
     data = datasets.load(data)
     check_data(data, model)
     if backend != "rate":
         model = to_spiking(model, synapse=synapse)
-    if backend.startswith("loihi"):
-        model = to_loihi(model)
+    for target in TARGETS.values():
+        if backend in target.backends:
+            model = target.convert(model)
     if backend == "nengo-dl":
         terminal.start_tensorflow()
     result = run(model, data, backend=backend, **settings)
@@ -307,6 +228,13 @@ def evaluate(model, data, backend, synapse, out, as_json, **settings):
 @options.batch_size
 @options.n_examples
 @options.seed
+@click.option(
+    "--target",
+    type=options.Registered(TARGETS),
+    default="loihi",
+    show_default=True,
+    help="The chip.",
+)
 @options.out
 @click.option(
     "--figure",
@@ -315,7 +243,7 @@ def evaluate(model, data, backend, synapse, out, as_json, **settings):
 )
 @options.as_json
 def explain(model, data, out, figure, as_json, **settings):
-    """Tell where accuracy goes on the way from MODEL to Loihi.
+    """Tell where accuracy goes on the way from MODEL to a chip.
 
     MODEL is a file that `train` wrote. It is measured as it was trained, and then with
     one change after the other: hard rates, spikes, the chip's synapse, neurons, weights
@@ -362,7 +290,7 @@ def info(as_json):
         ("Data sets", found, "not here; downloaded on first use"),
     ):
         rows += [(title, name, value or missing) for name, value in values.items()]
-    click.echo(Table(("", "what", "found"), rows, align="lll", nested=True))
+    click.echo(PrintedTable(("", "what", "found"), rows, align="lll", nested=True))
 
 
 def _new_model(network, data, noise_model, seed):

@@ -14,6 +14,9 @@ from .. import datasets, networks
 from .. import noise as noises
 from ..checks import check_number, check_whole
 from ..files import expanded
+from ..registry import TARGETS
+from ..targets import all_backends, training_target
+from ..training import checkpoints
 
 _NOISES = {
     "gaussian": noises.GaussianNoise,
@@ -33,17 +36,35 @@ _SYNAPSES = {
     "lowpass": partial(_synapse, nengo.Lowpass),
 }
 
-BACKENDS = (
-    "rate",
-    "engine",
-    "nengo-dl",
-    "nengo",
-    "loihi-emulator",
-    "loihi-weights",
-    "loihi-reference",
-    "loihi-float",
-    "loihi",
-)
+
+class Registered(click.ParamType):
+    """A name in a table, looked up when it is needed.
+
+    Parameters
+    ----------
+    table : Table, or callable that returns one
+        The table.
+    """
+
+    name = "NAME"
+
+    def __init__(self, table):
+        self._table = table
+
+    def _names(self):
+        return list(self._table() if callable(self._table) else self._table)
+
+    def convert(self, value, param, ctx):
+        """Refuse other names."""
+        return click.Choice(self._names()).convert(value, param, ctx)
+
+    def get_metavar(self, param, ctx=None):
+        """Show the names."""
+        return f"[{'|'.join(self._names())}]"
+
+    def shell_complete(self, ctx, param, incomplete):
+        """Complete names."""
+        return click.Choice(self._names()).shell_complete(ctx, param, incomplete)
 
 
 class _Named(click.ParamType):
@@ -168,14 +189,12 @@ noise = click.option(
 )
 backend = click.option(
     "--backend",
-    type=click.Choice(BACKENDS),
+    type=Registered(all_backends),
     default="engine",
     show_default=True,
     help="rate: the network as it was trained. engine: in spikes, many images at a "
-    "time. nengo-dl, nengo: in spikes, for comparison. loihi-emulator: on Loihi, many "
-    "images at a time; loihi-weights: with no more of its rounding than that of "
-    "weights and other parameters. loihi-reference, loihi-float: with NengoLoihi's "
-    "emulator, with and without rounding. loihi: on the chip.",
+    "time. nengo-dl, nengo: in spikes, for comparison. "
+    + " ".join(target.backend_help for target in TARGETS.values()),
 )
 synapse = click.option(
     "--synapse",
@@ -304,3 +323,14 @@ def _same(path, other):
     if path.exists() and other.exists():
         return path.samefile(other)
     return os.path.realpath(path) == os.path.realpath(other)
+
+
+def training_record(model, data, settings):
+    """Describe the training that `fit` would do with these settings."""
+    target = training_target(settings["target"], settings["batch_norm"])
+    return checkpoints.record(
+        model,
+        data,
+        **{**settings, "target": target and target.describe()},
+        optimizer=None,
+    )

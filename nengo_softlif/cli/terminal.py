@@ -11,7 +11,7 @@ from importlib import import_module
 import click
 from nengo.exceptions import NengoException, NengoWarning, ValidationError
 
-from ..tables import Table
+from ..tables import PrintedTable
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None):
@@ -73,7 +73,7 @@ def table(results):
         "spikes",
         "time",
     )
-    return Table(head, [_row(result) for result in results])
+    return PrintedTable(head, [_row(result) for result in results])
 
 
 def _row(result):

@@ -1,197 +1,343 @@
-"""Running a model on images: without time, or in spikes with one of three simulators.
+"""What runs a model on images: without time, or in spikes with one of three simulators.
 
-The backends take the same arguments and give, batch by batch, what the output probe
-saw and what each layer of neurons fired. Nothing as large as images x steps x neurons
-is ever held: our own simulator counts spikes, and for the others a node that is
-added to a copy of the network sums the output of each layer in every step.
+All take the same arguments and give, batch by batch, what the output probe saw and what
+each layer of neurons fired. Nothing as large as images x steps x neurons is ever held:
+our own simulator counts spikes, and for the others a node that is added to a copy of
+the network sums the output of each layer in every step.
 """
 
 import warnings
+from abc import ABC, abstractmethod
 
 import nengo
 import numpy as np
-from nengo.exceptions import NengoWarning, SimulationError, Unconvertible
+from nengo.exceptions import (
+    NengoWarning,
+    SimulationError,
+    Unconvertible,
+    ValidationError,
+)
 
 from .. import layers
 from ..engine import Simulator
+from ..models import check_timeless
+from ..targets import all_backends, target_of
+from .counting import Watched, neuron_layers
 
 LONGEST_CHUNK = 50
 """Steps NengoDL simulates in one call; between calls it carries its state over."""
 
 
-def chosen(backend, model):
-    """Return the backend, or NengoDL in place of ours for what that cannot simulate.
+class Backend(ABC):
+    """What runs a model on images.
 
-    Parameters
+    Attributes
     ----------
-    backend : str
-        Name of a backend.
-    model : Model
-        What it is to simulate.
-
-    Returns
-    -------
-    str
-        Name of the backend to use. If it is another, a warning says why.
+    name : str
+        By which it is chosen, and of which records tell.
+    timed : bool
+        Whether time passes; else there is one step, and rates instead of spikes.
+    one_by_one : bool
+        Whether it shows one image at a time.
     """
-    if backend == "engine":
+
+    name = None
+    timed = True
+    one_by_one = False
+
+    @abstractmethod
+    def run(self, watched, batches, presentation):
+        """Show images, a batch at a time.
+
+        Parameters
+        ----------
+        watched : Watched
+            What `watch` returned, with the fan-out of its neurons.
+        batches : iterable of (n, size) ndarray
+            Prepared images, ``presentation.batch_size`` of them at a time; the last
+            batch may be smaller.
+        presentation : Presentation
+            How they are shown. Without reset, each starts where the image at the same
+            place of the batch before ended.
+
+        Yields
+        ------
+        outputs : (n, n_steps, n_classes) ndarray
+            What the output probe saw.
+        fired : list of (n, n_neurons) ndarray, or (n_layers, 2) ndarray
+            How often the neurons of each layer fired for each image (their rates if
+            there is no time). Or, of what does not tell neurons apart, the spikes of
+            each layer and spikes times fan-out, in the whole batch.
+        """
+
+    def watch(self, model, seed):
+        """Copy a model, to count what fires in it.
+
+        Parameters
+        ----------
+        model : Model
+            Left as it is.
+        seed : int
+            Seed of the network if it has none.
+
+        Returns
+        -------
+        Watched
+        """
+        return Watched.from_model(model, seed)
+
+    def check(self, model, presentation):  # noqa: B027 (not every one has to)
+        """Refuse models and times that are not for this backend."""
+
+    def check_neurons(self, model):
+        """Refuse to count the spikes of neurons that have none."""
+        if not any(ensemble.neuron_type.spiking for ensemble in model.ensembles):
+            types = {str(ensemble.neuron_type) for ensemble in neuron_layers(model)}
+            raise ValidationError(
+                f"{self.name!r} simulates spikes, but its neurons have rates only "
+                f"({', '.join(sorted(types))}); evaluate to_spiking(model), or its "
+                "rates with backend='rate'",
+                attr="model",
+            )
+
+    def able(self, model):
+        """Return this backend, or one in its place for what it cannot run."""
+        return self
+
+    def describe(self, model):
+        """What of a chip the model takes, as ``Evaluation.chip`` has it; or None."""
+        return None
+
+    def check_rates(self, model, highest):  # noqa: B027
+        """Warn of rates that are too high for a chip.
+
+        Parameters
+        ----------
+        model : Model
+            What ran.
+        highest : dict of nengo.Ensemble to float
+            The highest rate of each layer, in Hz.
+        """
+
+
+class Engine(Backend):
+    """Our own simulator, for many images side by side."""
+
+    name = "engine"
+
+    def able(self, model):
+        """Return NengoDL in place of ours for what that cannot simulate."""
         try:
             layers.read(model.network)
         except Unconvertible as error:
             _warn_of_nengo_dl(error)
-            return "nengo-dl"
-    return backend
+            return NENGO_DL
+        return self
+
+    def run(self, watched, batches, presentation):
+        """See `Backend.run`."""
+        with _simulator(watched, presentation) as sim:
+            yield from run_batches(sim, watched, batches, presentation)
+
+
+class Rate(Backend):
+    """The answer of rate neurons at once, without time."""
+
+    name = "rate"
+    timed = False
+
+    def check_neurons(self, model):
+        """Refuse networks that need time to answer."""
+        instead = "evaluate the model it was made from, or use 'engine'"
+        check_timeless(model, "backend", instead)
+
+    def run(self, watched, batches, presentation):
+        """See `Backend.run`."""
+        try:
+            sim = _simulator(watched, presentation)
+        except Unconvertible as error:
+            _warn_of_nengo_dl(error)
+            yield from self._run_nengo_dl(watched, batches, presentation)
+            return
+        with sim:
+            for images in batches:
+                n = len(images)
+                shown = _padded(images, presentation.batch_size)
+                sim.run_steps(1, {watched.input: shown[:, None]})
+                counts = [sim.spike_counts(e)[:n] for e in watched.layers]
+                rates = [count / presentation.dt for count in counts]
+                yield sim.data[watched.output][:n], rates
+                sim.reset()
+
+    def _run_nengo_dl(self, watched, batches, presentation):
+        totals = watched.with_totals()
+        with _nengo_dl_simulator(watched, presentation) as sim:
+            for i, images in enumerate(batches):
+                if i > 0:
+                    sim.reset(include_trainable=False)
+                shown = _padded(images, presentation.batch_size)
+                outputs, seen = _predict(sim, watched, totals, shown, 1)
+                n = len(images)
+                yield outputs[:n], watched.fired(seen[:n], 1)
+
+
+class NengoDL(Backend):
+    """NengoDL, which simulates any network, for many images side by side."""
+
+    name = "nengo-dl"
+
+    def run(self, watched, batches, presentation):
+        """See `Backend.run`."""
+        steps = np.arange(presentation.n_steps)
+        n_chunks = -(-len(steps) // LONGEST_CHUNK)
+        lengths = [len(part) for part in np.array_split(steps, n_chunks)]
+        totals = watched.with_totals()
+        with _nengo_dl_simulator(watched, presentation) as sim:
+            for i, images in enumerate(batches):
+                if presentation.reset and i > 0:
+                    sim.reset(include_trainable=False)
+                n = len(images)
+                padded = _padded(images, presentation.batch_size)
+                outputs, fired = [], 0
+                for length in lengths:
+                    output, seen = _predict(sim, watched, totals, padded, length)
+                    outputs.append(output[:n])
+                    fired = fired + watched.fired(seen[:n], presentation.dt)
+                yield np.concatenate(outputs, axis=1), fired
+
+
+class Nengo(Backend):
+    """Nengo's own simulator, one image after the other: the reference."""
+
+    name = "nengo"
+    one_by_one = True
+
+    def run(self, watched, batches, presentation):
+        """See `Backend.run`. Without reset images start where the one before ended."""
+        dt, seed, n_steps = presentation.dt, presentation.seed, presentation.n_steps
+        shown = np.zeros(watched.input.size_out)
+        watched.input.output = lambda t: shown
+        totals = watched.with_totals()
+        with nengo.Simulator(watched.network, dt, seed, progress_bar=False) as sim:
+            for images in batches:
+                outputs, fired = [], 0
+                for image in images:
+                    shown[...] = image
+                    sim.run_steps(n_steps, progress_bar=False)
+                    outputs.append(finite(sim.data[watched.output].copy()))
+                    fired = fired + watched.fired(sim.data[totals], dt)
+                    if presentation.reset:
+                        sim.reset()
+                    else:
+                        sim.clear_probes()
+                yield np.stack(outputs), fired
+
+
+class Prepared(Backend):
+    """A simulator that is there already, in place of a backend's own.
+
+    Parameters
+    ----------
+    backend : Backend
+        In whose place it is.
+    watched : Watched
+        What it simulates.
+    simulator : Simulator
+        Of as many images as will be shown side by side.
+    before : callable, optional
+        Called before images are shown.
+    """
+
+    def __init__(self, backend, watched, simulator, before=None):
+        self.name, self.backend = backend.name, backend
+        self.watched, self.simulator, self.before = watched, simulator, before
+        self.check, self.describe = backend.check, backend.describe
+        self.check_rates = backend.check_rates
+
+    def watch(self, model, seed):
+        """Return what the simulator simulates."""
+        return self.watched
+
+    def run(self, watched, batches, presentation):
+        """See `Backend.run`."""
+        if self.before is not None:
+            self.before()
+        yield from run_batches(self.simulator, watched, batches, presentation)
+
+
+ENGINE, RATE, NENGO_DL, NENGO = Engine(), Rate(), NengoDL(), Nengo()
+
+
+def backend_of(model, name=None):
+    """Find what is to run a model.
+
+    Parameters
+    ----------
+    model : Model
+        What it is to run.
+    name : str, optional
+        The name of a backend. By default the first of the model's target, or our own
+        simulator.
+
+    Returns
+    -------
+    Backend
+
+    Raises
+    ------
+    ValidationError
+        If there is none of that name.
+    """
+    if name is None:
+        target = target_of(model)
+        name = ENGINE.name if target is None else next(iter(target.backends))
+    return all_backends().find(name, "backend")
+
+
+def run_batches(sim, watched, batches, presentation):
+    """Simulate images with a `.Simulator`; see `Backend.run`."""
+    n_steps, batch_size = presentation.n_steps, presentation.batch_size
+    for images in batches:
+        n = len(images)
+        sim.run_steps(n_steps, {watched.input: _padded(images, batch_size)[:, None]})
+        counts = [sim.spike_counts(e)[:n] for e in watched.layers]
+        yield sim.data[watched.output][:n], counts
+        if presentation.reset:
+            sim.reset()
+        else:
+            sim.clear_probes()
+
+
+def finite(outputs):
+    """Return what a network put out, unless it is NaN or infinite."""
+    if not np.all(np.isfinite(outputs)):
+        raise SimulationError(
+            "the network's output is NaN or infinite; its weights are damaged, or its "
+            "training diverged"
+        )
+    return outputs
 
 
 def _warn_of_nengo_dl(error):
     warnings.warn(
         f"simulating with nengo-dl, which is slower: {error}",
         NengoWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
 
 
-def run_rate(watched, batches, n_steps, dt, reset, batch_size, seed):
-    """Compute the answer of rate neurons at once.
-
-    Parameters and yields are those of `run_engine`; there is one step, and in place
-    of spikes there are spikes per second.
-    """
-    try:
-        sim = _simulator(watched, dt, batch_size, seed)
-    except Unconvertible as error:
-        _warn_of_nengo_dl(error)
-        yield from _run_rate_nengo_dl(watched, batches, dt, batch_size, seed)
-        return
-    with sim:
-        for images in batches:
-            n = len(images)
-            sim.run_steps(1, {watched.input: _padded(images, batch_size)[:, None]})
-            rates = [sim.spike_counts(e)[:n] / dt for e in watched.layers]
-            yield sim.data[watched.output][:n], watched.added(rates)
-            sim.reset()
-
-
-def _run_rate_nengo_dl(watched, batches, dt, batch_size, seed):
-    totals = watched.with_totals()
-    with _nengo_dl_simulator(watched, dt, batch_size, seed) as sim:
-        for i, images in enumerate(batches):
-            if i > 0:
-                sim.reset(include_trainable=False)
-            shown = _padded(images, batch_size)
-            outputs, seen = _predict(sim, watched, totals, shown, 1)
-            n = len(images)
-            yield outputs[:n], watched.fired(seen[:n], 1)
-
-
-def run_engine(watched, batches, n_steps, dt, reset, batch_size, seed):
-    """Simulate images with our own simulator, a batch at a time.
-
-    Parameters
-    ----------
-    watched : Watched
-        The network.
-    batches : iterable of (n, size) ndarray
-        Prepared images, ``batch_size`` of them at a time; the last batch may be
-        smaller.
-    n_steps : int
-        Steps per image.
-    dt : float
-        Length of a step in seconds.
-    reset : bool
-        Whether each image starts from the initial state. Otherwise it starts
-        where the image at the same place of the batch before ended.
-    batch_size : int
-        Number of images simulated side by side.
-    seed : int
-        Seed of processes in the network.
-
-    Yields
-    ------
-    outputs : (n, n_steps, n_classes) ndarray
-        What the output probe saw.
-    fired : (n_layers, 2) ndarray
-        Spikes of each layer, and spikes times fan-out, in the whole batch.
-    """
-    with _simulator(watched, dt, batch_size, seed) as sim:
-        yield from run_batches(sim, watched, batches, n_steps, reset, batch_size)
-
-
-def run_batches(sim, watched, batches, n_steps, reset, batch_size):
-    """Simulate images with a `.Simulator`; see `run_engine`."""
-    for images in batches:
-        n = len(images)
-        sim.run_steps(n_steps, {watched.input: _padded(images, batch_size)[:, None]})
-        fired = watched.count([sim.spike_counts(e)[:n] for e in watched.layers])
-        yield sim.data[watched.output][:n], fired
-        if reset:
-            sim.reset()
-        else:
-            sim.clear_probes()
-
-
-def run_nengo_dl(watched, batches, n_steps, dt, reset, batch_size, seed):
-    """Simulate images with NengoDL, a batch at a time.
-
-    Parameters and yields are those of `run_engine`.
-    """
-    n_chunks = -(-n_steps // LONGEST_CHUNK)
-    lengths = [len(part) for part in np.array_split(np.arange(n_steps), n_chunks)]
-    totals = watched.with_totals()
-    with _nengo_dl_simulator(watched, dt, batch_size, seed) as sim:
-        for i, images in enumerate(batches):
-            if reset and i > 0:
-                sim.reset(include_trainable=False)
-            n = len(images)
-            padded = _padded(images, batch_size)
-            outputs, fired = [], 0
-            for length in lengths:
-                output, seen = _predict(sim, watched, totals, padded, length)
-                outputs.append(output[:n])
-                fired = fired + watched.fired(seen[:n], dt)
-            yield np.concatenate(outputs, axis=1), fired
-
-
-def run_nengo(watched, batches, n_steps, dt, reset, batch_size, seed):
-    """Simulate images with Nengo's own simulator, one after the other.
-
-    Parameters and yields are those of `run_engine`. Without reset each image
-    starts where the one before it ended.
-    """
-    shown = np.zeros(watched.input.size_out)
-    watched.input.output = lambda t: shown
-    totals = watched.with_totals()
-    with nengo.Simulator(watched.network, dt, seed, progress_bar=False) as sim:
-        for images in batches:
-            outputs, fired = [], 0
-            for image in images:
-                shown[...] = image
-                sim.run_steps(n_steps, progress_bar=False)
-                outputs.append(finite(sim.data[watched.output].copy()))
-                fired = fired + watched.fired(sim.data[totals], dt)
-                if reset:
-                    sim.reset()
-                else:
-                    sim.clear_probes()
-            yield np.stack(outputs), fired
-
-
-RUN = {
-    "engine": run_engine,
-    "nengo-dl": run_nengo_dl,
-    "nengo": run_nengo,
-    "rate": run_rate,
-}
-"""The backends by name."""
-
-
-def _simulator(watched, dt, batch_size, seed):
+def _simulator(watched, presentation):
     return Simulator(
-        watched.network, dt, seed, batch_size, watched.dtype, progress_bar=False
+        watched.network,
+        presentation.dt,
+        presentation.seed,
+        presentation.batch_size,
+        watched.dtype,
+        progress_bar=False,
     )
 
 
-def _nengo_dl_simulator(watched, dt, batch_size, seed):
+def _nengo_dl_simulator(watched, presentation):
     from ..compat import nengo_dl, quiet_simulator
 
     settings = {
@@ -204,9 +350,9 @@ def _nengo_dl_simulator(watched, dt, batch_size, seed):
         nengo_dl.configure_settings(**settings)
     return quiet_simulator(
         watched.network,
-        dt=dt,
-        seed=seed,
-        minibatch_size=batch_size,
+        dt=presentation.dt,
+        seed=presentation.seed,
+        minibatch_size=presentation.batch_size,
         progress_bar=False,
     )
 
@@ -222,13 +368,3 @@ def _padded(images, batch_size):
     """Fill a batch up with copies of its last image."""
     missing = batch_size - len(images)
     return np.concatenate([images, images[-1:].repeat(missing, axis=0)])
-
-
-def finite(outputs):
-    """Return what a network put out, unless it is NaN or infinite."""
-    if not np.all(np.isfinite(outputs)):
-        raise SimulationError(
-            "the network's output is NaN or infinite; its weights are damaged, or its "
-            "training diverged"
-        )
-    return outputs

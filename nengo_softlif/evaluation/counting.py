@@ -1,4 +1,4 @@
-"""A copy of a model whose neurons are counted when they fire."""
+"""A copy of a model whose neurons are counted when they fire, and the counts."""
 
 from dataclasses import dataclass, field
 
@@ -26,17 +26,10 @@ class Watched:
         Gives one number per class.
     layers : list of nengo.Ensemble
         The ensembles with neurons.
-    fan_out : list of (n_neurons,) ndarray
-        Fan-out of their neurons.
     dtype : str
         Precision that was set with nengo_dl.configure_settings, or float32.
-    histograms : list of ndarray
-        For each layer, how many neurons fired how often while an image was shown, of
-        all that `count` saw.
-    n_kept : int
-        Of how many images to keep the counts of single neurons.
-    kept : list of (n_kept, n_neurons) ndarray
-        These counts, for each layer.
+    fan_out : list of (n_neurons,) ndarray
+        Fan-out of their neurons, for simulators that only tell sums.
     """
 
     network: nengo.Network
@@ -45,9 +38,6 @@ class Watched:
     layers: list
     dtype: str
     fan_out: list = field(default_factory=list)
-    histograms: list = field(default_factory=list)
-    n_kept: int = 0
-    kept: list = field(default_factory=list)
 
     @classmethod
     def from_model(cls, model, seed):
@@ -63,7 +53,7 @@ class Watched:
         Returns
         -------
         Watched
-            The copy. `begin` before counting.
+            The copy.
         """
         copy, twin = copied(model.network)
         if copy.seed is None:
@@ -73,88 +63,14 @@ class Watched:
         output = twin[model.output]
         output.sample_every = None
         copy.probes.append(output)
-        layers = neuron_layers(model)
         settings = copy.config.params.get(nengo.Network)
         return cls(
             copy,
             twin[model.input],
             output,
-            [twin[layer] for layer in layers],
+            [twin[layer] for layer in neuron_layers(model)],
             getattr(settings, "dtype", None) or "float32",
         )
-
-    def begin(self, fan_out, n_kept=0):
-        """Begin to count anew.
-
-        Parameters
-        ----------
-        fan_out : list of (n_neurons,) ndarray
-            Fan-out of the neurons of each layer.
-        n_kept : int
-            Of how many images to keep the counts of single neurons.
-        """
-        self.fan_out, self.n_kept = fan_out, n_kept
-        self.histograms, self.kept = [], []
-
-    def count(self, counts):
-        """Sum spikes, and remember how often neurons fired.
-
-        Parameters
-        ----------
-        counts : list of (n, n_neurons) ndarray
-            For each layer, how often its neurons fired while each of n images was
-            shown.
-
-        Returns
-        -------
-        (n_layers, 2) ndarray
-            Spikes, and spikes times fan-out.
-        """
-        if not self.histograms:
-            self.histograms = [np.zeros(1, np.int64) for _ in self.layers]
-        for i, count in enumerate(counts):
-            whole = np.rint(np.abs(count)).astype(np.intp).ravel()
-            seen = np.bincount(whole, minlength=len(self.histograms[i]))
-            seen[: len(self.histograms[i])] += self.histograms[i]
-            self.histograms[i] = seen
-        return self.added(counts)
-
-    def added(self, counts):
-        """Sum spikes, or rates, and keep those of the first images.
-
-        Parameters and result are those of `count`, which also remembers how often
-        neurons fired.
-        """
-        self._keep(counts)
-        totals = [count.sum(axis=0) for count in counts]
-        return np.array(
-            [
-                (total.sum(), total @ fan_out)
-                for total, fan_out in zip(totals, self.fan_out, strict=True)
-            ]
-        )
-
-    def _keep(self, counts):
-        """Keep the counts of the first images."""
-        self.kept = self.kept or [np.zeros((0, e.n_neurons)) for e in self.layers]
-        left = self.n_kept - len(self.kept[0])
-        if left > 0:
-            pairs = zip(self.kept, counts, strict=True)
-            self.kept = [np.concatenate([a, b[:left]]) for a, b in pairs]
-
-    def highest_counts(self):
-        """How often neurons fired while an image was shown, but for a thousandth.
-
-        Returns
-        -------
-        list of int or None
-            For each layer the 99.9th percentile over neurons and images; None if the
-            simulator does not tell neurons apart.
-        """
-        if not self.histograms:
-            return None
-        below = [np.cumsum(histogram) for histogram in self.histograms]
-        return [int(np.searchsorted(b, HIGHEST * b[-1])) for b in below]
 
     def with_totals(self):
         """Add a node that sums what the neurons of each layer put out.
@@ -204,6 +120,77 @@ class Watched:
         spiking = np.array([t.spiking for t in types], dtype=bool)
         fired[:, spiking] = np.rint(fired[:, spiking])
         return fired.sum(axis=0)
+
+
+class Tally:
+    """How often neurons fired while images were shown.
+
+    Parameters
+    ----------
+    fan_out : list of (n_neurons,) ndarray
+        Fan-out of the neurons of each layer.
+    n_kept : int
+        Of how many images, the first that are shown, to keep the counts of single
+        neurons.
+    timed : bool
+        Whether these are spikes, whose histogram is kept, and not rates.
+
+    Attributes
+    ----------
+    fired : (n_layers, 2) ndarray
+        Spikes, and spikes times fan-out, of all images together.
+    kept : list of (n_kept, n_neurons) ndarray
+        The counts of the first images; empty if neurons are not told apart.
+    """
+
+    def __init__(self, fan_out, n_kept=0, timed=True):
+        self.fan_out, self.n_kept, self.timed = fan_out, n_kept, timed
+        self.fired = np.zeros((len(fan_out), 2))
+        self.kept = []
+        self._histograms = []
+
+    def add(self, fired):
+        """Add what a `.Backend` yields for a batch of images."""
+        if isinstance(fired, np.ndarray):
+            self.fired += fired
+            return
+        self._keep(fired)
+        if self.timed:
+            self._remember(fired)
+        for i, (count, fan_out) in enumerate(zip(fired, self.fan_out, strict=True)):
+            total = count.sum(axis=0)
+            self.fired[i] += total.sum(), total @ fan_out
+
+    def _keep(self, counts):
+        """Keep the counts of the first images."""
+        self.kept = self.kept or [count[:0] for count in counts]
+        left = self.n_kept - len(self.kept[0])
+        if left > 0:
+            pairs = zip(self.kept, counts, strict=True)
+            self.kept = [np.concatenate([a, b[:left]]) for a, b in pairs]
+
+    def _remember(self, counts):
+        """Add to the histograms of how many neurons fired how often."""
+        self._histograms = self._histograms or [np.zeros(1, np.int64) for _ in counts]
+        for i, count in enumerate(counts):
+            whole = np.rint(np.abs(count)).astype(np.intp).ravel()
+            seen = np.bincount(whole, minlength=len(self._histograms[i]))
+            seen[: len(self._histograms[i])] += self._histograms[i]
+            self._histograms[i] = seen
+
+    def highest_counts(self):
+        """How often neurons fired while an image was shown, but for a thousandth.
+
+        Returns
+        -------
+        list of int or None
+            For each layer the 99.9th percentile over neurons and images; None if the
+            simulator does not tell neurons apart.
+        """
+        if not self._histograms:
+            return None
+        below = [np.cumsum(histogram) for histogram in self._histograms]
+        return [int(np.searchsorted(b, HIGHEST * b[-1])) for b in below]
 
 
 def neuron_layers(model):

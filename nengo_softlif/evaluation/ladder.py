@@ -9,14 +9,14 @@ from nengo.exceptions import ValidationError
 from .. import layers
 from ..datasets import check_data
 from ..files import Record
-from ..loihi import DT, to_loihi
 from ..models import check_model, check_timeless
+from ..registry import TARGETS
 from ..spiking import to_spiking
-from ..tables import Table, Tabular
-from . import rungs as descent
-from .arguments import checked
-from .counting import layer_names, neuron_layers
-from .measure import measure
+from ..tables import PrintedTable, Tabular
+from . import rungs
+from .backends import backend_of
+from .measurement import measure
+from .presentation import Presentation
 from .records import Difference, Evaluation, difference
 
 COMPARED = 100
@@ -85,10 +85,10 @@ class Ladder(Record, Tabular):
         )
 
     def table(self):
-        """Put it into a `.tables.Table`, and say below what each rung changes."""
+        """Put it into a `.tables.PrintedTable`, with what rungs change below."""
         first, last = self.rungs[0].evaluation, self.rungs[-1].evaluation
         changes = [f"{i}  {rung.change}" for i, rung in enumerate(self.rungs, 1)]
-        return Table(
+        return PrintedTable(
             ("", "error %", "points (95 % interval)", "mean rate", "deviates most"),
             [_row(i, rung) for i, rung in enumerate(self.rungs, 1)],
             f"{first.network} on {first.n_examples:,} test images of {first.dataset}, "
@@ -114,14 +114,16 @@ def explain(
     n_examples=None,
     seed=0,
     progress_bar=True,
+    target="loihi",
 ):
-    """Walk a trained model down to Loihi, and measure what each change costs.
+    """Walk a trained model down to a chip, and measure what each change costs.
 
     The rungs are: the model as it was trained; hard LIF rates; spiking neurons with
-    synapses, as `.to_spiking` makes them; the chip's synapse and folded pooling, as
-    `.to_loihi` has them; the chip's neurons (both simulated in real numbers); the
-    chip's weights; and the chip's arithmetic. Each is evaluated on the same images, in
-    this order. What the emulator refuses is told before.
+    synapses, as `.to_spiking` makes them; then those of the target. For Loihi these are
+    the chip's synapse and folded pooling, as `.to_loihi` has them; the chip's neurons
+    (both simulated in real numbers); the chip's weights; and the chip's arithmetic.
+    Each is evaluated on the same images, in this order. What the target refuses is told
+    before.
 
     Parameters
     ----------
@@ -132,7 +134,9 @@ def explain(
     synapse : nengo.synapses.Synapse
         For `.to_spiking`.
     presentation_time, window, batch_size, n_examples, seed, progress_bar
-        As in `.evaluate`. Steps are of 1 ms, and each image starts from rest.
+        As in `.evaluate`. Each image starts from rest, and on Loihi steps are of 1 ms.
+    target : str
+        Name of the target.
 
     Returns
     -------
@@ -148,6 +152,7 @@ def explain(
     """
     check_model(model)
     check_data(data, model)
+    target = TARGETS.find(target, "target")
     model = model.copy()
     if model.network.seed is None:
         model.network.seed = seed  # for all rungs the same draws
@@ -155,41 +160,50 @@ def explain(
     check_timeless(model, "model", "give explain the rate model that was trained")
 
     spiking = to_spiking(model, synapse)
-    chip = to_loihi(spiking)
-    settings = presentation_time, DT, window, True
-    n_examples, _, batch_size = checked(
-        chip, data, "loihi-emulator", *settings, batch_size, n_examples, seed, False
-    )
-    prepared = descent.simulators(spiking, chip, batch_size, seed)
+    chip = target.convert(spiking)
+    presentation = Presentation(
+        presentation_time,
+        target.step,
+        window,
+        batch_size=batch_size,
+        n_examples=n_examples,
+        seed=seed,
+    ).checked(chip, data, backend_of(chip), warns=False)
+    steps = rungs.steps(model, spiking, synapse)
+    steps += target.rungs(spiking, chip, synapse, presentation) or [
+        rungs.Step(
+            target.name,
+            f"all that {target.conversion} changes",
+            chip,
+            backend_of(chip),
+        )
+    ]
+    return Ladder(_measured(steps, data, presentation, progress_bar))
 
-    steps = list(descent.networks(model, spiking, chip, synapse))
-    names = layer_names(neuron_layers(model))
-    rungs, above = [], None
+
+def _measured(steps, data, presentation, progress_bar):
+    """Measure steps, and compare each with the one above."""
+    found, above = [], None
     for step in steps:
-        name, change, network, backend = step
         evaluation, rates = measure(
-            network,
+            step.model,
             data,
-            backend,
-            *settings,
-            batch_size,
-            n_examples,
-            seed,
-            title=name if progress_bar else None,
+            step.backend,
+            presentation,
+            title=step.name if progress_bar else None,
             n_kept=COMPARED,
-            prepared=prepared(network, backend),
             warns=step is steps[-1],
         )
-        if backend != "rate":
-            rates = [count / presentation_time for count in rates]
+        if step.backend.timed:
+            rates = [count / presentation.presentation_time for count in rates]
         worse = deviations = None
-        if rungs:
-            worse = difference(rungs[-1].evaluation, evaluation)
-            found = map(_deviation, above, rates)
-            deviations = dict(zip(names, found, strict=True))
-        rungs.append(Rung(name, change, evaluation, worse, deviations))
+        if found:
+            worse = difference(found[-1].evaluation, evaluation)
+            names = evaluation.rates_hz
+            deviations = dict(zip(names, map(_deviation, above, rates), strict=True))
+        found.append(Rung(step.name, step.change, evaluation, worse, deviations))
         above = rates
-    return Ladder(rungs)
+    return found
 
 
 def _deviation(above, below):

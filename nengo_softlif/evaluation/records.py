@@ -6,7 +6,7 @@ import numpy as np
 from nengo.exceptions import ValidationError
 
 from ..files import Record
-from ..tables import Table, Tabular
+from ..tables import PrintedTable, Tabular
 from .consistency import Chip, Synops, check_parts
 from .statistics import RECORD_EVERY
 from .summary import summarise
@@ -141,7 +141,7 @@ class Evaluation(Record, Tabular):
         )
 
     def table(self):
-        """Put the main numbers into a `.tables.Table`."""
+        """Put the main numbers into a `.tables.PrintedTable`."""
         return summarise(self)
 
     def _check(self):
@@ -196,10 +196,10 @@ class Difference(Tabular):
         return f"{self.points:+.2f} ({self._interval()})"
 
     def table(self):
-        """Put it into a `.tables.Table` of one row."""
+        """Put it into a `.tables.PrintedTable` of one row."""
         row = f"{self.points:+.2f}", self._interval(), self.n_examples
         head = "points", "95 % interval", "images"
-        return Table(head, [row], "Difference of errors")
+        return PrintedTable(head, [row], "Difference of errors")
 
     def _interval(self):
         low, high = self.interval_points

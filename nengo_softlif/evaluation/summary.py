@@ -1,6 +1,6 @@
 """The main numbers of an evaluation."""
 
-from ..tables import Table
+from ..tables import PrintedTable
 from .statistics import TOLERANCE_PERCENT
 
 
@@ -14,7 +14,7 @@ def summarise(evaluation):
 
     Returns
     -------
-    Table
+    PrintedTable
         Of names, numbers with units, and what is to be said of them.
     """
     rows = [*_errors(evaluation), (), *_firing(evaluation)]
@@ -23,7 +23,7 @@ def summarise(evaluation):
         by = evaluation.chip["target"]
         where = f"on {chips} chip{'s' * (chips > 1)}, run by {by}"
         rows += [(), ("cores", str(cores), where)]
-    return Table(
+    return PrintedTable(
         (),
         rows,
         f"{evaluation.network} on {evaluation.n_examples:,} test images of "

@@ -106,7 +106,7 @@ class Record:
         from .headers import converted  # takes time to load
 
         what, remedy = f"the record of {cls._called}", "give what its save wrote"
-        record = converted(parse(text), cls, what, remedy, hook=_unpacked)
+        record = converted(_parse(text), cls, what, remedy, hook=_unpacked)
         record._check()
         return record
 
@@ -118,24 +118,8 @@ def _plain(value):
     return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
-def parse(text):
-    """Read JSON, strictly: no key twice, no NaN, no number beyond float64.
-
-    Parameters
-    ----------
-    text : str
-        JSON.
-
-    Returns
-    -------
-    object
-        Of Python's plain types.
-
-    Raises
-    ------
-    ValidationError
-        If it is something else.
-    """
+def _parse(text):
+    """Parse JSON, strictly: no key twice, no NaN, no number beyond float64."""
     try:
         return json.loads(
             text,

@@ -4,7 +4,6 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["backends"],
     submod_attrs={
         "conversion": ["changes", "to_loihi", "utilization"],
         "cores": ["Utilization"],
@@ -16,11 +15,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "voltage_decay",
         ],
         "emulator": ["Emulator"],
-        "layered": ["ChipLowering"],
-        "neurons": ["warn_of_high_rates"],
-        "record": ["Changes", "checked", "is_for_chip"],
+        "record": ["Changes"],
         "synapses": ["Substitution", "chip_synapse", "substitution"],
-        "training": ["LoihiTarget", "checked_target", "chip_noise"],
-        "unfolded": ["UnfoldedSimulator"],
+        "training": ["LoihiTarget", "chip_noise"],
     },
 )

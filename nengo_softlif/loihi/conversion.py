@@ -11,6 +11,7 @@ from .. import layers
 from ..checks import check_number
 from ..layers import parameters
 from ..models import Model, copied
+from ..targets import check_unmade
 from . import cores
 from .axons import wires
 from .connections import connections, shape_of
@@ -23,7 +24,7 @@ from .neurons import (
     one_synapse,
     warn_of_rounding,
 )
-from .record import Changes, checked, for_chip, in_words, label, named
+from .record import Changes, for_chip, in_words, label, named
 
 
 def to_loihi(model, synapse=None, pixel_rate=None):
@@ -92,7 +93,7 @@ def to_loihi(model, synapse=None, pixel_rate=None):
         If a layer does not fit on cores, or its numbers not the chip's range; names the
         limit and the numbers.
     """
-    given = checked(model)
+    given = check_unmade(model)
     if isinstance(synapse, numbers.Real):  # as everywhere in Nengo
         check_number("synapse", synapse, "a time constant in seconds", 0)
         synapse = nengo.Lowpass(synapse)

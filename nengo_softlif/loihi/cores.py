@@ -14,7 +14,7 @@ import nengo
 import numpy as np
 from nengo.exceptions import BuildError
 
-from ..tables import Table, Tabular, format_size
+from ..tables import PrintedTable, Tabular, format_size
 from .record import named
 
 LIMITS = {
@@ -263,7 +263,7 @@ class Utilization(Tabular):
         return -(-self.n_cores // CORES_PER_CHIP)
 
     def table(self):
-        """Put it into a `.tables.Table`, with the fullest block of each layer."""
+        """Put it into a `.tables.PrintedTable`: the fullest blocks of layers."""
         rows = [
             (
                 named(layer.ensemble),
@@ -279,7 +279,7 @@ class Utilization(Tabular):
         ]
         counts = {"core": self.n_cores, "chip": self.n_chips}
         taken = ", ".join(f"{n} {name}{'s' * (n > 1)}" for name, n in counts.items())
-        return Table(
+        return PrintedTable(
             ("layer", "shape", "blocks of", "cores", *LIMITS),
             rows,
             "what the fullest core of each layer takes, in % of what it has",

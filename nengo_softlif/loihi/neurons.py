@@ -156,7 +156,7 @@ def warn_of_high_rates(network, rates):
             )
         else:
             continue
-        warnings.warn(message, NengoWarning, stacklevel=3)
+        warnings.warn(message, NengoWarning, stacklevel=5)
 
 
 def one_synapse(layer, paths, synapse, changes):

@@ -12,7 +12,7 @@ from nengo.params import Parameter
 
 from ..checks import network_of
 from ..layers import operators
-from ..tables import Table, Tabular
+from ..tables import PrintedTable, Tabular
 
 _KEY = "loihi_changes"
 
@@ -31,13 +31,13 @@ class Changes(Tabular):
     layers: dict = field(default_factory=dict)
 
     def table(self):
-        """Put them into a `.tables.Table`, layer by layer."""
+        """Put them into a `.tables.PrintedTable`, layer by layer."""
         rows = [
             (named(obj), what, how)
             for obj, notes in self.layers.items()
             for what, how in notes
         ]
-        return Table(("layer", "what", "how"), rows, align="lll", nested=True)
+        return PrintedTable(("layer", "what", "how"), rows, align="lll", nested=True)
 
     def note(self, obj, what, how):
         """Note a change.
@@ -71,34 +71,6 @@ class Changes(Tabular):
             if notes:
                 found[obj] = list(notes)
         return cls(found)
-
-
-def checked(model):
-    """Return the network that is to be converted.
-
-    Parameters
-    ----------
-    model : Model or nengo.Network
-        What a conversion was given.
-
-    Returns
-    -------
-    nengo.Network
-        The network itself.
-
-    Raises
-    ------
-    ValidationError
-        If it is none, or what `.to_loihi` returned.
-    """
-    network = network_of(model)
-    if Changes.of(network).layers:
-        raise ValidationError(
-            "it is what to_loihi returned, which is made for the chip already; give "
-            "the network that it was made from",
-            attr="model",
-        )
-    return network
 
 
 def is_for_chip(network):

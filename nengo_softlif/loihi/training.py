@@ -2,10 +2,9 @@
 
 from dataclasses import asdict, dataclass
 
-from nengo.exceptions import ValidationError
-
 from ..checks import check_number
 from ..noise import AlphaNoise, Dropout, GaussianNoise, LowpassNoise
+from ..targets import TrainingTarget
 
 CHIP_NOISE = LowpassNoise(0.01)
 """What spikes look like behind the synapse that stands for ``Alpha(0.005)``.
@@ -18,7 +17,7 @@ more easily: at 100 Hz with 1.7 times the amplitude.
 
 
 @dataclass(frozen=True)
-class LoihiTarget:
+class LoihiTarget(TrainingTarget):
     r"""What `.fit` takes into account of the chip.
 
     Layers that images reach through neurons will be on the chip, as `.to_loihi` has it;
@@ -61,28 +60,11 @@ class LoihiTarget:
         """Describe the settings, as JSON holds them."""
         return {"type": "loihi", **asdict(self)}
 
+    def layered(self):
+        """Return the networks that behave as the chip will."""
+        from .layered import ChipLowering
 
-def checked_target(target, batch_norm):
-    """Return the target that `.fit` was given, as an object or None.
-
-    Raises
-    ------
-    ValidationError
-        If it is none, or does not go with batch normalisation.
-    """
-    if isinstance(target, str) and target == "loihi":
-        target = LoihiTarget()
-    if target is not None and not isinstance(target, LoihiTarget):
-        raise ValidationError(
-            f"expected 'loihi', a LoihiTarget or None, got {target!r}", attr="target"
-        )
-    if target is not None and batch_norm:
-        raise ValidationError(
-            "the chip rounds weights that batch normalisation is folded into already; "
-            "train with it first, then for the chip without",
-            attr="batch_norm",
-        )
-    return target
+        return ChipLowering
 
 
 def chip_noise(noise):

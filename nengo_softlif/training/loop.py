@@ -10,8 +10,8 @@ from tqdm import tqdm
 from .. import files
 from ..datasets import check_data
 from ..layers import parameters
-from ..loihi import checked_target
 from ..models import check_model, check_timeless, copied
+from ..targets import training_target
 from . import arguments
 from .checkpoints import Checkpoint, Diverged, claimed, record
 from .trainers import route
@@ -144,7 +144,7 @@ def fit(
     check_data(data, model)
     check_timeless(model, "model", "train the rate network, then call to_spiking")
     arguments.check(epochs, batch_size, batch_norm, validation_split, seed, checkpoint)
-    target = checked_target(target, batch_norm)
+    target = training_target(target, batch_norm)
     epochs, batch_size, seed = int(epochs), int(batch_size), int(seed)
     validation_split = float(validation_split)
     optimizer, learning_rate, weight_decay = arguments.checked_optimizer(

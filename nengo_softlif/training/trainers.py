@@ -10,7 +10,6 @@ from nengo.exceptions import NengoWarning, Unconvertible, ValidationError
 
 from ..compat import nengo_dl, quiet_simulator
 from ..layers import check_gains
-from ..loihi import ChipLowering
 from ..tensors import noise_counters
 from .layered import Lowering
 
@@ -148,7 +147,7 @@ class AsLayers(_Route):
         self, network, image, answer, batch_size, seed, batch_norm=False, target=None
     ):
         super().__init__(batch_size)
-        lowering = partial(ChipLowering, target=target) if target else Lowering
+        lowering = partial(target.layered(), target=target) if target else Lowering
         self._lowering = lowering(
             network, image, answer, batch_size, seed, _dtype(network), batch_norm
         )

@@ -18,7 +18,7 @@ from pathlib import Path
 import nengo_softlif as softlif
 from nengo_softlif import machine
 from nengo_softlif.compat import nengo_loihi
-from nengo_softlif.evaluation.measure import presentation_order
+from nengo_softlif.evaluation.measurement import presentation_order
 from nengo_softlif.loihi import conversion, cores, emulator
 from nengo_softlif.loihi.emulator import compare, watch
 

@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 
 import nengo_softlif as softlif
 from nengo_softlif import datasets, figures
-from nengo_softlif.evaluation import ladder, rungs
+from nengo_softlif.evaluation import ladder
+from nengo_softlif.loihi import rungs
 
 import matplotlib.pyplot as plt
 import nengo

@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 from nengo_softlif import Model, Preprocessing, datasets, networks, to_spiking
 from nengo_softlif.compat import nengo_dl
 from nengo_softlif.evaluation import backends
-from nengo_softlif.evaluation.counting import Watched
-from nengo_softlif.evaluation.measure import evaluate, presentation_order
+from nengo_softlif.evaluation.measurement import evaluate
+from nengo_softlif.evaluation.presentation import Presentation, presentation_order
 from nengo_softlif.evaluation.records import Difference, Evaluation, difference, wilson
 from nengo_softlif.evaluation.statistics import decide, readout_steps, time_to_decide
 
@@ -297,11 +297,12 @@ def test_a_network_of_ones_own(data):
     assert a.synops_per_image == pytest.approx(
         {"paper": a.spikes_per_image * 10, "direct": a.spikes_per_image}
     )
-    watched = Watched.from_model(model, seed=4)
-    watched.begin([np.zeros(20), np.zeros(20)])
     images = [model.preprocessing.test(shown(data, 3))]
-    for run in (backends.run_engine, backends.run_nengo_dl):
-        outputs, _ = next(run(watched, images, 2, 0.001, True, 3, 4))
+    presentation = Presentation(0.002, batch_size=3, seed=4)
+    for backend in (backends.ENGINE, backends.NENGO_DL):
+        watched = backend.watch(model, seed=4)
+        watched.fan_out = [np.zeros(20), np.zeros(20)]
+        outputs, _ = next(backend.run(watched, images, presentation))
         assert outputs.dtype == np.float64
 
 
@@ -348,7 +349,7 @@ def test_ctrl_c_closes_the_simulator(spiking, data, monkeypatch):
         finally:
             closed.append(True)
 
-    monkeypatch.setitem(backends.RUN, "nengo", interrupted)
+    monkeypatch.setattr(backends.NENGO, "run", interrupted)
     with pytest.raises(KeyboardInterrupt):
         evaluate(spiking, data, "nengo", **SETTINGS)
     assert closed

@@ -1,0 +1,320 @@
+"""Measuring a model on test images."""
+
+import contextlib
+import time
+import warnings
+
+import numpy as np
+from nengo.exceptions import NengoWarning, Unconvertible
+from tqdm import tqdm
+
+from ..engine import compilation
+from ..layers import synops
+from ..models import check_model
+from . import provenance
+from .backends import backend_of
+from .counting import Tally, layer_names, neuron_layers
+from .presentation import Presentation, presentation_order
+from .records import Evaluation, wilson
+from .statistics import decide, readout_steps, time_to_decide
+
+
+def evaluate(
+    model,
+    data,
+    backend=None,
+    presentation_time=0.2,
+    dt=0.001,
+    window=0.0,
+    reset=True,
+    batch_size=None,
+    n_examples=None,
+    seed=0,
+    progress_bar=True,
+):
+    """Classify test images and record how well, how fast and with how many spikes.
+
+    The answer at time ``t`` is the class whose output has the largest mean from
+    ``max(window, t / 2)`` to ``t``.
+
+    Parameters
+    ----------
+    model : Model
+        A trained model; left as it is.
+    data : Dataset
+        Its test images are shown.
+    backend : str, optional
+        By default "loihi-emulator" for models of `.to_loihi`, and "engine" for others.
+        "engine", "nengo-dl", "nengo", "rate", or one of those for a model of
+        `.to_loihi`: "loihi-emulator", "loihi-weights", "loihi-reference",
+        "loihi-float", "loihi".
+        "engine" is our own `.Simulator` of feed-forward networks, for many images
+        side by side; other networks are simulated with NengoDL instead, and a
+        warning says why. "nengo-dl" simulates any network, for many images side
+        by side. "nengo" is Nengo's own simulator: slow, but the reference. "rate"
+        computes the answer of rate neurons at once, without time. "loihi-emulator" is
+        our `.Emulator` of the chip, for many images side by side, and "loihi-weights"
+        the same, where nothing is rounded but weights and other parameters.
+        "loihi-reference" is NengoLoihi's own, for one at a time, "loihi-float" the
+        same without the chip's rounding, and "loihi" the chip itself.
+    presentation_time : float
+        How long each image is shown, in seconds.
+    dt : float
+        Time step in seconds.
+    window : float
+        Start of the readout window in seconds: what the network answered before
+        does not count.
+    reset : bool
+        Whether each image starts from the initial state. Otherwise images are
+        shown back to back, as in the papers: all in one row, or in ``batch_size``
+        rows that are simulated side by side.
+    batch_size : int, optional
+        Number of images simulated side by side, 50 by default. Without reset, the
+        number of rows in which images are shown back to back: fewer than images, and
+        one by default. Of n rows, each takes every n-th image.
+    n_examples : int, optional
+        Show only so many images: the first in `presentation_order`.
+    seed : int
+        Seed of what is random in the simulation: of processes, and of initial
+        voltages if the network has no seed.
+    progress_bar : bool
+        Show one, with the error so far.
+
+    Returns
+    -------
+    Evaluation
+        The record.
+
+    Raises
+    ------
+    ValidationError
+        If the arguments do not fit together, before anything is simulated.
+    SimulationError
+        If the network's output is NaN or infinite.
+    """
+    check_model(model)
+    backend = backend_of(model, backend)
+    presentation = Presentation(
+        presentation_time, dt, window, reset, batch_size, n_examples, seed
+    )
+    title = backend.name if progress_bar else None
+    evaluation, _ = measure(model, data, backend, presentation, title)
+    return evaluation
+
+
+def measure(model, data, backend, presentation, title=None, n_kept=0, warns=True):
+    """Evaluate a model, and keep how often single neurons fired.
+
+    Parameters
+    ----------
+    model, data
+        As for `evaluate`.
+    backend : Backend
+        What runs the model.
+    presentation : Presentation
+        How images are shown.
+    title : str, optional
+        Of the progress bar; without it there is none.
+    n_kept : int
+        Number of images for which spikes are kept, the first that are shown.
+    warns : bool
+        Whether to warn of rates that are too high for the steps or the chip.
+
+    Returns
+    -------
+    Evaluation
+        The record.
+    list of (n_kept, n_neurons) ndarray
+        How often the neurons of each layer fired, or their rates if these are rate
+        neurons; empty for backends that do not tell neurons apart.
+    """
+    start = time.perf_counter()
+    presentation = presentation.checked(model, data, backend, warns)
+    backend = backend.able(model)
+    chip, commit = backend.describe(model), provenance.commit()
+    layers = neuron_layers(model)
+    fan_out = _if_understood(synops.fan_out, model.network) if backend.timed else None
+    reached = fan_out or {e: np.zeros(e.n_neurons) for e in layers}
+    tally = Tally(
+        [reached[e] for e in layers],
+        min(n_kept, presentation.n_examples),
+        backend.timed,
+    )
+    answers = _Answers(model, data, backend, presentation)
+    with compilation(quiet=title is None) as compiling:
+        _show(model, data, backend, presentation, tally, answers, title)
+
+    names = layer_names(layers)
+    highest = _highest_rates(tally, layers, presentation)
+    if highest is not None:
+        if warns:
+            backend.check_rates(model, highest)
+        highest = dict(zip(names, highest.values(), strict=True))
+    n_examples, counts = presentation.n_examples, {"paper": None, "direct": None}
+    if backend.timed:
+        counts = _synops(model.network, layers, tally, fan_out, n_examples)
+    evaluation = Evaluation(
+        dataset=data.name,
+        network=provenance.network_name(model),
+        backend=backend.name,
+        synapse=provenance.synapse_names(model),
+        n_examples=n_examples,
+        **answers.record(),
+        **_rates(layers, names, tally, backend, presentation),
+        synops_per_image=counts,
+        seconds=time.perf_counter() - start - compiling.seconds,
+        seed=int(presentation.seed),
+        versions=provenance.versions(),
+        commit=commit,
+        data_sha256=data.sha256,
+        command=None,
+        batch_size=presentation.batch_size,
+        chip=chip,
+        highest_rates_hz=highest,
+    )
+    return evaluation, tally.kept
+
+
+def _show(model, data, backend, presentation, tally, answers, title):
+    """Show images, and note answers and spikes."""
+    batch_size, seed = presentation.batch_size, presentation.seed
+    watched = backend.watch(model, seed)
+    watched.fan_out = tally.fan_out
+    batches = (
+        model.preprocessing.test(data.x_test[answers.examples[i : i + batch_size]])
+        for i in range(0, presentation.n_examples, batch_size)
+    )
+    run = backend.run(watched, batches, presentation)
+    with (
+        tqdm(
+            total=presentation.n_examples,
+            unit="image",
+            desc=title,
+            disable=title is None,
+        ) as progress,
+        contextlib.closing(run),
+    ):
+        for outputs, fired in run:
+            answers.add(outputs)
+            tally.add(fired)
+            error = f"{answers.error_percent:.2f} %"
+            progress.set_postfix(error=error, refresh=False)
+            progress.update(len(outputs))
+
+
+class _Answers:
+    """What a model answered, image by image, and how often that was wrong."""
+
+    def __init__(self, model, data, backend, presentation):
+        self.presentation, self.timed = presentation, backend.timed
+        n_steps = presentation.n_steps if self.timed else 1
+        window = presentation.window if self.timed else 0
+        self.steps, self.first = readout_steps(n_steps, presentation.dt, window)
+        n_examples, self.n_classes = presentation.n_examples, model.output.size_in
+        self.examples = presentation_order(len(data.x_test))[:n_examples]
+        self.labels = data.y_test[self.examples]
+        self.predictions = np.empty(
+            (n_examples, len(self.steps)), np.min_scalar_type(self.n_classes - 1)
+        )
+        self.n_done = self.n_wrong = 0
+
+    def add(self, outputs):
+        """Decide for the next images."""
+        new = slice(self.n_done, self.n_done + len(outputs))
+        self.predictions[new] = decide(outputs, self.steps, self.first)
+        wrong = self.predictions[new, -1] != self.labels[new]
+        self.n_wrong += int(np.count_nonzero(wrong))
+        self.n_done = new.stop
+
+    @property
+    def error_percent(self):
+        """Of the images so far."""
+        return 100 * self.n_wrong / self.n_done
+
+    def record(self):
+        """What an `.Evaluation` tells of them."""
+        answers = self.predictions[:, -1]
+        confusion = np.zeros((self.n_classes, self.n_classes), dtype=int)
+        np.add.at(confusion, (self.labels, answers), 1)
+        interval = wilson(self.n_wrong, self.n_done)
+        return {
+            "error_percent": self.error_percent,
+            "error_interval_percent": [100 * p for p in interval],
+            "confusion": confusion.tolist(),
+            "labels": self.labels.tolist(),
+            "predictions": answers.tolist(),
+            **(self._over_time() if self.timed else dict.fromkeys(_OVER_TIME)),
+        }
+
+    def _over_time(self):
+        shown, times = self.presentation, self.steps * self.presentation.dt
+        errors = 100 * np.mean(self.predictions != self.labels[:, None], axis=0)
+        return {
+            "presentation_time": float(shown.presentation_time),
+            "time_to_decide": time_to_decide(times, errors),
+            "dt": float(shown.dt),
+            "window": float(shown.window),
+            "reset": bool(shown.reset),
+            "rows": None if shown.reset else shown.batch_size,
+            "times": np.round(times, 9).tolist(),
+            "error_over_time_percent": errors.tolist(),
+            "predictions_over_time": self.predictions,
+        }
+
+
+_OVER_TIME = (
+    "presentation_time",
+    "time_to_decide",
+    "dt",
+    "window",
+    "reset",
+    "rows",
+    "times",
+    "error_over_time_percent",
+    "predictions_over_time",
+)
+
+
+def _rates(layers, names, tally, backend, presentation):
+    """Mean rates of layers and of all, in Hz, and spikes per image."""
+    fired = tally.fired[:, 0] / presentation.n_examples
+    n_neurons = np.array([layer.n_neurons for layer in layers])
+    seconds = presentation.n_steps * presentation.dt if backend.timed else 1
+    rates = fired / n_neurons / seconds
+    return {
+        "rates_hz": dict(zip(names, rates.tolist(), strict=True)),
+        "mean_rate_hz": float(rates @ n_neurons / n_neurons.sum()),
+        "spikes_per_image": float(fired.sum()) if backend.timed else None,
+    }
+
+
+def _highest_rates(tally, layers, presentation):
+    """The highest rate of each layer in Hz, where neurons are told apart."""
+    counts = tally.highest_counts()
+    if counts is None:
+        return None
+    seconds = presentation.n_steps * presentation.dt
+    return {e: n / seconds for e, n in zip(layers, counts, strict=True)}
+
+
+def _synops(network, layers, tally, fan_out, n_examples):
+    """Synaptic operations for each image, by both counts."""
+    fired = tally.fired / n_examples
+    counts = {"paper": None, "direct": None}
+    n_synapses = _if_understood(synops.n_synapses, network)
+    if n_synapses is not None:
+        per_neuron = [n_synapses[layer] / layer.n_neurons for layer in layers]
+        counts["paper"] = float(fired[:, 0] @ per_neuron)
+    if fan_out is not None:
+        counts["direct"] = float(fired[:, 1].sum())
+    return counts
+
+
+def _if_understood(count, network):
+    try:
+        return count(network)
+    except Unconvertible as error:
+        warnings.warn(
+            f"synaptic operations are not counted: {error}", NengoWarning, stacklevel=4
+        )
+        return None

@@ -1,0 +1,195 @@
+"""How images are shown to a network, checked before anything is simulated."""
+
+import warnings
+from dataclasses import dataclass, replace
+
+import numpy as np
+from nengo.exceptions import NengoWarning, ValidationError
+
+from ..checks import LARGEST_SEED, check_number, check_whole
+from ..datasets import check_data
+from ..models import check_model
+from .counting import neuron_layers
+from .statistics import check_memory
+
+BATCH_SIZE = 50
+"""Images simulated side by side, unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class Presentation:
+    """How images are shown, as `.evaluate` describes it.
+
+    Attributes
+    ----------
+    presentation_time : float
+        How long each image is shown, in seconds.
+    dt : float
+        Time step in seconds.
+    window : float
+        Start of the readout window in seconds.
+    reset : bool
+        Whether each image starts from the initial state.
+    batch_size : int or None
+        Number of images simulated side by side; without reset, of rows in which
+        images are shown back to back.
+    n_examples : int or None
+        Images to show: the first in `.presentation_order`, or all.
+    seed : int
+        Seed of what is random in the simulation.
+    """
+
+    presentation_time: float = 0.2
+    dt: float = 0.001
+    window: float = 0.0
+    reset: bool = True
+    batch_size: int | None = None
+    n_examples: int | None = None
+    seed: int = 0
+
+    @property
+    def n_steps(self):
+        """Time steps for each image."""
+        return round(self.presentation_time / self.dt)
+
+    def checked(self, model, data, backend, warns=True):
+        """Refuse what does not fit together; fill in sizes that depend on others.
+
+        Parameters
+        ----------
+        model : Model
+            What is measured.
+        data : Dataset
+            On whose test images.
+        backend : Backend
+            By what.
+        warns : bool
+            Whether to warn of neurons that are too fast for the steps.
+
+        Returns
+        -------
+        Presentation
+            With a number of examples, and a batch size that is no larger.
+
+        Raises
+        ------
+        ValidationError
+            If the arguments do not fit together.
+        """
+        check_model(model)
+        check_data(data, model)
+        self._check_times(model, backend)
+        check_whole("seed", self.seed, 0, LARGEST_SEED)
+        n_test = len(data.x_test)
+        n_examples = n_test if self.n_examples is None else self.n_examples
+        check_whole("n_examples", n_examples, 1, n_test)
+        _check_preprocessing(model, data)
+        if not neuron_layers(model):
+            raise ValidationError("its network has no neurons", attr="model")
+        backend.check_neurons(model)
+        if warns and backend.timed:
+            _warn_of_fast_neurons(model, self.dt)
+        batch_size = self._batch_size(backend, int(n_examples))
+        n_steps = self.n_steps if backend.timed else 1
+        check_memory(n_steps, batch_size * model.output.size_in)
+        return replace(self, n_examples=int(n_examples), batch_size=batch_size)
+
+    def _check_times(self, model, backend):
+        positive = "a positive number of seconds, such as"
+        time, dt = self.presentation_time, self.dt
+        check_number("dt", dt, f"{positive} 0.001", 0, low_open=True)
+        check_number("presentation_time", time, f"{positive} 0.2", 0, low_open=True)
+        backend.check(model, self)
+        check_memory(time / dt, model.output.size_in)
+        if self.n_steps < 1 or abs(time / dt - self.n_steps) > 1e-6 * self.n_steps:
+            raise ValidationError(
+                f"expected a multiple of dt = {dt:g} s, got {time!r} s",
+                attr="presentation_time",
+            )
+        check_number(
+            "window",
+            self.window,
+            "a start of the readout window in seconds, from 0 and before the end of "
+            f"the presentation at {time:g} s",
+            low=0,
+            high=time,
+        )
+
+    def _batch_size(self, backend, n_examples):
+        side_by_side = self.reset or not backend.timed
+        size = self.batch_size
+        if size is None:
+            size = BATCH_SIZE if side_by_side else 1
+        check_whole("batch_size", size, 1)
+        if not side_by_side:
+            _check_rows(size, n_examples, backend)
+        return 1 if backend.one_by_one else min(int(size), n_examples)
+
+
+def presentation_order(n_images):
+    """In which order test images are shown, and so which come first.
+
+    Some files are sorted by class. Shuffled, the first hundred images are a
+    sample of all, and images shown back to back are of different classes. The
+    order is always the same, so that evaluations can be compared.
+
+    Parameters
+    ----------
+    n_images : int
+        Images in the test set.
+
+    Returns
+    -------
+    (n_images,) ndarray of int
+        Their indices.
+    """
+    return np.random.RandomState(0).permutation(n_images)
+
+
+def _check_preprocessing(model, data):
+    if model.preprocessing is None:
+        raise ValidationError(
+            "has no preprocessing: fit it first, or set model.preprocessing = "
+            "Preprocessing.from_images(data.x_train)",
+            attr="model",
+        )
+    size = model.preprocessing.test(data.x_test[:1]).shape[1]
+    if size != model.input.size_out:
+        raise ValidationError(
+            f"its preprocessing makes images of {size} numbers, but its input node "
+            f"takes {model.input.size_out}; use the preprocessing it was trained with",
+            attr="model",
+        )
+
+
+def _check_rows(n_rows, n_examples, backend):
+    """Refuse rows of images that would not be what was asked for."""
+    if n_rows >= n_examples > 1:
+        raise ValidationError(
+            f"without reset it is the number of rows in which images are shown back to "
+            f"back, and {n_rows} rows of {n_examples} images would show each from "
+            "the initial state; leave it out for one row, or make it smaller",
+            attr="batch_size",
+        )
+    if backend.one_by_one and n_rows > 1:
+        raise ValidationError(
+            f"{backend.name!r} shows one image at a time, so that without reset there "
+            f"is one row of images, not {n_rows}; leave it out, or use another backend",
+            attr="batch_size",
+        )
+
+
+def _warn_of_fast_neurons(model, dt):
+    for ensemble in model.ensembles:
+        tau_ref = getattr(ensemble.neuron_type, "tau_ref", np.inf)
+        if ensemble.neuron_type.spiking and tau_ref < dt * (1 - 1e-9):
+            warnings.warn(
+                f"{ensemble} may fire up to {1 / tau_ref:g} Hz by its refractory "
+                f"period of {tau_ref:g} s, but steps of dt = {dt:g} s allow only "
+                f"{1 / dt:g} Hz; use dt <= {tau_ref:g}"
+                if tau_ref > 0
+                else f"{ensemble} has no refractory period, but steps of dt = {dt:g} s "
+                f"allow it no more than {1 / dt:g} Hz",
+                NengoWarning,
+                stacklevel=5,
+            )

@@ -1,0 +1,92 @@
+"""What is chosen by name, and where it lives: nothing is loaded until it is used."""
+
+from collections.abc import MutableMapping
+from importlib.metadata import EntryPoint, entry_points
+
+from nengo.exceptions import ValidationError
+
+
+class Table(MutableMapping):
+    """From names to objects, which are loaded when they are asked for.
+
+    A package of somebody else adds rows by entry points of the group
+    ``"nengo_softlif.<name of the table>"``, a program by assignment.
+
+    Parameters
+    ----------
+    name : str
+        What its rows are, in the plural.
+    rows : dict of str to str
+        Where the objects are, as ``"module:object"``.
+    """
+
+    def __init__(self, name, rows):
+        self.name = name
+        self._rows = dict(rows)
+        self._added_by_packages = False
+
+    @property
+    def rows(self):
+        """The rows, after those that installed packages add."""
+        if not self._added_by_packages:  # looking takes milliseconds
+            found = entry_points(group=f"nengo_softlif.{self.name}")
+            self._rows = {**{row.name: row.value for row in found}, **self._rows}
+            self._added_by_packages = True
+        return self._rows
+
+    def __getitem__(self, name):
+        """Load the object."""
+        row = self.rows[name]
+        return EntryPoint(name, row, self.name).load() if isinstance(row, str) else row
+
+    def __setitem__(self, name, row):
+        """Add an object, or where it is."""
+        self.rows[name] = row
+
+    def __delitem__(self, name):
+        """Remove a row."""
+        del self.rows[name]
+
+    def __iter__(self):
+        """Go through the names."""
+        return iter(self.rows)
+
+    def __len__(self):
+        """Count the rows."""
+        return len(self.rows)
+
+    def find(self, name, attr):
+        """Load the object of a name that a user gave.
+
+        Parameters
+        ----------
+        name : str
+            The name.
+        attr : str
+            The argument in which it was given, for the error.
+
+        Raises
+        ------
+        ValidationError
+            If there is no such row.
+        """
+        if not isinstance(name, str) or name not in self:
+            raise ValidationError(
+                f"expected one of {', '.join(self)}, got {name!r}", attr=attr
+            )
+        return self[name]
+
+
+BACKENDS = Table(
+    "backends",
+    {
+        "engine": "nengo_softlif.evaluation.backends:ENGINE",
+        "nengo-dl": "nengo_softlif.evaluation.backends:NENGO_DL",
+        "nengo": "nengo_softlif.evaluation.backends:NENGO",
+        "rate": "nengo_softlif.evaluation.backends:RATE",
+    },
+)
+"""What runs a model that is for no special hardware: see `.Backend`."""
+
+TARGETS = Table("targets", {"loihi": "nengo_softlif.loihi.target:LOIHI"})
+"""Hardware, and what emulates it: see `.Target`."""

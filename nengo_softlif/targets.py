@@ -1,0 +1,208 @@
+"""What the rest of the package asks of hardware, and of what emulates it."""
+
+from abc import ABC, abstractmethod
+from types import NoneType
+
+from nengo.exceptions import ValidationError
+
+from .checks import network_of
+from .registry import BACKENDS, TARGETS, Table
+
+
+class Target(ABC):
+    """A kind of chip: a subclass says what it is, a row in ``registry.TARGETS`` where.
+
+    Modules with subclasses are loaded whenever somebody asks what a network was made
+    for, so they import what takes long where it is used.
+
+    Attributes
+    ----------
+    name : str
+        That of its row.
+    backends : dict of str to str
+        What simulates it, or runs it: names, and where the `.Backend` of each is, as
+        ``"module:object"``. The first is taken unless another is named.
+    backend_help : str
+        What they are, for the command line.
+    conversion : str
+        The function that makes networks for it, as users write it.
+    step : float
+        Time step of its backends, in seconds.
+    """
+
+    name = None
+    backends = {}  # noqa: RUF012 (each subclass has its own)
+    backend_help = ""
+    conversion = None
+    step = 0.001
+
+    @abstractmethod
+    def takes(self, network):
+        """Whether a network has what this target needs, so that its backends run it.
+
+        Parameters
+        ----------
+        network : nengo.Network
+            The network.
+
+        Returns
+        -------
+        bool
+        """
+
+    @abstractmethod
+    def convert(self, model):
+        """Make a model of spiking neurons one for this target.
+
+        Parameters
+        ----------
+        model : Model
+            As `.to_spiking` returns it; to be left as it is.
+
+        Returns
+        -------
+        Model
+        """
+
+    def made(self, network):
+        """Whether a network is what the conversion returned, so to speak finished."""
+        return self.takes(network)
+
+    def rungs(self, spiking, chip, synapse, presentation):
+        """What changes between the spiking network and the chip, for `.explain`.
+
+        Parameters
+        ----------
+        spiking, chip : Model
+            The model in spikes, and what `convert` made of it.
+        synapse : nengo.synapses.Synapse or None
+            That the spiking network was given.
+        presentation : Presentation
+            How images will be shown.
+
+        Returns
+        -------
+        list of Step, or None
+            The first differs from the spiking network by one change. What the target
+            refuses is refused here, before anything is simulated. None for one rung
+            with all changes.
+        """
+        return None
+
+    def training(self):
+        """What `.fit` takes into account of this target, with default settings.
+
+        Returns
+        -------
+        TrainingTarget or None
+            None if nothing can be trained for it.
+        """
+        return None
+
+
+class TrainingTarget(ABC):
+    """What `.fit` takes into account of hardware: settings, and what they do."""
+
+    @abstractmethod
+    def describe(self):
+        """Describe the settings, as JSON holds them.
+
+        Returns
+        -------
+        dict
+            With the name of the target as its ``type``.
+        """
+
+    @abstractmethod
+    def layered(self):
+        """Return what takes the place of `.Lowering`, given this as ``target``."""
+
+
+def target_of(model):
+    """Find the target that a network was made for.
+
+    Parameters
+    ----------
+    model : Model or nengo.Network
+        The model.
+
+    Returns
+    -------
+    Target or None
+        None for networks of no target.
+    """
+    network = network_of(model)
+    return next((t for t in TARGETS.values() if t.takes(network)), None)
+
+
+def all_backends():
+    """Return a `.Table` of everything that runs models, that of targets included."""
+    rows = dict(BACKENDS.rows)
+    for target in TARGETS.values():
+        rows.update(target.backends)
+    return Table("backends", rows)
+
+
+def check_unmade(model):
+    """Refuse what a conversion returned; return the network of everything else.
+
+    Parameters
+    ----------
+    model : Model or nengo.Network
+        What is to be converted.
+
+    Returns
+    -------
+    nengo.Network
+
+    Raises
+    ------
+    ValidationError
+        If it is no network, or made for a chip already.
+    """
+    network = network_of(model)
+    for target in TARGETS.values():
+        if target.made(network):
+            raise ValidationError(
+                f"it is what {target.conversion} returned, which is made for the chip "
+                "already; give the network that it was made from",
+                attr="model",
+            )
+    return network
+
+
+def training_target(target, batch_norm=False):
+    """Find what `.fit` was given: the name of a target, or settings of one.
+
+    Parameters
+    ----------
+    target : str, TrainingTarget or None
+        What was given.
+    batch_norm : bool
+        Whether layers are normalised, which goes with no target.
+
+    Returns
+    -------
+    TrainingTarget or None
+
+    Raises
+    ------
+    ValidationError
+        If it is neither, names a target that nothing can be trained for, or does not
+        go with batch normalisation.
+    """
+    if isinstance(target, str) and target in TARGETS:
+        target = TARGETS[target].training() or target
+    if not isinstance(target, (TrainingTarget, NoneType)):
+        names = [repr(name) for name in TARGETS if TARGETS[name].training()]
+        raise ValidationError(
+            f"expected {', '.join(names)}, a LoihiTarget or None, got {target!r}",
+            attr="target",
+        )
+    if target is not None and batch_norm:
+        raise ValidationError(
+            "the chip rounds weights that batch normalisation is folded into already; "
+            "train with it first, then for the chip without",
+            attr="batch_norm",
+        )
+    return target

@@ -1,0 +1,143 @@
+"""A hardware target from outside of the package: a class, and a row in a table."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nengo_softlif as softlif
+from nengo_softlif import datasets, registry
+
+import nengo
+import numpy as np
+import pytest
+import toy_chip
+from nengo.exceptions import Unconvertible, ValidationError
+
+SHORT = {"presentation_time": 0.05, "n_examples": 30, "progress_bar": False}
+
+
+@pytest.fixture(autouse=True)
+def toy(monkeypatch):
+    monkeypatch.setitem(registry.TARGETS, "toy", toy_chip.TOY)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return datasets.load("digits")
+
+
+@pytest.fixture(scope="module")
+def model(data):
+    model = softlif.networks.small(seed=1)
+    model.preprocessing = softlif.Preprocessing.from_images(data.x_train)
+    return model
+
+
+@pytest.fixture(scope="module")
+def spiking(model):
+    return softlif.to_spiking(model)
+
+
+def test_it_takes_sixty_lines():
+    assert len(Path(toy_chip.__file__).read_text().splitlines()) <= 60
+
+
+def test_evaluate(spiking, data):
+    chip = toy_chip.to_toy(spiking)
+    result = softlif.evaluate(chip, data, **SHORT)
+    assert result.backend == "toy-emulator"
+    engine = softlif.evaluate(chip, data, backend="engine", **SHORT)
+    assert result.predictions == engine.predictions
+    assert result.rates_hz == engine.rates_hz
+    exact = softlif.evaluate(spiking, data, **SHORT)
+    assert result.rates_hz != exact.rates_hz
+
+
+def test_what_is_not_made_for_it(spiking, data):
+    with pytest.raises(ValidationError, match=r"call to_toy\(model\) first"):
+        softlif.evaluate(spiking, data, backend="toy-emulator", **SHORT)
+    with pytest.raises(ValidationError, match="is not made for the chip"):
+        softlif.evaluate(
+            toy_chip.to_toy(spiking), data, backend="loihi-emulator", **SHORT
+        )
+
+
+def test_what_is_made_for_it_is_converted_once(spiking):
+    chip = toy_chip.to_toy(spiking)
+    for convert in (softlif.to_spiking, softlif.to_loihi, toy_chip.to_toy):
+        with pytest.raises(ValidationError, match="it is what to_toy returned"):
+            convert(chip)
+
+
+def test_explain(model, spiking, data):
+    found = softlif.explain(model, data, target="toy", **SHORT)
+    names = [rung.name for rung in found.rungs]
+    assert names == ["soft LIF rates", "LIF rates", "spikes", "toy"]
+    assert found.rungs[-1].change == "all that to_toy changes"
+    alone = softlif.evaluate(toy_chip.to_toy(spiking), data, **SHORT)
+    assert found.rungs[-1].evaluation.predictions == alone.predictions
+    assert found.rungs[-1].difference is not None
+
+
+def test_what_it_refuses_is_refused_first(data):
+    with nengo.Network(seed=0) as net:
+        stack = softlif.Stack((8, 8, 1), nengo.RectifiedLinear())
+        stack.dense(5)
+        model = softlif.Model(net, stack.input, stack.readout(10))
+    model.preprocessing = softlif.Preprocessing.from_images(data.x_train)
+    with pytest.raises(Unconvertible, match="the toy has nengo"):
+        softlif.explain(model, data, target="toy", **SHORT)
+
+
+def test_others_are_named(model, data):
+    with pytest.raises(ValidationError, match="expected one of loihi, toy, got 'brain"):
+        softlif.explain(model, data, target="brainscales", **SHORT)
+
+
+@pytest.fixture
+def installed(tmp_path):
+    """A folder in which the toy is installed as a package of somebody else's."""
+    (tmp_path / "toy_chip.py").write_text(Path(toy_chip.__file__).read_text())
+    info = tmp_path / "toy_chip-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy_chip\nVersion: 1")
+    entry = "[nengo_softlif.targets]\ntoy = toy_chip:TOY\n"
+    (info / "entry_points.txt").write_text(entry)
+    return tmp_path
+
+
+def command(installed, *arguments):
+    paths = [str(installed), *filter(None, sys.path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "nengo_softlif", *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_the_command_line(installed, model, data, tmp_path):
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    told = command(installed, "evaluate", "--help").split()
+    assert "on the toy chip." in " ".join(told)
+    short = ("--data", "digits", "--n-examples", 30, "--presentation-time", 0.05)
+    shown = command(
+        installed, "evaluate", path, *short, "--backend", "toy-emulator", "--json"
+    )
+    record = json.loads(shown)
+    assert record["backend"] == "toy-emulator"
+    chip = toy_chip.to_toy(softlif.to_spiking(softlif.load(path)))
+    assert record["predictions"] == softlif.evaluate(chip, data, **SHORT).predictions
+    shown = command(installed, "explain", path, *short, "--target", "toy", "--json")
+    rungs = json.loads(shown)["rungs"]
+    assert [rung["name"] for rung in rungs][-2:] == ["spikes", "toy"]
+    np.testing.assert_equal(
+        rungs[-1]["evaluation"]["predictions"], record["predictions"]
+    )
