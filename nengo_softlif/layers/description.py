@@ -15,7 +15,7 @@ from nengo.exceptions import Unconvertible
 from nengo.params import FrozenObject, iter_params
 
 from ..checks import network_of
-from ..tables import Table, Tabular, format_size
+from ..tables import PrintedTable, Tabular, format_size
 from . import operators
 from .reading import read
 
@@ -174,7 +174,7 @@ class Description(Tabular):
         )
         below = (total, *spelled_out)
         head = ("layer", "neurons", "shape", "what leads to it", "weights", "synapse")
-        return Table(head, rows, align="llllrl", below=below)
+        return PrintedTable(head, rows, align="llllrl", below=below)
 
     def _row(self, way):
         """Cells that tell what leads to a layer."""
