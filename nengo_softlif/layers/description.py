@@ -55,7 +55,7 @@ class Part:
     def __str__(self):
         """Write its kind, and parameters that are no arrays."""
         found = (
-            f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
+            f"{name}={value:.6g}" if isinstance(value, float) else f"{name}={value}"
             for name, value in self.parameters.items()
             if not isinstance(value, np.ndarray)
         )
@@ -211,7 +211,7 @@ def describe(network):
         If it has parts that cannot be read as layers; names the object.
     """
     given, network = network, network_of(network)
-    image = None if given is network else given.input
+    image = None if given is network else getattr(given, "input", None)
     built = nengo.builder.Model()
     try:
         layers = read(network, built)
