@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import nengo_softlif as softlif
-from nengo_softlif import datasets, registry
+from nengo_softlif import registry
 
 import nengo
 import numpy as np
@@ -21,18 +21,6 @@ SHORT = {"presentation_time": 0.05, "n_examples": 30, "progress_bar": False}
 @pytest.fixture(autouse=True)
 def toy(monkeypatch):
     monkeypatch.setitem(registry.TARGETS, "toy", toy_chip.TOY)
-
-
-@pytest.fixture(scope="module")
-def data():
-    return datasets.load("digits")
-
-
-@pytest.fixture(scope="module")
-def model(data):
-    model = softlif.networks.small(seed=1)
-    model.preprocessing = softlif.Preprocessing.from_images(data.x_train)
-    return model
 
 
 @pytest.fixture(scope="module")

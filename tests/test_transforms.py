@@ -1,6 +1,5 @@
 """`nengo_softlif.transforms`: against loops over pixels, Nengo and TensorFlow."""
 
-import copy
 import itertools
 import pickle
 
@@ -408,16 +407,6 @@ def test_nengo_dl_trains_local_weights(rng):
 
 
 @pytest.mark.parametrize("transform", POOLS + LOCALS, ids=repr)
-@pytest.mark.parametrize(
-    "duplicate",
-    [
-        copy.copy,
-        copy.deepcopy,
-        lambda transform: pickle.loads(pickle.dumps(transform)),
-        lambda transform: eval(repr(transform)),
-    ],
-    ids=["copy", "deepcopy", "pickle", "repr"],
-)
 def test_duplicates_are_the_same(transform, duplicate):
     """Like all sparse transforms of Nengo, they are only equal to themselves."""
     twin = duplicate(transform)

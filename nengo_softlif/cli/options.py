@@ -13,6 +13,7 @@ from nengo.exceptions import ValidationError
 from .. import datasets, networks
 from .. import noise as noises
 from ..checks import check_number, check_whole
+from ..evaluation import BATCH_SIZE
 from ..files import expanded
 from ..registry import TARGETS
 from ..targets import all_backends, training_target
@@ -226,15 +227,15 @@ window = click.option(
 batch_size = click.option(
     "--batch-size",
     type=COUNT,
-    default=50,
+    default=BATCH_SIZE,
     show_default=True,
     help="Images at a time.",
 )
 batch_size_or_rows = click.option(
     "--batch-size",
     type=COUNT,
-    help="Images at a time; default: 50. With --no-reset, in how many rows images are "
-    "shown back to back; default: one.",
+    help=f"Images at a time; default: {BATCH_SIZE}. With --no-reset, in how many rows "
+    "images are shown back to back; default: one.",
 )
 n_examples = click.option(
     "--n-examples",

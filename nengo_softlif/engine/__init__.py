@@ -6,10 +6,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["filters", "neurons", "products"],
     submod_attrs={
-        "compiling": ["compilation", "compiled"],
-        "product_kernels": ["spiking"],
+        "compiling": ["compilation", "compile_once"],
+        "plans": ["Plan", "add_stages"],
+        "product_kernels": ["find_spiking"],
         "products": ["Counts"],
         "simulator": ["Simulator"],
+        "stages": ["Stage"],
         "threads": ["spread"],
     },
 )

@@ -12,7 +12,7 @@ LONG = 2.0
 """Seconds after which people are told what they wait for."""
 
 
-def compiled(function):
+def compile_once(function):
     """Compile a function when it is first called, and keep the result on disk.
 
     Numba keeps it beside the source, or where that is read-only in the user's cache;

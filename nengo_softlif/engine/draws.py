@@ -8,7 +8,7 @@ from nengo.utils.graphs import toposort
 from nengo.utils.numpy import maxint
 
 
-def seed(network):
+def draw_seed(network):
     """Return the seed that Nengo's simulator takes unless it is given one."""
     if network.seed is not None:
         return network.seed + 1
@@ -44,7 +44,7 @@ class Draws:
         if steps:
             self.order = [(op.process, outputs.get(id(op.output))) for op in steps]
 
-    def rngs(self, seed):
+    def make_rngs(self, seed):
         """Make the generators.
 
         Parameters

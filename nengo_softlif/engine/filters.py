@@ -4,7 +4,7 @@ import numpy as np
 from nengo.utils.filter_design import cont2discrete, tf2ss
 
 
-def discrete(synapses, dt):
+def discretise(synapses, dt):
     """Discretise a row of synapses as one linear system.
 
     Parameters
@@ -25,7 +25,7 @@ def discrete(synapses, dt):
     """
     A, b, c = np.zeros((0, 0)), np.zeros(0), np.zeros(0)
     for synapse in synapses:
-        A2, b2, c2 = _single(synapse, dt)
+        A2, b2, c2 = _discretise_one(synapse, dt)
         if not len(b):
             A, b, c = A2, b2, c2
             continue
@@ -35,7 +35,7 @@ def discrete(synapses, dt):
     return A, b, c
 
 
-def _single(synapse, dt):
+def _discretise_one(synapse, dt):
     A, B, C, D = tf2ss(synapse.num, synapse.den)
     order, d = len(A), D.item()
     if order == 0:

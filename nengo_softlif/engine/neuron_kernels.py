@@ -11,13 +11,13 @@ import math
 
 import numpy as np
 
-from .compiling import compiled
+from .compiling import compile_once
 
 BLOCK = 1024
 """Neurons whose state is kept in the first cache while time passes."""
 
 
-@compiled
+@compile_once
 def only(array, index):
     """Return ``array[index]``, or the only entry there is."""
     if len(array) > 1:
@@ -25,7 +25,7 @@ def only(array, index):
     return array[0]
 
 
-@compiled
+@compile_once
 def _advance_one(p, u, a, b, c, out):
     """Let a first-order filter see input for one step.
 
@@ -37,7 +37,7 @@ def _advance_one(p, u, a, b, c, out):
         p[i] = a * p[i] + b * u[i]
 
 
-@compiled
+@compile_once
 def _advance_two(p, q, u, A, b, c, out):
     """Let a second-order filter, of state (p, q), see input for one step."""
     a00, a01, a10, a11 = A[0, 0], A[0, 1], A[1, 0], A[1, 1]
@@ -55,7 +55,7 @@ def _advance_two(p, q, u, A, b, c, out):
         q[i] += b1 * u[i]
 
 
-@compiled
+@compile_once
 def lif(current, u, x, voltage, refractory, spikes, fired, A, b, c, constants):
     """Simulate LIF neurons behind a synapse, with exact spike times or whole steps.
 
@@ -140,7 +140,7 @@ def lif(current, u, x, voltage, refractory, spikes, fired, A, b, c, constants):
                 fired[example, low + i] += 1
 
 
-@compiled
+@compile_once
 def integrate(drive, voltage, counts):
     """Let neurons fire whenever their integrated drive passes a whole number.
 
@@ -167,7 +167,7 @@ def integrate(drive, voltage, counts):
                 out[i] = whole
 
 
-@compiled
+@compile_once
 def filtered(u, x, out, A, b, c):
     """Pass values through a linear filter of any order.
 
@@ -207,7 +207,7 @@ def filtered(u, x, out, A, b, c):
                         x[example, k, i] = new[k]
 
 
-@compiled
+@compile_once
 def begin_regular(current, voltage, refractory, upcoming, interval, last, constants):
     """Foresee the spikes of LIF neurons whose current will not change.
 
@@ -243,7 +243,7 @@ def begin_regular(current, voltage, refractory, upcoming, interval, last, consta
                 interval[example, i] = (tau_ref + tau_rc * math.log1p(1 / above)) / dt
 
 
-@compiled
+@compile_once
 def regular(upcoming, interval, last, spikes, fired, n_before):
     """Let neurons fire that `begin_regular` looked at.
 
@@ -272,7 +272,7 @@ def regular(upcoming, interval, last, spikes, fired, n_before):
                 upcoming[example, i] += interval[example, i]
 
 
-@compiled
+@compile_once
 def end_regular(current, voltage, refractory, last, n_steps, constants):
     """Bring the state of neurons to where their regular firing has led.
 

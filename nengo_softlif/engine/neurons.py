@@ -10,7 +10,7 @@ from ..loihi import chip_tau_rc, chip_tau_ref
 from . import neuron_kernels
 from .products import Counts, numbers
 from .stages import Source, Sum
-from .threads import flat, spread
+from .threads import flatten, spread
 
 
 class Neurons(Sum):
@@ -67,12 +67,12 @@ class Neurons(Sum):
             self.output = self._simulate(n_steps)
         self._count(n_steps)
 
-    def _total(self, n_steps, filtered):
+    def add_up(self, n_steps, filtered):
         """Current, in C order: operators such as slices may leave it in another."""
-        return np.ascontiguousarray(super()._total(n_steps, filtered))
+        return np.ascontiguousarray(super().add_up(n_steps, filtered))
 
     def _simulate(self, n_steps):
-        current = self._total(n_steps, self.filtered)
+        current = self.add_up(n_steps, self.filtered)
         self.signals["input"] = current
         if not self.state and not self.neuron_type.spiking:
             return self._step(current)
@@ -97,7 +97,7 @@ class Neurons(Sum):
             neuron_type.base_type.step(dt, drive, rates)
             drive = rates
         state = {
-            name: flat(value) if isinstance(value, np.ndarray) else value
+            name: flatten(value) if isinstance(value, np.ndarray) else value
             for name, value in self.state.items()
         }
         neuron_type.step(dt, drive, output, **state)
@@ -114,7 +114,7 @@ class Integrating(Neurons):
     def _simulate(self, n_steps):
         if self.recorded:
             return super()._simulate(n_steps)
-        current = self._total(n_steps, self.filtered)
+        current = self.add_up(n_steps, self.filtered)
         if isinstance(self.neuron_type, nengo.RegularSpiking):
             drive = np.empty_like(current)
             self.neuron_type.base_type.step(self.settings.dt, current, drive)
@@ -192,11 +192,11 @@ class LIF(Neurons):
             return Counts(spikes, self.scale)
         fused = next((s for s, f in self.filters.items() if f.order <= 2), None)
         others = [synapses for synapses in self.filters if synapses != fused]
-        current = self._total(n_steps, others)
+        current = self.add_up(n_steps, others)
         u, state = np.zeros((2, 1, 0, 1), self.settings.dtype)
         matrices = [np.zeros(shape, self.settings.dtype) for shape in [(1, 1), 1, 1]]
         if fused is not None:
-            u = np.ascontiguousarray(numbers(self._unfiltered(fused, n_steps)))
+            u = np.ascontiguousarray(numbers(self.add_unfiltered(fused, n_steps)))
             state, matrices = self.filters[fused].state, self.filters[fused].matrices
         spread(
             neuron_kernels.lif,

@@ -5,7 +5,7 @@ Spikes are counted in bytes, so that eight silent neurons are passed over at onc
 
 import numpy as np
 
-from .compiling import compiled
+from .compiling import compile_once
 from .neuron_kernels import only
 from .row_sums import add_rows
 
@@ -17,7 +17,7 @@ FILTERS = 64
 """Filters in a block of weights, which then stays in the cache."""
 
 
-def in_blocks(weights):
+def lay_in_blocks(weights):
     """Lay weights out as `spikes_times_local` wants them.
 
     Parameters
@@ -38,8 +38,8 @@ def in_blocks(weights):
     return np.ascontiguousarray(np.moveaxis(filled, -2, 2))
 
 
-@compiled
-def window_sums(images, out, height, width, strides, before):
+@compile_once
+def sum_windows(images, out, height, width, strides, before):
     """Add up each window of images, channel by channel.
 
     Parameters
@@ -76,8 +76,8 @@ def window_sums(images, out, height, width, strides, before):
                         sums[channel] += line[channel]
 
 
-@compiled
-def scaled(counts, out, scale):
+@compile_once
+def scale_counts(counts, out, scale):
     """Write out counts times a scale, (1,) or (n,), for rows of (n_rows, n)."""
     for row in range(len(counts)):
         given, values = counts[row], out[row]
@@ -90,8 +90,8 @@ def scaled(counts, out, scale):
                 values[i] = given[i] * scale[i]
 
 
-@compiled
-def spiking(counts, found):
+@compile_once
+def find_spiking(counts, found):
     """Find the non-zero among counts; return how many there are.
 
     Within eight it does not branch, which the processor could not foresee; so one
@@ -111,8 +111,8 @@ def spiking(counts, found):
     return n
 
 
-@compiled
-def _listed(counts, scale, first, step, start, offsets, values, n):
+@compile_once
+def _list_spikes(counts, scale, first, step, start, offsets, values, n):
     """List the spikes of neurons, behind the n that are listed.
 
     Parameters
@@ -126,7 +126,7 @@ def _listed(counts, scale, first, step, start, offsets, values, n):
     step, start : int
         Neuron i has the offset ``start + i * step``.
     offsets, values : ndarray
-        Receive offsets, and counts times scale; see `spiking`.
+        Receive offsets, and counts times scale; see `find_spiking`.
     n : int
         How many are listed already.
 
@@ -135,7 +135,7 @@ def _listed(counts, scale, first, step, start, offsets, values, n):
     int
         How many are listed now.
     """
-    end = n + spiking(counts, offsets[n:])
+    end = n + find_spiking(counts, offsets[n:])
     for k in range(n, end):
         i = offsets[k]
         values[k] = counts[i] * only(scale, first + i)
@@ -143,8 +143,8 @@ def _listed(counts, scale, first, step, start, offsets, values, n):
     return end
 
 
-@compiled
-def n_spiking(counts, out):
+@compile_once
+def count_spiking(counts, out):
     """Count, for each image, the values that are not zero."""
     for image in range(len(counts)):
         n = 0
@@ -153,7 +153,7 @@ def n_spiking(counts, out):
         out[image] = n
 
 
-@compiled
+@compile_once
 def spikes_times_kernel(counts, out, scale, kernel, strides, before):
     """Convolution that adds the kernel wherever there are spikes.
 
@@ -183,7 +183,7 @@ def spikes_times_kernel(counts, out, scale, kernel, strides, before):
         for y in range(n_rows):
             for x in range(n_columns):
                 place = (y * n_columns + x) * n_channels
-                n_listed = _listed(
+                n_listed = _list_spikes(
                     counts[image, y, x], scale, place, size, 0, offsets, values, 0
                 )
                 if n_listed == 0:
@@ -213,7 +213,7 @@ def spikes_times_kernel(counts, out, scale, kernel, strides, before):
                         )
 
 
-@compiled
+@compile_once
 def spikes_times_local(counts, out, scale, weights, strides, before):
     """Convolution with another kernel at every position, following the spikes.
 
@@ -224,7 +224,7 @@ def spikes_times_local(counts, out, scale, weights, strides, before):
     scale : (1,) or (rows * columns * channels,) ndarray
         What a spike counts.
     weights : (rows, columns, n_blocks, height, width, channels, n) ndarray
-        The kernels, as `in_blocks` lays them out.
+        The kernels, as `lay_in_blocks` lays them out.
     strides, before : (int, int)
         Steps between windows, and how far the first hangs over the edge.
     out : (n_images, rows, columns, filters) ndarray
@@ -239,7 +239,7 @@ def spikes_times_local(counts, out, scale, weights, strides, before):
     for low in range(0, len(counts), IMAGES):
         shown, sums = counts[low : low + IMAGES], out[low : low + IMAGES]
         each = np.empty(len(shown), np.int64)
-        n_spiking(shown, each)
+        count_spiking(shown, each)
         offsets = np.empty(each.sum() + 1, np.int64)
         values = np.empty(len(offsets), weights.dtype)
         n_listed = 0
@@ -247,7 +247,7 @@ def spikes_times_local(counts, out, scale, weights, strides, before):
             for place in range(n_pixels):
                 firsts[image * n_pixels + place] = n_listed
                 y, x = place // n_columns, place % n_columns
-                n_listed = _listed(
+                n_listed = _list_spikes(
                     shown[image, y, x],
                     scale,
                     place * n_channels,

@@ -54,7 +54,7 @@ class Counts:
     def is_sparse(self):
         """Whether following the spikes is faster than multiplying everything."""
         each = np.empty(self.shape[0], np.int64)
-        spread(product_kernels.n_spiking, [np.ascontiguousarray(self.values), each])
+        spread(product_kernels.count_spiking, [np.ascontiguousarray(self.values), each])
         return DENSE_ADVANTAGE * each.sum() < self.values.size
 
 
@@ -64,7 +64,8 @@ def numbers(values):
         return values
     out = np.empty(values.shape, values.scale.dtype)
     flat = np.ascontiguousarray(values.flat)
-    spread(product_kernels.scaled, [flat, out.reshape(flat.shape)], [values.scale])
+    written = out.reshape(flat.shape)
+    spread(product_kernels.scale_counts, [flat, written], [values.scale])
     return out
 
 
@@ -139,7 +140,7 @@ class _Pool:
         out = np.empty((*images.shape[:2], pool.size_out), images.dtype)
         images = np.ascontiguousarray(images).reshape(-1, *pool.input_shape)
         spread(
-            product_kernels.window_sums,
+            product_kernels.sum_windows,
             [images, out.reshape(-1, *pool.output_shape)],
             [*pool.windows.size, pool.windows.strides, pool.windows.before],
         )
@@ -155,7 +156,7 @@ class _Dense:
     @cached_property
     def blocks(self):
         """The weights, laid out for following spikes."""
-        return product_kernels.in_blocks(self.weights[None, None, None, None])
+        return product_kernels.lay_in_blocks(self.weights[None, None, None, None])
 
     def __call__(self, values):
         size_in, size_out = self.weights.shape
@@ -203,7 +204,7 @@ class _Convolution:
     def panels(self):
         """The kernel of each group of channels, laid out for multiplying everything."""
         groups = np.split(self.kernel, self.convolution.groups, axis=-1)
-        return [window_kernels.in_panels(kernel) for kernel in groups]
+        return [window_kernels.lay_in_panels(kernel) for kernel in groups]
 
     def _dense(self, values):
         images = np.ascontiguousarray(values).reshape(-1, self.convolution.size_in)
@@ -249,7 +250,7 @@ class _Local:
     @cached_property
     def blocks(self):
         """The weights, laid out for following spikes."""
-        return product_kernels.in_blocks(self.weights)
+        return product_kernels.lay_in_blocks(self.weights)
 
     def __call__(self, values):
         local, windows = self.local, self.local.windows

@@ -9,7 +9,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .compiling import compiled
+from .compiling import compile_once
 
 WIDE, NARROW = 256, 32
 """Bytes of the sum that are held at a time: eight registers of AVX, or one."""
@@ -66,7 +66,7 @@ def _add(typing, n_bytes, out, place, rows, shift, offsets, values, start, stop)
     )
 
 
-@compiled
+@compile_once
 def add_rows(out, place, n, rows, shift, offsets, values, start, stop):
     """Add to n entries of an array the same stretch of several rows.
 

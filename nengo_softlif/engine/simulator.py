@@ -4,7 +4,6 @@ Layer after layer, each for a chunk of time steps: the linear work is then a few
 large products, and one loop does synapse, membrane, refractory time and spikes.
 """
 
-import threading
 from contextlib import contextmanager
 
 import nengo
@@ -18,10 +17,11 @@ from nengo.exceptions import (
 from scipy import sparse
 from tqdm import tqdm
 
-from .. import layers
 from ..checks import LARGEST_SEED, check_number, check_whole, network_of
 from ..machine import memory
-from . import draws, neurons
+from .draws import Draws, draw_seed
+from .guards import Guard
+from .plans import Plan
 from .products import numbers
 from .recordings import Recordings
 from .stages import Settings
@@ -58,6 +58,8 @@ class Simulator:
         Precision.
     progress_bar : bool
         Show a progress bar in runs that take long.
+    plan : Plan, optional
+        How the network is read and set in motion; by default, all of it as layers.
 
     Attributes
     ----------
@@ -89,10 +91,11 @@ class Simulator:
         minibatch_size=None,
         dtype="float32",
         progress_bar=True,
+        *,
+        plan=None,
     ):
         self.closed = True  # until all is well
-        self._lock = threading.Lock()  # held by who changes the state
-        self._whole = True  # whether all stages have reached the same time
+        self._guard = Guard()
         self.network = network_of(network)
         check_number("dt", dt, "a positive number of seconds", 0, low_open=True)
         self.dt = float(dt)
@@ -107,16 +110,23 @@ class Simulator:
         if seed is not None:
             check_whole("seed", seed, 0, LARGEST_SEED)
         self._n_examples = int(minibatch_size or 1)
-        self._chunk = max(1, min(LONGEST_CHUNK, ROWS // self._n_examples))
         self.progress_bar = progress_bar
         self.model = nengo.builder.Model(dt=self.dt)
+        self._stages = self._set_up(plan or Plan())
+        self._draws = Draws(self.network, self.model)
+        self.seed = draw_seed(self.network) if seed is None else seed
+        self.data = Recordings(self.model.params, self.network, minibatch_size, dtype)
+        self.reset()
+        self.closed = False
+
+    def _set_up(self, plan):
+        """Let a plan read the network and make its stages."""
         try:
-            read = self._read()
+            read = plan.read(self.network, self.model)
         except SignalError as error:  # Nengo's own check, which finds NaN
             raise _error("network", f"it has damaged weights: {error}") from error
         _check_weights(read)
         _check_memory(read, self._n_examples, self.dtype)
-
         recorded = frozenset(
             (path.source, path.signal)
             for layer in read.values()
@@ -124,12 +134,10 @@ class Simulator:
             if path.signal != "output"
         )
         settings = Settings(self.dt, self._n_examples, self.dtype, recorded)
-        self._stages = self._make(read, settings)
-        self._draws = draws.Draws(self.network, self.model)
-        self.seed = draws.seed(self.network) if seed is None else seed
-        self.data = Recordings(self.model.params, self.network, minibatch_size, dtype)
-        self.reset()
-        self.closed = False
+        stages = plan.make_stages(read, settings)
+        longest = 1 if plan.stepwise else LONGEST_CHUNK
+        self._chunk = max(1, min(longest, ROWS // self._n_examples))
+        return stages
 
     def reset(self, seed=None):
         """Go back to the initial state, and forget what probes saw.
@@ -141,20 +149,32 @@ class Simulator:
         """
         if seed is not None:
             check_whole("seed", seed, 0, LARGEST_SEED)
-        with self._alone():
+        with self.restarting():
             if seed is not None:
                 self.seed = seed
-            self._whole = False
-            rngs = self._draws.rngs(self.seed)
+
+    @contextmanager
+    def restarting(self):
+        """Change in a ``with`` block how stages simulate; then go back to the start.
+
+        No run is going on meanwhile, nor does any begin with half of a change.
+
+        Raises
+        ------
+        SimulationError
+            If a run is going on, before anything is changed.
+        """
+        with self._guard.alone(), self._guard.changing():
+            yield
+            rngs = self._draws.make_rngs(self.seed)
             for obj, stage in self._stages.items():
                 stage.reset(rngs.get(obj))
                 stage.clear()
             self.data.clear(n_steps=0)
-            self._whole = True
 
     def clear_probes(self):
         """Forget what probes saw, and how often neurons fired."""
-        with self._alone():
+        with self._guard.alone():
             for stage in self._stages.values():
                 stage.clear()
             self.data.clear(self.n_steps)
@@ -208,13 +228,12 @@ class Simulator:
             raise SimulatorClosed("the simulator is closed; make another")
         check_whole("n_steps", n_steps, 0)
         n_steps = int(n_steps)
-        data = self._checked(data or {}, n_steps)
+        data = self._check_data(data or {}, n_steps)
         self._check_history(n_steps)
-        with self._alone():
-            self._check_whole("go on")
-            self._whole = False
-            self._simulate(n_steps, data)
-            self._whole = True
+        with self._guard.alone():
+            self._guard.check_whole("go on")
+            with self._guard.changing():
+                self._simulate(n_steps, data)
 
     def _simulate(self, n_steps, data):
         """Let all stages advance, chunk after chunk."""
@@ -233,7 +252,7 @@ class Simulator:
                 length = min(chunk, n_steps - start)
                 for stage in self._stages.values():
                     stage.advance(self.n_steps, length)
-                seen = {p: self._sampled(p, length) for p in self.network.all_probes}
+                seen = {p: self._sample(p, length) for p in self.network.all_probes}
                 self.data.append(seen, length)
                 bar.update(length)
         for stage in self._stages.values():
@@ -258,7 +277,7 @@ class Simulator:
             If a run is going on or was interrupted: layers are then at different
             times.
         """
-        self._check_whole("count spikes")
+        self._guard.check_whole("count spikes")
         return np.array(self._stages[ensemble.neurons].fired)
 
     def close(self):
@@ -273,39 +292,7 @@ class Simulator:
         """Close."""
         self.close()
 
-    @contextmanager
-    def _alone(self):
-        """Refuse a second thread, or a node's function, what would disturb a run."""
-        if not self._lock.acquire(blocking=False):
-            raise SimulationError(
-                "the simulator is in use, by another thread or by the run that called "
-                "this function; wait for its end, or give each thread a simulator"
-            )
-        try:
-            yield
-        finally:
-            self._lock.release()
-
-    def _check_whole(self, what):
-        """Refuse what layers at different times would falsify."""
-        if not self._whole:
-            raise SimulationError(
-                f"cannot {what}: a run is going on, or the last one was interrupted "
-                "and left layers at different times; call reset()"
-            )
-
-    def _read(self):
-        """Read the network as layers."""
-        return layers.read(self.network, self.model)
-
-    def _make(self, read, settings):
-        """Make a stage for each object, in the order in which they advance."""
-        made = {}
-        for layer in read.values():
-            made[layer] = neurons.made(layer, made, settings)
-        return {obj: made[layer] for obj, layer in read.items()}
-
-    def _sampled(self, probe, n_steps):
+    def _sample(self, probe, n_steps):
         """What a probe saw in the last chunk: a copy of the steps it samples."""
         output = numbers(self._stages[probe].output)
         _check_finite(probe, output)
@@ -317,7 +304,7 @@ class Simulator:
         steps = self.n_steps + np.arange(n_steps) + 1
         return output[:, steps % period < 1]
 
-    def _checked(self, data, n_steps):
+    def _check_data(self, data, n_steps):
         """Check what nodes are to put out."""
         checked = {}
         for node, array in data.items():

@@ -4,6 +4,7 @@ A stage reads what those before it put out in the same chunk, and carries its st
 from one chunk to the next. What does not change during a run is computed once.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import nengo
@@ -38,20 +39,69 @@ class Settings:
     recorded: frozenset = frozenset()
 
 
-class Source:
-    """A node that takes no input.
+class Stage(ABC):
+    """What simulates one object of a network, a chunk of steps at a time.
 
-    Every stage has these two attributes and five methods.
+    A simulator resets its stages before their first run. In each run it starts all of
+    them, lets them advance one after the other, chunk after chunk, and when all is
+    done lets them finish. A stage reads the output of those that advance before it.
+
+    A run may end in an error, or be interrupted at any line: then stages do not
+    finish, and are reset before anything else.
 
     Attributes
     ----------
     constant : (n_examples or 1, 1, size) ndarray or None
-        What it puts out during the whole run, if that does not change.
+        What it puts out during the whole run, if that does not change; known once it
+        has started.
     output : Counts or (n_examples or 1, n_steps or 1, size) ndarray
-        What it put out in the last chunk.
+        What it put out in the last chunk; others leave it as it is.
+    fired : (n_examples, size) ndarray
+        Of neurons: spikes so far; of rate neurons, their rates times dt.
     """
 
-    constant = output = None
+    constant = output = fired = None
+
+    @abstractmethod
+    def reset(self, rng):
+        """Go back to the initial state.
+
+        Parameters
+        ----------
+        rng : numpy.random.RandomState or None
+            What to draw from; only nodes with a process have one.
+        """
+
+    def clear(self):  # noqa: B027, most count nothing
+        """Forget how often neurons fired."""
+
+    def start(self, data):  # noqa: B027, for some nothing is constant
+        """Begin a run: compute what does not change while it lasts.
+
+        Parameters
+        ----------
+        data : (n_examples, n_steps or 1, size) ndarray or None
+            What a node puts out in this run instead of its own output.
+        """
+
+    @abstractmethod
+    def advance(self, n_before, n_steps):
+        """Simulate the next chunk, and set ``output``.
+
+        Parameters
+        ----------
+        n_before : int
+            Steps since the initial state.
+        n_steps : int
+            Steps of the chunk.
+        """
+
+    def finish(self, n_steps):  # noqa: B027, most put nothing off
+        """End a run of so many steps: bring up to date what was put off."""
+
+
+class Source(Stage):
+    """A node that takes no input."""
 
     def __init__(self, layer, stages, settings):
         self.node = layer.obj
@@ -70,9 +120,6 @@ class Source:
         else:
             self.step = output
 
-    def clear(self):
-        """Forget what was counted."""
-
     def start(self, data):
         """Begin a run, in which data may replace what the node puts out."""
         output = self.node.output if data is None else data
@@ -85,9 +132,6 @@ class Source:
                 self.constant = self.data
             self.n_shown = 0
 
-    def finish(self, n_steps):
-        """End a run."""
-
     def advance(self, n_before, n_steps):
         """Put out a chunk that comes after so many steps."""
         if self.constant is not None:
@@ -97,9 +141,9 @@ class Source:
             self.n_shown += n_steps
         else:
             times = (n_before + 1 + np.arange(n_steps)) * self.settings.dt
-            self.output = np.stack([self._computed(t) for t in times])[None]
+            self.output = np.stack([self._compute(t) for t in times])[None]
 
-    def _computed(self, t):
+    def _compute(self, t):
         """What the node's function or process gives at a time in seconds."""
         values = self.step(t)
         if self.size == 0:
@@ -122,7 +166,7 @@ class Filter:
     """A row of synapses, with the state of all values that pass through them."""
 
     def __init__(self, synapses, size, settings):
-        matrices = filters.discrete(synapses, settings.dt)
+        matrices = filters.discretise(synapses, settings.dt)
         self.matrices = tuple(np.ascontiguousarray(m, settings.dtype) for m in matrices)
         self.order = len(matrices[1])
         self.shape = (settings.n_examples, self.order, size)
@@ -165,10 +209,8 @@ class Path:
         return values
 
 
-class Sum:
+class Sum(Stage):
     """Values that are added up: of a node that passes them on, or for a probe."""
-
-    constant = output = None
 
     def __init__(self, layer, stages, settings):
         self.layer = layer
@@ -212,9 +254,6 @@ class Sum:
         for synapse in (*self.filters.values(), *inner):
             synapse.reset()
 
-    def clear(self):
-        """Forget what was counted."""
-
     def start(self, data):
         """Add up what does not change during the run."""
         self.given = np.zeros((1, 1, self.layer.size), self.settings.dtype)
@@ -227,26 +266,24 @@ class Sum:
         self.fixed = not self.varying and not self.filtered
         self.constant = self.given if self.fixed else None
 
-    def finish(self, n_steps):
-        """End a run."""
-
     def advance(self, n_before, n_steps):
         """Add everything up."""
         self.output = self.constant
         if self.constant is None:
-            self.output = self._total(n_steps, self.filtered)
+            self.output = self.add_up(n_steps, self.filtered)
 
-    def _total(self, n_steps, filtered):
+    def add_up(self, n_steps, filtered):
+        """Add up what comes in a chunk, through these of the filters or none."""
         total = self.given
         for path in self.varying:
             total = total + numbers(path.advance(n_steps))
         for synapses in filtered:
             total = total + self.filters[synapses](
-                self._unfiltered(synapses, n_steps), n_steps
+                self.add_unfiltered(synapses, n_steps), n_steps
             )
         return total
 
-    def _unfiltered(self, synapses, n_steps):
+    def add_unfiltered(self, synapses, n_steps):
         """What goes into a filter."""
         first, *others = (path.advance(n_steps) for path in self.filtered[synapses])
         if others:
@@ -255,7 +292,7 @@ class Sum:
 
 
 class Recording:
-    """What a probe asks of neurons other than their output."""
+    """What a probe asks of neurons other than their output; read as a stage is."""
 
     constant = None
 

@@ -20,47 +20,60 @@ def spread(kernel, divided, shared=()):
     kernel : callable
         Takes arrays, works on each of their first axis' entries alone, and lets
         other threads run meanwhile.
-    divided : sequence of ndarray
+    divided : sequence of ndarray, or of named tuples of them
         In C order. Are cut along the first axis, but for those that have one entry
         only.
     shared : sequence
         Other arguments, the same for all.
     """
-    for array in divided:
+    arrays = [array for given in divided for array in _members(given)]
+    for array in arrays:
         # in another order, a row that the function flattens would be a copy
         assert array.flags.c_contiguous, (kernel, array.shape, array.strides)
-    n = max(map(len, divided))
-    n_workers = min(n, n_threads())
-    if n_workers == 1 or sum(array.nbytes for array in divided) < SMALL:
+    n = max(map(len, arrays))
+    n_workers = min(n, count_threads())
+    if n_workers == 1 or sum(array.nbytes for array in arrays) < SMALL:
         kernel(*divided, *shared)
         return
     n_parts = min(n, PARTS * n_workers)
     edges = [n * i // n_parts for i in range(n_parts + 1)]
     parts = iter(  # of a list, so that threads may share it
         [
-            [array if len(array) < n else array[low:high] for array in divided]
+            [_cut(given, n, low, high) for given in divided]
             for low, high in itertools.pairwise(edges)
         ]
     )
 
     def work():
-        for arrays in parts:
-            kernel(*arrays, *shared)
+        for part in parts:
+            kernel(*part, *shared)
 
-    pool = _pool(os.getpid(), n_workers)
+    pool = _start_pool(os.getpid(), n_workers)
     others = [pool.submit(work) for _ in range(n_workers - 1)]
     work()
     for other in others:
         other.result()
 
 
-def flat(array):
+def _members(given):
+    """Arrays of a named tuple, or the one that is given."""
+    return given if isinstance(given, tuple) else (given,)
+
+
+def _cut(given, n, low, high):
+    """Part of an array of n entries, or of those in a named tuple; all of others."""
+    if isinstance(given, tuple):
+        return type(given)(*(_cut(array, n, low, high) for array in given))
+    return given if len(given) < n else given[low:high]
+
+
+def flatten(array):
     """Return all values of an array as one row, to be written to."""
     assert array.flags.c_contiguous, array.strides  # else the row would be a copy
     return array.reshape(-1)
 
 
-def n_threads():
+def count_threads():
     """Return how many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
@@ -68,6 +81,6 @@ def n_threads():
 
 
 @cache
-def _pool(process, n):
+def _start_pool(process, n):
     """Threads of this process; those of another do not survive its fork."""
     return ThreadPoolExecutor(n)

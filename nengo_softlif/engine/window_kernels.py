@@ -15,7 +15,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .compiling import compiled
+from .compiling import compile_once
 
 REGISTER = 64
 """Bytes of a register of AVX-512, or of two of AVX."""
@@ -25,7 +25,7 @@ MOST = 14 if get_host_cpu_features().get("avx512f") else 6
 size. A few of them hold weights and values."""
 
 
-def in_panels(kernel):
+def lay_in_panels(kernel):
     """Lay a kernel out as `convolve` wants it.
 
     Parameters
@@ -118,10 +118,10 @@ def _multiply(
 
 
 @cache
-def _convolver(together):
+def _make_convolver(together):
     """Make what `convolve` calls, for so many windows at a time."""
 
-    @compiled
+    @compile_once
     def function(images, out, panels, strides, above):
         n_rows, n_columns, n_channels = images.shape[1:]
         n_panels, height, length, n = panels.shape
@@ -168,7 +168,7 @@ def convolve(images, out, panels, strides, above):
     out : (n_images, rows, columns, n_panels * n) ndarray
         Receives the convolution.
     panels : (n_panels, height, width * channels, n) ndarray
-        The kernel, as `in_panels` lays it out.
+        The kernel, as `lay_in_panels` lays it out.
     strides : (int, int)
         Steps between windows.
     above : int
@@ -176,4 +176,4 @@ def convolve(images, out, panels, strides, above):
     """
     n_windows = out.shape[2]
     n_times = -(-n_windows // MOST)
-    _convolver(-(-n_windows // n_times))(images, out, panels, strides, above)
+    _make_convolver(-(-n_windows // n_times))(images, out, panels, strides, above)

@@ -17,7 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "counting": ["Watched", "layer_names", "neuron_layers"],
         "ladder": ["Ladder", "Rung", "explain"],
         "measurement": ["evaluate"],
-        "presentation": ["Presentation", "presentation_order"],
+        "presentation": ["BATCH_SIZE", "Presentation", "presentation_order"],
         "provenance": ["PACKAGES", "versions"],
         "rungs": ["Step"],
         "records": ["Difference", "Evaluation", "difference", "wilson"],

@@ -16,7 +16,7 @@ from ..tables import PrintedTable, Tabular
 from . import rungs
 from .backends import backend_of
 from .measurement import measure
-from .presentation import Presentation
+from .presentation import BATCH_SIZE, Presentation
 from .records import Difference, Evaluation, difference
 
 COMPARED = 100
@@ -110,7 +110,7 @@ def explain(
     synapse=nengo.Alpha(0.005),  # noqa: B008 (synapses are frozen)
     presentation_time=0.2,
     window=0.0,
-    batch_size=50,
+    batch_size=BATCH_SIZE,
     n_examples=None,
     seed=0,
     progress_bar=True,

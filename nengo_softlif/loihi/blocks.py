@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from nengo.exceptions import Unconvertible
 
+from .kernels import DECAY_BITS, Compartments, Synapses
+
 TILE = 1024
 """Compartments whose state is kept in the first cache during a step."""
 
@@ -31,51 +33,25 @@ class Population:
         The blocks, and which of the population each of their compartments is.
     column : int
         Where its spikes begin among all spikes.
-    tiles, bias, threshold : ndarray
-        Parameters of compartments, as `nengo_softlif.emulator_kernels.advance` takes
-        them.
+    compartments : Compartments
+        What they are; None of what is sent to the chip.
+    sources : list of Population
+        Where spikes come from.
     synapses : Synapses
-        What leads to compartments.
+        What these spikes add to compartments.
     """
 
     label: str
     size: int
     parts: list
     column: int = 0
-    tiles: np.ndarray = None
-    bias: np.ndarray = None
-    threshold: np.ndarray = None
-    synapses: "Synapses" = None
+    compartments: Compartments = None
+    sources: list = field(default_factory=list)
+    synapses: Synapses = None
 
 
 @dataclass(eq=False)
-class Synapses:
-    """What spikes add to the compartments of a population.
-
-    Convolutions repeat the same weights, and the same pattern of targets: each is kept
-    once.
-
-    Attributes
-    ----------
-    sources : list of Population
-        Where spikes come from.
-    ranges, rows, edges, runs, weights : ndarray
-        As `nengo_softlif.emulator_kernels.advance` takes them.
-    shift : int
-        By how many bits the sum of weights is shifted to the left.
-    """
-
-    sources: list
-    ranges: np.ndarray
-    rows: np.ndarray
-    edges: np.ndarray
-    runs: np.ndarray
-    weights: np.ndarray
-    shift: int
-
-
-@dataclass(eq=False)
-class Chip:
+class ChipArrays:
     """All that is on the chip.
 
     Attributes
@@ -109,7 +85,7 @@ def read(model):
 
     Returns
     -------
-    Chip
+    ChipArrays
         The same as arrays.
 
     Raises
@@ -117,34 +93,33 @@ def read(model):
     Unconvertible
         If it learns or adds noise.
     """
-    chip = Chip()
-    for blocks in _layers(model):
+    chip = ChipArrays()
+    for source in model.inputs:
+        everything = np.arange(source.n_neurons)
+        sent = Population(str(source.label), source.n_neurons, [(source, everything)])
+        chip.inputs[source] = sent
+    for blocks in _group(model):
         parts = [
             (block, np.array(list(model.block_comp_map[block]))) for block in blocks
         ]
         size = sum(len(places) for _, places in parts)
         label = str(blocks[0].label).split("[")[0]
         population = Population(label, size, parts)
-        _set_compartments(population)
         chip.populations.append(population)
         chip.of_block.update((block, (population, places)) for block, places in parts)
-    for source in model.inputs:
-        everything = np.arange(source.n_neurons)
-        label = str(source.label)
-        chip.inputs[source] = Population(
-            label, source.n_neurons, [(source, everything)]
-        )
     everybody = [*chip.inputs.values(), *chip.populations]
     for population in everybody:
         population.column = chip.n_columns
         chip.n_columns += -(-population.size // 8) * 8  # eights lie in one word
     for population in chip.populations:
-        population.synapses = _synapses(population, everybody)
-    _order(chip)
+        population.compartments = _gather_compartments(population)
+    for population in chip.populations:
+        _gather_synapses(population, everybody)
+    _sort(chip)
     return chip
 
 
-def _layers(model):
+def _group(model):
     """Blocks of the same layer, in the order of the first of them."""
     grouped = {}
     for built in model.objs.values():
@@ -159,11 +134,10 @@ def _layers(model):
             yield blocks
 
 
-def _set_compartments(population):
+def _gather_compartments(population):
     """Gather the parameters of compartments."""
     parameters = np.zeros((population.size, 5), np.int32)
-    population.bias = np.zeros(population.size, np.int32)
-    population.threshold = np.zeros(population.size, np.int32)
+    bias, threshold = np.zeros((2, population.size), np.int32)
     for block, places in population.parts:
         compartment = block.compartment
         if np.any(compartment.enable_noise):
@@ -171,21 +145,23 @@ def _set_compartments(population):
                 f"{block.label} adds noise to its compartments, which the emulator "
                 "does not; use nengo_loihi.Simulator"
             )
-        parameters[places, 0] = 2**12 - 1 - compartment.decay_u  # one less, as the chip
-        parameters[places, 1] = 2**12 - compartment.decay_v
+        one = 2**DECAY_BITS
+        parameters[places, 0] = one - 1 - compartment.decay_u  # one less, as the chip
+        parameters[places, 1] = one - compartment.decay_v
         parameters[places, 2] = compartment.vmin
         parameters[places, 3] = compartment.vmax
         parameters[places, 4] = compartment.refract_delay
-        population.bias[places] = compartment.bias
-        population.threshold[places] = compartment.vth
+        bias[places] = compartment.bias
+        threshold[places] = compartment.vth
     changes = np.flatnonzero(np.any(parameters[1:] != parameters[:-1], axis=1)) + 1
     edges = np.union1d(changes, np.arange(0, population.size + TILE, TILE))
     edges = edges[edges < population.size].astype(np.int32)
     ends = np.append(edges[1:], np.int32(population.size))
-    population.tiles = np.column_stack([edges, ends, parameters[edges]])
+    tiles = np.column_stack([edges, ends, parameters[edges]])
+    return Compartments(population.column, tiles, bias, threshold)
 
 
-def _synapses(population, everybody):
+def _gather_synapses(population, everybody):
     """Gather what leads to a population."""
     places = {
         synapse: where
@@ -197,9 +173,8 @@ def _synapses(population, everybody):
             f"{population.label} has synapses that learn, which the emulator cannot; "
             "use nengo_loihi.Simulator"
         )
-    stacked = {synapse: _stacked(synapse) for synapse in places}
+    stacked = {synapse: _stack(synapse) for synapse in places}
     table = _Table()
-    sources, ranges = [], []
     for source in everybody:
         parts = [
             (columns, [axon for axon in part.axons if axon.target in places])
@@ -207,33 +182,23 @@ def _synapses(population, everybody):
         ]
         if not any(axons for _, axons in parts):
             continue
-        sources.append(source)
-        row = table.extend(source.size)
-        ranges.append([source.column, source.column + source.size, row])
+        population.sources.append(source)
+        table.extend(source)
         for columns, axons in parts:
             for low in range(0, len(columns), _PORTION):
                 neurons = np.arange(low, min(low + _PORTION, len(columns)))
                 found = [
                     entries
                     for axon in axons
-                    for entries in _entries(axon, neurons, stacked, places)
+                    for entries in _list_entries(axon, neurons, stacked, places)
                 ]
                 if found:
                     pre, *rest = map(np.concatenate, zip(*found, strict=True))
                     table.add(columns[pre], *rest)
-    weights, shift = table.packed()
-    return Synapses(
-        sources,
-        np.array(ranges, np.int64).reshape(-1, 3),
-        np.concatenate([np.zeros((0, 3), np.int64), *table.rows]),
-        np.cumsum([0, *map(len, table.runs)]),
-        np.concatenate([np.zeros((0, 2), np.int64), *table.runs]),
-        weights,
-        shift,
-    )
+    population.synapses = table.pack()
 
 
-def _stacked(synapse):
+def _stack(synapse):
     """Weights and indices of a synapse's axons, those of the same shape together.
 
     Returns
@@ -251,7 +216,7 @@ def _stacked(synapse):
     return stacks
 
 
-def _entries(axon, neurons, stacked, places):
+def _list_entries(axon, neurons, stacked, places):
     """What an axon's spikes do: neurons, targets and weights, for each synapse."""
     synapse = axon.target
     axons = np.asarray(axon.map_axon(neurons))
@@ -281,15 +246,16 @@ class _Table:
     """Rows of synapses, with what is the same in several of them kept once."""
 
     def __init__(self):
-        self.rows, self.runs, self.weights = [], [], []
+        self.ranges, self.rows, self.runs, self.weights = [], [], [], []
         self.n_rows = self.n_weights = 0
         self.known_runs, self.known_weights = {}, {}
 
-    def extend(self, n):
-        """Add empty rows for the neurons of a population; return which is first."""
-        self.rows.append(np.array([[0, -1, 0]] * n, np.int64))
-        self.n_rows += n
-        return self.n_rows - n
+    def extend(self, source):
+        """Add empty rows for the neurons of a population."""
+        begin, end = source.column, source.column + source.size
+        self.ranges.append([begin, end, self.n_rows])
+        self.rows.append(np.array([[0, -1, 0]] * source.size, np.int64))
+        self.n_rows += source.size
 
     def add(self, neurons, targets, weights):
         """Fill rows in, the last that were added.
@@ -310,11 +276,11 @@ class _Table:
         edges = np.append(np.flatnonzero(np.diff(neurons)) + 1, len(neurons))
         low = 0
         for high in edges:
-            rows[neurons[low]] = self._row(targets[low:high], weights[low:high])
+            rows[neurons[low]] = self._keep(targets[low:high], weights[low:high])
             low = high
 
-    def _row(self, targets, weights):
-        """First target, pattern and first weight."""
+    def _keep(self, targets, weights):
+        """Keep a row; return first target, pattern and first weight."""
         begins = np.append(0, np.flatnonzero(np.diff(targets) != 1) + 1)
         lengths = np.diff(np.append(begins, len(targets)))
         runs = np.column_stack([targets[begins] - targets[0], lengths])
@@ -330,7 +296,19 @@ class _Table:
             self.n_weights += len(weights)
         return targets[0], pattern, self.known_weights[key]
 
-    def packed(self):
+    def pack(self):
+        """Make arrays of it, weights in the smallest type that holds them."""
+        weights, shift = self._pack_weights()
+        return Synapses(
+            np.array(self.ranges, np.int64).reshape(-1, 3),
+            np.concatenate([np.zeros((0, 3), np.int64), *self.rows]),
+            np.cumsum([0, *map(len, self.runs)]),
+            np.concatenate([np.zeros((0, 2), np.int64), *self.runs]),
+            weights,
+            shift,
+        )
+
+    def _pack_weights(self):
         """Weights in the smallest type that holds them, and the shift to undo that."""
         weights = np.concatenate([np.zeros(0, np.int32), *self.weights])
         union = int(np.bitwise_or.reduce(weights)) if len(weights) else 0
@@ -342,7 +320,7 @@ class _Table:
                 return weights.astype(dtype), shift
 
 
-def _order(chip):
+def _sort(chip):
     """Sort populations so that each comes after its sources, where that is possible."""
     done, waiting = list(chip.inputs.values()), list(chip.populations)
     ordered = []
@@ -350,7 +328,7 @@ def _order(chip):
         ready = [
             population
             for population in waiting
-            if all(source in done for source in population.synapses.sources)
+            if all(source in done for source in population.sources)
         ]
         if not ready:
             chip.recurrent = True

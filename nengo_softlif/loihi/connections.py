@@ -12,7 +12,7 @@ from . import cores
 from .record import in_words, named
 
 
-def connections(layer, paths, constants, changes):
+def fold_connections(layer, paths, constants, changes):
     """Fold all that leads to a layer; its constants become part of its bias.
 
     Parameters

@@ -5,7 +5,6 @@ import numbers
 import nengo
 import numpy as np
 from nengo.exceptions import Unconvertible
-from nengo.transforms import NoTransform
 
 from .. import layers
 from ..checks import check_number
@@ -14,8 +13,8 @@ from ..models import Model, copied
 from ..targets import check_unmade
 from . import cores
 from .axons import wires
-from .connections import connections, shape_of
-from .inputs import in_spikes
+from .connections import fold_connections, shape_of
+from .inputs import send_in_spikes
 from .neurons import (
     check_orders,
     check_probes,
@@ -24,7 +23,8 @@ from .neurons import (
     one_synapse,
     warn_of_rounding,
 )
-from .record import Changes, for_chip, in_words, label, named
+from .record import Changes, for_chip, label, named
+from .rewiring import cut_off, send_to_host
 
 
 def to_loihi(model, synapse=None, pixel_rate=None):
@@ -178,34 +178,78 @@ def changes(network):
 
 
 def _convert(network, synapse, pixel_rate, images):
-    import nengo_loihi
-
+    """Rebuild a network in place, of which these nodes are images."""
     noted = Changes()
-    label(network)
-    built = nengo.builder.Model()
-    read = layers.read(network, built, loops=True)
-    parameters.install(network, parameters.collect(network, built.params))
-    nengo_loihi.add_params(network)
-    _keep_seeds(network, built)
-    nodes = {layer for layer in read.values() if layer.puts_out}
-    constants = {
-        layer
-        for layer in nodes
-        if layer.constant is not None and layer.obj not in images
-    }
+    built, read = _prepare(network)
     paths = {
         layer: list(layer.expanded())
         for layer in read.values()
         if layer.neuron_type is not None
     }
-    sending = []
+    constants, sending = _sort_nodes(read, images, pixel_rate)
+    chip = _choose_layers(network, paths, constants, sending, pixel_rate, noted)
     if pixel_rate is not None:
-        sending = images or [layer.obj for layer in nodes - constants]
-        if not sending:
-            raise Unconvertible(
-                "pixel_rate is given, but no node is an image: nodes that put out "
-                "arrays count as constants; give a Model, or a node with a function"
-            )
+        leading = {layer: paths[layer] for layer in chip}
+        paths |= send_in_spikes(network, leading, sending, pixel_rate, synapse, noted)
+    neuron_types = {layer: chip_neurons(layer, noted) for layer in chip}
+    synapses = {
+        layer: one_synapse(layer, paths[layer], synapse, noted) for layer in chip
+    }
+    check_probes(network, chip)
+    warn_of_rounding({layer.obj.ensemble: n for layer, n in neuron_types.items()})
+
+    cut_off(network, chip, images, noted)
+    send_to_host(network, chip, built, noted)
+    placed = []
+    for layer in chip:
+        parts = fold_connections(layer, paths[layer], constants, noted)
+        layer.obj.ensemble.neuron_type = neuron_types[layer]
+        placed.append(_connect(network, layer.obj.ensemble, parts, synapses[layer]))
+    cores.lay_out(placed)
+    for layer, on_cores in zip(chip, placed, strict=True):
+        check_range(on_cores, synapses[layer])
+    check_orders(network, placed)
+    _configure(network, placed, noted)
+    noted.keep(network)
+
+
+def _prepare(network):
+    """Write down in a network what Nengo drew for it; return what that built and is."""
+    import nengo_loihi
+
+    label(network)
+    built = nengo.builder.Model()
+    read = layers.read(network, built, loops=True)
+    parameters.install(network, parameters.collect(network, built.params))
+    nengo_loihi.add_params(network)
+    # objects draw what they drew, whatever comes to lie before them
+    for obj in [*network.all_ensembles, *network.all_nodes]:
+        if built.seeded[obj]:
+            obj.seed = built.seeds[obj]
+    return built, read
+
+
+def _sort_nodes(read, images, pixel_rate):
+    """Tell layers that are constants, and nodes whose values are sent in spikes."""
+    nodes = [layer for layer in read.values() if layer.puts_out]
+    constants = {
+        layer
+        for layer in nodes
+        if layer.constant is not None and layer.obj not in images
+    }
+    if pixel_rate is None:
+        return constants, []
+    sending = images or [layer.obj for layer in nodes if layer not in constants]
+    if not sending:
+        raise Unconvertible(
+            "pixel_rate is given, but no node is an image: nodes that put out "
+            "arrays count as constants; give a Model, or a node with a function"
+        )
+    return constants, sending
+
+
+def _choose_layers(network, paths, constants, sending, pixel_rate, noted):
+    """Choose the layers of neurons that go to the chip."""
     chip, on_host = [], {}
     for layer, leading in paths.items():
         reason = _why_on_host(network, layer, leading, constants, sending)
@@ -217,53 +261,7 @@ def _convert(network, synapse, pixel_rate, images):
             noted.note(ensemble, "place", f"stays on the host: {reason}")
     if not chip:
         raise _none_left(network, on_host, pixel_rate)
-    if pixel_rate is not None:
-        leading = {layer: paths[layer] for layer in chip}
-        paths |= in_spikes(network, leading, sending, pixel_rate, synapse, noted)
-    neuron_types = {layer: chip_neurons(layer, noted) for layer in chip}
-    synapses = {
-        layer: one_synapse(layer, paths[layer], synapse, noted) for layer in chip
-    }
-    check_probes(network, chip)
-    warn_of_rounding({layer.obj.ensemble: n for layer, n in neuron_types.items()})
-
-    _cut_off(network, chip, images, noted)
-    _send_to_host(network, chip, built, noted)
-    placed = []
-    for layer in chip:
-        ensemble = layer.obj.ensemble
-        parts = connections(layer, paths[layer], constants, noted)
-        ensemble.neuron_type = neuron_types[layer]
-        made = cores.ChipLayer(ensemble, shape_of(ensemble, parts))
-        for source, part in parts:
-            pre = source.neurons
-            with network:
-                nengo.Connection(
-                    pre if part.indices is None else pre[list(part.indices)],
-                    ensemble.neurons,
-                    transform=part.transform,
-                    synapse=synapses[layer],
-                    label=f"{source.label} to {ensemble.label}",
-                )
-            made.inputs.append(wires(source, ensemble, part.transform, part.indices))
-        placed.append(made)
-    cores.lay_out(placed)
-    for layer, made in zip(chip, placed, strict=True):
-        check_range(made, synapses[layer])
-    check_orders(network, placed)
-
-    in_network = {layer.obj.ensemble for layer in chip}
-    for ensemble in network.all_ensembles:
-        network.config[ensemble].on_chip = ensemble in in_network
-    for layer in placed:
-        cut = layer.layout
-        network.config[layer.ensemble].block_shape = nengo_loihi.BlockShape(
-            cut.block, cut.shape
-        )
-        block, shape = (" x ".join(map(str, n)) for n in (cut.block, cut.shape))
-        blocks = f", in blocks of {block}" if cut.n_blocks > 1 else ""
-        noted.note(layer.ensemble, "cores", f"{cut.n_blocks} for {shape}{blocks}")
-    noted.keep(network)
+    return chip
 
 
 def _why_on_host(network, layer, paths, constants, sending):
@@ -302,99 +300,35 @@ def _none_left(network, on_host, pixel_rate):
     )
 
 
-def _keep_seeds(network, built):
-    """Let objects draw what they drew, whatever comes to lie before them."""
-    for obj in [*network.all_ensembles, *network.all_nodes]:
-        if built.seeded[obj]:
-            obj.seed = built.seeds[obj]
+def _connect(network, ensemble, parts, synapse):
+    """Connect a layer to its sources; return what it needs of the chip."""
+    on_cores = cores.ChipLayer(ensemble, shape_of(ensemble, parts))
+    for source, part in parts:
+        pre = source.neurons
+        with network:
+            nengo.Connection(
+                pre if part.indices is None else pre[list(part.indices)],
+                ensemble.neurons,
+                transform=part.transform,
+                synapse=synapse,
+                label=f"{source.label} to {ensemble.label}",
+            )
+        on_cores.inputs.append(wires(source, ensemble, part.transform, part.indices))
+    return on_cores
 
 
-def _owners(network):
-    return [network, *network.all_networks]
+def _configure(network, placed, noted):
+    """Tell NengoLoihi what is on the chip, and how that is cut into blocks."""
+    import nengo_loihi
 
-
-def _cut_off(network, chip, keep, noted):
-    """Remove what leads to layers of the chip, and nodes that led nowhere else."""
-    used = set(keep) | {probe.obj for probe in network.all_probes}
-    targets = {}  # what is cut off, and the layers it led to
-    for layer in chip:
-        ensemble = layer.obj.ensemble
-        targets.update({layer.obj: {ensemble}, ensemble: {ensemble}})
-    removed = {layer.obj.ensemble: [] for layer in chip}
-    while targets:
-        loose = {}
-        for owner in _owners(network):
-            for connection in list(owner.connections):
-                if connection.post_obj in targets:
-                    owner.connections.remove(connection)
-                    led_to = loose.setdefault(connection.pre_obj, set())
-                    led_to |= targets[connection.post_obj]
-        used_now = used | {c.pre_obj for c in network.all_connections}
-        targets = {
-            obj: led_to
-            for obj, led_to in loose.items()
-            if isinstance(obj, nengo.Node) and obj not in used_now
-        }
-        for node, led_to in targets.items():
-            for ensemble in led_to:
-                removed[ensemble].append(named(node))
-        for owner in _owners(network):
-            owner.nodes[:] = [node for node in owner.nodes if node not in targets]
-    for ensemble, names in removed.items():
-        if names:
-            noted.note(ensemble, "nodes", f"{', '.join(names)}: folded and removed")
-
-
-def _send_to_host(network, chip, built, noted):
-    """Connections from the chip to the host: spikes are weighted, no more."""
-    sources = {layer.obj for layer in chip}
-    for owner in _owners(network):
-        for connection in list(owner.connections):
-            pre, transform = connection.pre_obj, connection.transform
-            post = getattr(connection.post_obj, "ensemble", connection.post_obj)
-            decoded = parameters.has_decoders(pre) and pre.neurons in sources
-            if not decoded and pre not in sources:
-                continue
-            sender = named(pre if decoded else pre.ensemble)
-            if decoded:
-                weights = built.params[connection].weights
-                pre, transform = pre.neurons, nengo.Dense(weights.shape, init=weights)
-                how = f"decoders of {sender} -> {in_words(transform)}"
-                noted.note(post, "weights", how)
-            else:
-                pre, transform, what = _from_neurons(network, connection)
-                if pre is connection.pre and transform is connection.transform:
-                    continue
-                if what:
-                    how = f"{what} of {sender} is done by the host, behind a node"
-                    noted.note(post, "weights", how)
-            owner.connections.remove(connection)
-            with owner:
-                nengo.Connection(
-                    pre,
-                    connection.post,
-                    transform=transform,
-                    synapse=connection.synapse,
-                    label=connection.label,
-                )
-
-
-def _from_neurons(network, connection):
-    """Let the host do what NengoLoihi cannot; return pre, transform, and what it is."""
-    neurons, transform = connection.pre_obj, connection.transform
-    if isinstance(transform, nengo.Dense) and np.ndim(transform.init) == 1:
-        # NengoLoihi multiplies with a diagonal as if it were a matrix
-        weights = np.diag(transform.init)
-        transform = nengo.Dense(weights.shape, init=weights)
-    # it takes neurons of cut layers in no order but their own
-    picked = np.arange(neurons.size_out)[connection.pre_slice]
-    reordered = np.any(np.diff(picked) <= 0)
-    plain = isinstance(transform, (nengo.Dense, NoTransform))
-    if plain and not reordered:
-        return connection.pre, transform, None
-    pre = neurons if reordered else connection.pre
-    with network:
-        relay = nengo.Node(size_in=pre.size_out, label=f"{neurons} on the host")
-        nengo.Connection(pre, relay, synapse=None)
-    what = "the order" if plain else in_words(transform)
-    return relay[connection.pre_slice] if reordered else relay, transform, what
+    on_chip = {layer.ensemble for layer in placed}
+    for ensemble in network.all_ensembles:
+        network.config[ensemble].on_chip = ensemble in on_chip
+    for layer in placed:
+        cut = layer.layout
+        network.config[layer.ensemble].block_shape = nengo_loihi.BlockShape(
+            cut.block, cut.shape
+        )
+        block, shape = (" x ".join(map(str, n)) for n in (cut.block, cut.shape))
+        blocks = f", in blocks of {block}" if cut.n_blocks > 1 else ""
+        noted.note(layer.ensemble, "cores", f"{cut.n_blocks} for {shape}{blocks}")

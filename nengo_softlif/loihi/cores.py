@@ -138,7 +138,7 @@ class ChipLayer:
                     "synapses": sum(bits for _, bits in needs),
                 }
             )
-            if worst and exceeded(used[-1]):
+            if worst and find_exceeded(used[-1]):
                 break
         return used
 
@@ -158,7 +158,7 @@ class ChipLayer:
         return n_out
 
 
-def exceeded(use):
+def find_exceeded(use):
     """Limits that a block exceeds.
 
     Parameters
@@ -196,7 +196,7 @@ def lay_out(layers):
             raise _does_not_fit(layer, layer.use(layers, layout))
     for layer in layers:  # once more, for loops
         use = layer.use(layers)
-        if any(map(exceeded, use)):
+        if any(map(find_exceeded, use)):
             raise _does_not_fit(layer, use)
 
 
@@ -209,7 +209,7 @@ def _too_much(layer, layers, layout):
         n_axons, bits = n_axons + more_axons, bits + more_bits
         if n_axons > LIMITS["in-axons"] or bits > LIMITS["synapses"]:
             return True
-    return bool(exceeded(layer.use(layers, layout, worst=True)[-1]))
+    return bool(find_exceeded(layer.use(layers, layout, worst=True)[-1]))
 
 
 def _candidates(shape):
@@ -230,7 +230,7 @@ def _does_not_fit(layer, use):
     worst = max(use, key=lambda u: max(u[name] / LIMITS[name] for name in LIMITS))
     which = " and ".join(
         f"{worst[name]:,} {UNITS[name]}, but has {LIMITS[name]:,}"
-        for name in exceeded(worst)
+        for name in find_exceeded(worst)
     )
     return BuildError(
         f"{layer.ensemble} of shape {layer.shape} does not fit on the chip: even cut "

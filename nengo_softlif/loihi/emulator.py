@@ -5,20 +5,14 @@ host is simulated as everywhere in this package; what is on the chip, with the c
 integers, following the spikes.
 """
 
-import nengo
 import numpy as np
-from nengo.exceptions import (
-    BuildError,
-    NengoException,
-    Unconvertible,
-    ValidationError,
-)
-from scipy import sparse
+from nengo.exceptions import Unconvertible
 
-from .. import layers
-from ..engine import Simulator, neurons
-from . import stages as chip_stages
+from ..engine import Plan, Simulator, add_stages
+from . import blocks
 from .decays import DT
+from .host import build, read_host
+from .stages import ChipSpikes, EmulatedNeurons, Probed, Readout, Received
 
 
 class Emulator(Simulator):
@@ -84,84 +78,78 @@ class Emulator(Simulator):
         progress_bar=True,
         rounding=True,
     ):
-        self._rounding = rounding
-        super().__init__(network, DT, seed, minibatch_size, "float64", progress_bar)
+        self._plan = plan = ChipPlan(rounding)
+        super().__init__(
+            network, DT, seed, minibatch_size, "float64", progress_bar, plan=plan
+        )
+        self.loihi_model = plan.loihi_model
 
     @property
     def rounding(self):
         """Whether currents and voltages are whole numbers."""
-        return self._rounding
+        return self._plan.rounding
 
     @rounding.setter
     def rounding(self, rounding):
-        with self._alone():
-            self._whole = False  # until it is reset
-            self._rounding = self._on_chip.rounding = bool(rounding)
-        self.reset()
+        with self.restarting():
+            self._plan.set_rounding(rounding)
 
-    def _read(self):
+
+class ChipPlan(Plan):
+    """Puts the chip between what leads to it and the rest of the host.
+
+    Parameters
+    ----------
+    rounding : bool
+        As of `Emulator`.
+
+    Attributes
+    ----------
+    loihi_model : nengo_loihi.builder.Model
+        What nengo-loihi built.
+    """
+
+    def __init__(self, rounding):
+        self.rounding = bool(rounding)
+
+    def set_rounding(self, rounding):
+        """Change what neurons on the chip compute with, once they are reset."""
+        self.rounding = bool(rounding)
+        for neurons in self.neurons.values():
+            neurons.rounding = self.rounding
+
+    def read(self, network, model):
         """Let nengo-loihi build the network; read what it put on the host."""
-        self.loihi_model = _built(self.network)
+        self.network, self.loihi_model = network, build(network, Emulator)
         if self.loihi_model.host2chip_pes_senders:
             raise Unconvertible(
-                f"{self.network} learns while it runs, which the emulator cannot; use "
+                f"{network} learns while it runs, which the emulator cannot; use "
                 "nengo_loihi.Simulator"
             )
-        host, self._senders = _host(self.loihi_model, self.model)
-        return layers.read(host, self.model)
+        host, self.senders = read_host(self.loihi_model, model)
+        return super().read(host, model)
 
-    def _make(self, read, settings):
-        """Put the chip between what leads to it and the rest of the host."""
-        model = self.loihi_model
-        self._on_chip = on_chip = chip_stages.Chip(model, settings, self.rounding)
-        feeding = self._feeding(read)
-        made = {}
-        received = set()
-        for probe, node in model.chip2host_receivers.items():
-            if node in read:  # else nothing comes of it
-                seen = on_chip.watch(model.objs[probe]["out"])
-                if any(np.ndim(weights) == 1 for weights in seen.probe.weights):
-                    raise Unconvertible(
-                        f"what leads from {probe.obj} to the host multiplies each "
-                        "value by a number of its own, which nengo-loihi takes for a "
-                        "matrix; give the connection a matrix, np.diag(...)"
-                    )
-                made[read[node]] = chip_stages.Received(seen, model.split.precompute)
-                received.add(node)
-        for layer in read.values():
-            if layer not in made:
-                made[layer] = neurons.made(layer, made, settings)
-        for sender, connection in self._senders.items():
-            source = model.spike_targets[model.host2chip_senders[sender]]
-            stage = made[read[connection.pre_obj]]
-            on_chip.senders[source] = stage, connection.pre_slice
-        for source in on_chip.chip.inputs:
-            if source not in on_chip.senders:
-                raise Unconvertible(
-                    f"{source.label or source} sends spikes to the chip by itself, "
-                    "which the emulator cannot; use a node on the host"
-                )
-        if on_chip.chip.recurrent:
-            self._chunk = 1
-
+    def make_stages(self, read, settings):
+        """Make those that feed the chip, the chip's, and then all others."""
+        self.chip = blocks.read(self.loihi_model)
+        self.stepwise = self.chip.recurrent
+        self.spikes = ChipSpikes(self.chip, settings)
+        self.neurons = {
+            population: EmulatedNeurons(population, self.spikes, self.rounding)
+            for population in self.chip.populations
+        }
+        feeding = self._find_feeding(read)
+        made = add_stages(self._make_receivers(read), read.values(), settings)
+        self._connect_senders(read, made)
         stages = {obj: made[read[obj]] for obj in read if read[obj] in feeding}
-        stages[on_chip] = on_chip
-        for ensemble in self.network.all_ensembles:
-            if model.split.on_chip(ensemble):
-                (population, *_) = on_chip.chip.of_block[_block(model, ensemble)]
-                stages[ensemble.neurons] = chip_stages.Layer(on_chip, population)
-        for probe in self.network.all_probes:
-            if model.split.on_chip(probe):
-                seen = on_chip.watch(model.objs[probe]["out"])
-                stages[probe] = chip_stages.Probed(seen)
-        stages.update((obj, made[read[obj]]) for obj in read if obj not in stages)
-        return stages
+        stages |= self._list_chip()
+        return stages | {obj: made[read[obj]] for obj in read if obj not in stages}
 
-    def _feeding(self, read):
+    def _find_feeding(self, read):
         """Layers on the host that lead to the chip."""
         objects = {layer: obj for obj, layer in read.items()}
         found, waiting = set(), []
-        for connection in self._senders.values():
+        for connection in self.senders.values():
             waiting.append(read[connection.pre_obj])
         while waiting:
             layer = waiting.pop()
@@ -177,117 +165,65 @@ class Emulator(Simulator):
             waiting += [path.source for path in layer.inputs]
         return found
 
-
-def _built(network):
-    """Let nengo-loihi build a network for its emulator."""
-    from ..compat import nengo_loihi
-
-    class Model(nengo_loihi.builder.Model):
-        """Names the object that cannot be built."""
-
-        def __init__(self, **kwargs):
-            super().__init__(**kwargs)
-            self.finite = []
-
-        def build(self, obj, *args, **kwargs):
-            try:
-                built = super().build(obj, *args, **kwargs)
-            except NengoException:
-                raise
-            except Exception as error:  # also those of its own messages
-                kind = type(error)
-                reason = str(error) or "it is not made for such"
-                if kind not in (NotImplementedError, AssertionError):
-                    reason = f"{kind.__name__}: {reason}"
+    def _make_receivers(self, read):
+        """Make the stages of what the host receives from the chip, by layer."""
+        made = {}
+        for probe, node in self.loihi_model.chip2host_receivers.items():
+            if node not in read:  # nothing comes of it
+                continue
+            readout = self._read_out(probe)
+            if any(np.ndim(weights) == 1 for weights in readout.probe.weights):
                 raise Unconvertible(
-                    f"nengo-loihi cannot build {obj}: {reason}; to_loihi rebuilds "
-                    "networks so that it can"
-                ) from error
-            # also what nengo-loihi put in place of a connection
-            for new in list(self.params)[len(self.finite) :]:
-                self.finite.append(new)
-                _check_finite(new, self.params[new])
-            return built
+                    f"what leads from {probe.obj} to the host multiplies each "
+                    "value by a number of its own, which nengo-loihi takes for a "
+                    "matrix; give the connection a matrix, np.diag(...)"
+                )
+            at_once = self.loihi_model.split.precompute
+            made[read[node]] = Received(readout, at_once)
+        return made
 
-    model = Model(dt=DT, label=str(network))
-    try:
-        model.build(network)
-    except (BuildError, Unconvertible) as error:
-        # nengo-loihi forgets the names of layers that it cuts into blocks
-        waiting = [block for block in model.blocks if block.discretize_info is None]
-        if not model.block_comp_map or not waiting:
-            raise
-        raise BuildError(
-            f"nengo-loihi cannot express {waiting[0].label} in the chip's numbers, "
-            "which all scale with the largest weight: weights are too small, or biases "
-            "too large, or weights too large beside the threshold; scale weights, "
-            "gains or biases"
-        ) from error
-    return model
+    def _read_out(self, probe):
+        """What a probe sees of the chip."""
+        built = self.loihi_model.objs[probe]["out"]
+        parts = []
+        for block, picked in zip(built.target, built.slice, strict=True):
+            population, places = self.chip.of_block[block]
+            parts.append((self.neurons[population], places[picked]))
+        return Readout(built, parts)
 
+    def _connect_senders(self, read, made):
+        """Tell the chip whose spikes it is sent."""
+        model = self.loihi_model
+        for sender, connection in self.senders.items():
+            source = model.spike_targets[model.host2chip_senders[sender]]
+            stage = made[read[connection.pre_obj]]
+            self.spikes.senders[source] = stage, connection.pre_slice
+        for source in self.chip.inputs:
+            if source not in self.spikes.senders:
+                raise Unconvertible(
+                    f"{source.label or source} sends spikes to the chip by itself, "
+                    "which the emulator cannot; use a node on the host"
+                )
 
-def _check_finite(obj, built):
-    """Refuse numbers that discretisation would turn into others."""
-    if isinstance(obj, nengo.Connection):
-        names = ["weights"]
-    elif isinstance(obj, nengo.Ensemble):
-        names = ["gain", "bias"]
-    else:
-        return
-    for name in names:
-        array = getattr(built, name)
-        array = array.data if sparse.issparse(array) else array
-        if not np.isfinite(array).all():
-            raise ValidationError(
-                f"it has damaged weights: the {name} of {obj} are infinite or NaN; did "
-                "its training diverge?",
-                attr="network",
-                obj=Emulator,
-            )
+    def _list_chip(self):
+        """Stages of what is on the chip: spikes that arrive, neurons, probes."""
+        on_chip = self.loihi_model.split.on_chip
+        names = {
+            self._find_population(ensemble): ensemble.neurons
+            for ensemble in self.network.all_ensembles
+            if on_chip(ensemble)
+        }
+        stages = {self.spikes: self.spikes}
+        for population, neurons in self.neurons.items():
+            stages[names.get(population, population)] = neurons
+        for probe in self.network.all_probes:
+            if on_chip(probe):
+                stages[probe] = Probed(self._read_out(probe))
+        return stages
 
-
-def _host(loihi_model, model):
-    """Put together what nengo-loihi put on the host.
-
-    Parameters
-    ----------
-    loihi_model : nengo_loihi.builder.Model
-        What it built.
-    model : nengo.builder.Model
-        Receives what Nengo built of it.
-
-    Returns
-    -------
-    host : nengo.Network
-        Contains the objects themselves.
-    senders : dict of nengo.Node to nengo.Connection
-        Nodes that stand for the chip, and what leads to them. Neither is in the
-        network.
-    """
-    model.params.update(loihi_model.params)
-    host = nengo.Network(add_to_container=False)
-    senders = {}
-    for part in (loihi_model.host_pre, loihi_model.host):
-        model.params.update(part.params)
-        model.seeds.update(part.seeds)
-        for obj in part.params:
-            if isinstance(obj, nengo.Node):
-                if obj not in loihi_model.host2chip_senders:
-                    host.nodes.append(obj)
-            elif isinstance(obj, nengo.Ensemble):
-                host.ensembles.append(obj)
-            elif isinstance(obj, nengo.Probe):
-                host.probes.append(obj)
-            elif isinstance(obj, nengo.Connection):
-                if obj.post_obj in loihi_model.host2chip_senders:
-                    senders[obj.post_obj] = obj
-                elif not isinstance(obj.post_obj, nengo.Probe):
-                    host.connections.append(obj)
-    model.params[host] = None
-    return host, senders
-
-
-def _block(model, ensemble):
-    """The first block of an ensemble."""
-    built = model.objs[ensemble.neurons]["out"]
-    return built[0] if isinstance(built, list) else built
+    def _find_population(self, ensemble):
+        """Where an ensemble is on the chip."""
+        built = self.loihi_model.objs[ensemble.neurons]["out"]
+        block = built[0] if isinstance(built, list) else built
+        population, _ = self.chip.of_block[block]
+        return population

@@ -12,7 +12,7 @@ SYNAPSE = nengo.Lowpass(0.01)
 """Behind pixels if the chip has no other synapse: what stands for ``Alpha(0.005)``."""
 
 
-def in_spikes(network, paths, images, pixel_rate, synapse, changes):
+def send_in_spikes(network, paths, images, pixel_rate, synapse, changes):
     """Let neurons lead to layers in place of the nodes that images come from.
 
     For each value there are two neurons without leak, of which the first fires
@@ -39,10 +39,10 @@ def in_spikes(network, paths, images, pixel_rate, synapse, changes):
     dict of Layer to list of Input
         What leads to each layer now.
     """
-    shortest = synapse or _shortest(_synapses(paths) - {None}, SYNAPSE)
+    shortest = synapse or _find_shortest(_collect_synapses(paths) - {None}, SYNAPSE)
     senders, new = {}, {}
     for layer, leading in paths.items():
-        own = synapse or _shortest(_synapses({layer: leading}), shortest)
+        own = synapse or _find_shortest(_collect_synapses({layer: leading}), shortest)
         new[layer] = []
         for path in leading:
             node = path.source.obj
@@ -50,7 +50,7 @@ def in_spikes(network, paths, images, pixel_rate, synapse, changes):
                 new[layer].append(path)
                 continue
             if node not in senders:
-                senders[node] = _senders(network, node, pixel_rate, changes)
+                senders[node] = _make_senders(network, node, pixel_rate, changes)
             synapses = path.synapses
             if not synapses and own is not None:
                 synapses = (own,)
@@ -69,7 +69,7 @@ def in_spikes(network, paths, images, pixel_rate, synapse, changes):
     return new
 
 
-def _senders(network, node, pixel_rate, changes):
+def _make_senders(network, node, pixel_rate, changes):
     """Make the neurons that send what a node puts out."""
     made = []
     size = node.size_out
@@ -111,7 +111,7 @@ def _senders(network, node, pixel_rate, changes):
     return made
 
 
-def _synapses(paths):
+def _collect_synapses(paths):
     """Lowpass filters that connections between neurons will have; None for none."""
     return {
         chip_synapse(path.synapses, layer.obj.ensemble)
@@ -121,7 +121,7 @@ def _synapses(paths):
     }
 
 
-def _shortest(synapses, otherwise):
+def _find_shortest(synapses, otherwise):
     def tau(lowpass):
         return 0.0 if lowpass is None else lowpass.tau
 

@@ -3,15 +3,17 @@
 All arithmetic is in 32 bits and wraps around as the chip's does. Numba computes in 64
 bits where it is not told otherwise, hence the many casts; LLVM then vectorises them
 away. Where currents and voltages are real numbers, nothing is rounded or wraps. As in
-`nengo_softlif.neuron_kernels`, short loops over few arrays are faster than one over
-many.
+`nengo_softlif.engine.neuron_kernels`, short loops over few arrays are faster than one
+over many.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
-from ..engine import compiled, spiking
+from ..engine import compile_once, find_spiking
 
 INPUT_BITS = 21
 """Bits, beside the sign, of what arrives in a step (nengo-loihi's Q_BITS)."""
@@ -25,8 +27,94 @@ DECAY_BITS = 12
 _FRACTION = 2**DECAY_BITS - 1
 
 
+class State(NamedTuple):
+    """What compartments carry from step to step, for each example.
+
+    Attributes
+    ----------
+    currents, voltages : (n_examples, n) ndarray of int32 or float64
+        Synaptic currents and membrane voltages. With real numbers nothing is rounded.
+    rest : (n_examples, n) ndarray of int32
+        Steps left to rest.
+    """
+
+    currents: np.ndarray
+    voltages: np.ndarray
+    rest: np.ndarray
+
+
+class Record(NamedTuple):
+    """What is kept of compartments, for each example.
+
+    Attributes
+    ----------
+    currents, voltages : (n_examples, n_steps, n) or (1, 0, 0) ndarray as in `State`
+        Receive what they are after each step, unless empty.
+    fired : (n_examples, n) ndarray of int64
+        Receives, in addition to what is there, the number of spikes.
+    overflows : (n_examples, 3) ndarray of bool
+        Become true if input, current, or current with bias leave the chip's range.
+    """
+
+    currents: np.ndarray
+    voltages: np.ndarray
+    fired: np.ndarray
+    overflows: np.ndarray
+
+
+class Compartments(NamedTuple):
+    """Parameters of the compartments of a population.
+
+    Attributes
+    ----------
+    column : int
+        Where its spikes begin among all spikes.
+    tiles : (n_tiles, 7) ndarray of int32
+        Ranges of compartments that share parameters: begin, end, factor of the
+        current's decay, factor of the voltage's decay, smallest and largest voltage,
+        steps of rest.
+    bias, threshold : (n,) ndarray of int32
+        Of each compartment.
+    """
+
+    column: int
+    tiles: np.ndarray
+    bias: np.ndarray
+    threshold: np.ndarray
+
+
+class Synapses(NamedTuple):
+    """What spikes add to the compartments of a population.
+
+    Convolutions repeat the same weights, and the same pattern of targets: each is kept
+    once.
+
+    Attributes
+    ----------
+    ranges : (n_ranges, 3) ndarray of int64
+        Columns from which spikes come, begin and end, and the row of the first.
+    rows : (n_rows, 3) ndarray of int64
+        For each such column: first target, pattern (or -1), and first weight.
+    edges : (n_patterns + 1,) ndarray of int64
+        Where in ``runs`` each pattern begins.
+    runs : (n_runs, 2) ndarray of int64
+        Ranges of targets: begin, counted from the first target, and length.
+    weights : (n_weights,) ndarray of int8, int16 or int32
+        In the order of the targets.
+    shift : int
+        What arrives is the sum of weights, shifted to the left by so many bits.
+    """
+
+    ranges: np.ndarray
+    rows: np.ndarray
+    edges: np.ndarray
+    runs: np.ndarray
+    weights: np.ndarray
+    shift: int
+
+
 @njit(inline="always")
-def _wrapped(x, bits):
+def _wrap(x, bits):
     """Extend the sign from the highest bit that the chip keeps."""
     low = np.int32(1 << bits)
     mask = np.int32((2 << bits) - 1)
@@ -34,7 +122,7 @@ def _wrapped(x, bits):
 
 
 @njit(inline="always")
-def _decayed(x, factor):
+def _decay(x, factor):
     """Compute ``sign(x) * (abs(x) * factor >> 12)`` without more than 32 bits."""
     size = np.int32(abs(x))
     whole = np.int32(np.int32(size >> DECAY_BITS) * factor)
@@ -43,25 +131,26 @@ def _decayed(x, factor):
     return np.int32(-size) if x < 0 else size
 
 
-@compiled
+@compile_once
 def _add(out, row):
     for i in range(len(out)):
         out[i] = np.int32(out[i] + row[i])
 
 
-@compiled
+@compile_once
 def _add_four(out, row0, row1, row2, row3):
     for i in range(len(out)):
         two = np.int32(row0[i] + row1[i])
         out[i] = np.int32(out[i] + np.int32(two + np.int32(row2[i] + row3[i])))
 
 
-@compiled
-def _deliver(q, found, n_found, rows, edges, runs, weights):
+@compile_once
+def _deliver(q, found, n_found, row, synapses):
     """Add the rows of neurons that fired, four at a time if they have equal targets.
 
     Then memory brings four rows at the same time.
     """
+    rows, weights, runs = synapses.rows[row:], synapses.weights, synapses.runs
     k = 0
     while k < n_found:
         first, pattern, weight = rows[found[k]]
@@ -73,7 +162,7 @@ def _deliver(q, found, n_found, rows, edges, runs, weights):
                 break
         if pattern >= 0:
             done = 0
-            for run in range(edges[pattern], edges[pattern + 1]):
+            for run in range(synapses.edges[pattern], synapses.edges[pattern + 1]):
                 begin, length = first + runs[run, 0], runs[run, 1]
                 out = q[begin : begin + length]
                 if n == 1:
@@ -90,7 +179,7 @@ def _deliver(q, found, n_found, rows, edges, runs, weights):
         k += n
 
 
-@compiled
+@compile_once
 def _filter(q, u, bias, scale, factor, overflows):
     """Let the synaptic current decay and take in what arrived: a tile of neurons.
 
@@ -99,14 +188,14 @@ def _filter(q, u, bias, scale, factor, overflows):
     lost0 = lost1 = lost2 = np.int32(0)
     for i in range(len(q)):
         x = np.int32(q[i] * scale)
-        arrived = _wrapped(x, INPUT_BITS)
+        arrived = _wrap(x, INPUT_BITS)
         lost0 = np.int32(lost0 | np.int32(arrived ^ x))
-        x = np.int32(_decayed(u[i], factor) + arrived)
-        current = _wrapped(x, CURRENT_BITS)
+        x = np.int32(_decay(u[i], factor) + arrived)
+        current = _wrap(x, CURRENT_BITS)
         lost1 = np.int32(lost1 | np.int32(current ^ x))
         u[i] = current
         x = np.int32(current + bias[i])
-        total = _wrapped(x, CURRENT_BITS)
+        total = _wrap(x, CURRENT_BITS)
         lost2 = np.int32(lost2 | np.int32(total ^ x))
         q[i] = total
     overflows[0] |= lost0 != 0
@@ -114,11 +203,11 @@ def _filter(q, u, bias, scale, factor, overflows):
     overflows[2] |= lost2 != 0
 
 
-@compiled
+@compile_once
 def _integrate(q, v, factor, lowest, highest):
     """Move membranes, and empty ``q`` for the next step."""
     for i in range(len(q)):
-        x = np.int32(_decayed(v[i], factor) + q[i])
+        x = np.int32(_decay(v[i], factor) + q[i])
         x = lowest if x < lowest else x
         v[i] = highest if x > highest else x
     q[:] = 0
@@ -149,7 +238,7 @@ def _move_in_their_kind(q, u, v, bias, scale, tile, overflows):
     return integers if isinstance(u.dtype, types.Integer) else reals
 
 
-@compiled
+@compile_once
 def _fire(v, rest, threshold, out, pause, fired, found):
     """Let neurons fire, or rest."""
     for i in range(len(v)):
@@ -158,34 +247,24 @@ def _fire(v, rest, threshold, out, pause, fired, found):
         v[i] = x
     for i in range(len(v)):
         rest[i] = max(np.int32(rest[i] - 1), np.int32(0))
-    for k in range(spiking(out, found)):
+    for k in range(find_spiking(out, found)):
         i = found[k]
         v[i] = 0
         rest[i] = max(pause - 1, 0)
         fired[i] += 1
 
 
-@compiled
-def advance(
-    spikes,
-    u,
-    v,
-    rest,
-    fired,
-    currents,
-    voltages,
-    overflows,
-    column,
-    tiles,
-    bias,
-    threshold,
-    ranges,
-    rows,
-    edges,
-    runs,
-    weights,
-    shift,
-):
+@compile_once
+def _arrive(spikes, q, synapses, found):
+    """Add up, in ``q``, what the spikes of a step bring to a population."""
+    for r in range(len(synapses.ranges)):
+        low, high, row = synapses.ranges[r]
+        n_found = find_spiking(spikes[low:high], found)
+        _deliver(q, found, n_found, row, synapses)
+
+
+@compile_once
+def advance(spikes, state, record, compartments, synapses):
     """Simulate the compartments of a population.
 
     Parameters
@@ -193,74 +272,50 @@ def advance(
     spikes : (n_examples, 1 + n_steps, n_columns) ndarray of uint8
         Of everything on the chip and of what is sent there. The first entry is the
         step before; the population's own columns are written.
-    u, v : (n_examples, n) ndarray of int32 or float64
-        Synaptic currents and membrane voltages; updated. With real numbers nothing is
-        rounded.
-    rest : (n_examples, n) ndarray of int32
-        Steps left to rest; updated.
-    fired : (n_examples, n) ndarray of int64
-        Receives, in addition to what is there, the number of spikes.
-    currents, voltages : (n_examples, n_steps, n) or (1, 0, 0) ndarray as u and v
-        Receive what they are after each step, unless empty.
-    overflows : (n_examples, 3) ndarray of bool
-        Become true if input, current, or current with bias leave the chip's range.
-    column : int
-        The population's first column.
-    tiles : (n_tiles, 7) ndarray of int32
-        Ranges of compartments that share parameters: begin, end, factor of the
-        current's decay, factor of the voltage's decay, smallest and largest voltage,
-        steps of rest.
-    bias, threshold : (n,) ndarray of int32
-        Of each compartment.
-    ranges : (n_ranges, 3) ndarray of int64
-        Columns from which spikes come, begin and end, and the row of the first.
-    rows : (n_rows, 3) ndarray of int64
-        For each such column: first target, pattern (or -1), and first weight.
-    edges : (n_patterns + 1,) ndarray of int64
-        Where in ``runs`` each pattern begins.
-    runs : (n_runs, 2) ndarray of int64
-        Ranges of targets: begin, counted from the first target, and length.
-    weights : (n_weights,) ndarray of int8, int16 or int32
-        In the order of the targets.
-    shift : int
-        What arrives is the sum of weights, shifted to the left by so many bits.
+    state : State
+        Updated.
+    record : Record
+        Updated.
+    compartments : Compartments
+        What they are.
+    synapses : Synapses
+        What leads to them.
     """
-    n_examples, n = u.shape
-    n_steps = spikes.shape[1] - 1
+    column, tiles, bias, threshold = compartments
+    n_examples, n = state.currents.shape
     longest = n
-    for r in range(len(ranges)):
-        longest = max(longest, ranges[r, 1] - ranges[r, 0])
-    scale = np.int32(1 << shift)
+    for r in range(len(synapses.ranges)):
+        longest = max(longest, synapses.ranges[r, 1] - synapses.ranges[r, 0])
+    scale = np.int32(1 << synapses.shift)
     for example in range(n_examples):
+        u, v = state.currents[example], state.voltages[example]
+        rest, fired = state.rest[example], record.fired[example]
         q = np.zeros(n, np.int32)
         found = np.empty(longest + 1, np.int64)
-        for t in range(n_steps):
-            for r in range(len(ranges)):
-                low, high, row = ranges[r]
-                n_found = spiking(spikes[example, t, low:high], found)
-                _deliver(q, found, n_found, rows[row:], edges, runs, weights)
+        for t in range(spikes.shape[1] - 1):
+            _arrive(spikes[example, t], q, synapses, found)
+            out = spikes[example, t + 1, column : column + n]
             for tile in range(len(tiles)):
                 low, high, _, _, _, _, pause = tiles[tile]
-                membranes = v[example, low:high]
                 _move(
                     q[low:high],
-                    u[example, low:high],
-                    membranes,
+                    u[low:high],
+                    v[low:high],
                     bias[low:high],
                     scale,
                     tiles[tile],
-                    overflows[example],
+                    record.overflows[example],
                 )
                 _fire(
-                    membranes,
-                    rest[example, low:high],
+                    v[low:high],
+                    rest[low:high],
                     threshold[low:high],
-                    spikes[example, t + 1, column + low : column + high],
+                    out[low:high],
                     pause,
-                    fired[example, low:high],
+                    fired[low:high],
                     found,
                 )
-            if currents.shape[1]:
-                currents[example, t] = u[example]
-            if voltages.shape[1]:
-                voltages[example, t] = v[example]
+            if record.currents.shape[1]:
+                record.currents[example, t] = u
+            if record.voltages.shape[1]:
+                record.voltages[example, t] = v

@@ -1,9 +1,10 @@
 """From spikes down to the chip, one change at a time."""
 
+from ..engine import Simulator
 from ..evaluation import ENGINE, Prepared, Step, Watched
 from .backends import EMULATOR, WEIGHTS
 from .emulator import Emulator
-from .unfolded import UnfoldedSimulator
+from .unfolded import UnfoldedPlan
 
 
 def steps(spiking, chip, presentation):
@@ -52,14 +53,14 @@ def steps(spiking, chip, presentation):
 def _unfolded(model, spiking, presentation):
     """Simulate what was made for the chip in the steps that it was folded from."""
     watched = Watched.from_model(model, presentation.seed)
-    simulator = UnfoldedSimulator(
+    simulator = Simulator(
         watched.network,
-        spiking.network,
         dt=presentation.dt,
         seed=presentation.seed,
         minibatch_size=presentation.batch_size,
         dtype=watched.dtype,
         progress_bar=False,
+        plan=UnfoldedPlan(spiking.network),
     )
     return Prepared(ENGINE, watched, simulator)
 

@@ -5,9 +5,9 @@ import warnings
 import numpy as np
 from nengo.exceptions import SimulationError
 
-from ..engine import Counts, products, spread
+from ..engine import Counts, Stage, products, spread
 from ..layers import operators
-from . import blocks, kernels
+from . import kernels
 from .decays import DT
 
 KINDS = [
@@ -18,161 +18,162 @@ KINDS = [
 """What can leave the chip's range, after nengo-loihi's name for it, and its bits."""
 
 
-class Chip:
-    """The chip in motion: what arrives in a step are the spikes of the step before.
+class ChipSpikes(Stage):
+    """Spikes of everything on the chip, and of what the host sends there.
+
+    What arrives in a step are the spikes of the step before.
 
     Parameters
     ----------
-    model : nengo_loihi.builder.Model
-        What nengo-loihi built.
+    chip : ChipArrays
+        What is on it.
     settings : Settings
         What all stages share.
+
+    Attributes
+    ----------
+    senders : dict of SpikeInput to (Stage, slice)
+        What sends it spikes.
+    values : (n_examples, 1 + n_steps, n_columns) ndarray of uint8
+        Spikes in the step before the last chunk, and in the chunk.
+    """
+
+    def __init__(self, chip, settings):
+        self.chip, self.settings = chip, settings
+        self.senders = {}
+
+    def reset(self, rng):
+        """Begin anew."""
+        self.values = self._make(1)
+
+    def _make(self, n_steps):
+        shape = (self.settings.n_examples, n_steps, self.chip.n_columns)
+        return np.zeros(shape, np.uint8)
+
+    def advance(self, n_before, n_steps):
+        """Make room for a chunk, and take in what the host sends."""
+        last = self.values[:, -1].copy()
+        if self.values.shape[1] != 1 + n_steps:
+            self.values = self._make(1 + n_steps)
+        self.values[:, 0] = last
+        for source, (stage, picked) in self.senders.items():
+            sent = stage.output
+            sent = sent.values if isinstance(sent, Counts) else sent
+            self.of(self.chip.inputs[source])[...] = sent[..., picked] != 0
+
+    def of(self, population):
+        """Spikes of a population in the last chunk, (n_examples, n_steps, size)."""
+        low = population.column
+        return self.values[:, 1:, low : low + population.size]
+
+
+class EmulatedNeurons(Stage):
+    """Neurons of one layer on the chip.
+
+    Parameters
+    ----------
+    population : Population
+        The layer.
+    spikes : ChipSpikes
+        Spikes of all that is on the chip; advances before the layers.
     rounding : bool
         Whether currents and voltages are whole numbers, as on the chip. It may be
         changed before `reset`.
 
     Attributes
     ----------
-    chip : nengo_softlif.chip.Chip
-        What is on it.
-    senders : dict of SpikeInput to (stage, slice)
-        What sends it spikes.
-    fired : dict of Population to (n_examples, size) ndarray
-        Spikes so far.
+    wanted : set of str
+        What probes of nengo-loihi's ask for: "spiked", "current", "voltage".
+    signals : dict of str to (n_examples, n_steps, size) ndarray
+        What was recorded in the last chunk.
     """
 
-    constant = output = None
-
-    def __init__(self, model, settings, rounding=True):
-        self.chip = blocks.read(model)
-        self.settings = settings
+    def __init__(self, population, spikes, rounding):
+        self.population, self.spikes = population, spikes
+        self.n_examples = spikes.settings.n_examples
         self.rounding = rounding
-        self.senders = {}
-        self.recorded = set()  # (population, "current" or "voltage")
-        self.state, self.fired, self.signals = {}, {}, {}
-
-    @property
-    def kind(self):
-        """Type of currents and voltages."""
-        return np.int32 if self.rounding else np.float64
-
-    def watch(self, probe):
-        """Return what a probe of nengo-loihi's will see, as a function of steps."""
-        parts = []
-        for block, picked in zip(probe.target, probe.slice, strict=True):
-            population, places = self.chip.of_block[block]
-            if probe.key != "spiked":
-                self.recorded.add((population, probe.key))
-            parts.append((population, places[picked]))
-        return Seen(self, probe, parts)
+        self.wanted = set()
+        self.signals = {}
 
     def reset(self, rng):
         """Begin anew."""
-        n = self.settings.n_examples
-        self.spikes = np.zeros((n, 1, self.chip.n_columns), np.uint8)
-        self.state = {
-            population: [
-                np.zeros((n, population.size), kind)
-                for kind in (self.kind, self.kind, np.int32)
-            ]
-            for population in self.chip.populations
-        }
+        kind = np.int32 if self.rounding else np.float64
+        shape = (self.n_examples, self.population.size)
+        self.state = kernels.State(
+            np.zeros(shape, kind), np.zeros(shape, kind), np.zeros(shape, np.int32)
+        )
         self.clear()
 
     def clear(self):
         """Forget how often neurons fired."""
-        n = self.settings.n_examples
-        self.fired = {
-            population: np.zeros((n, population.size), np.int64)
-            for population in self.chip.populations
-        }
+        self.fired = np.zeros((self.n_examples, self.population.size), np.int64)
 
     def start(self, data):
-        """Begin a run."""
-        self.overflows = {
-            population: np.zeros((self.settings.n_examples, 3), bool)
-            for population in self.chip.populations
-        }
+        """Begin a run, in which nothing has left the chip's range."""
+        self.overflows = np.zeros((self.n_examples, len(KINDS)), bool)
 
     def advance(self, n_before, n_steps):
         """Simulate a chunk."""
-        last = self.spikes[:, -1].copy()
-        if self.spikes.shape[1] != 1 + n_steps:
-            shape = (self.settings.n_examples, 1 + n_steps, self.chip.n_columns)
-            self.spikes = np.zeros(shape, np.uint8)
-        self.spikes[:, 0] = last
-        for source, (stage, picked) in self.senders.items():
-            population = self.chip.inputs[source]
-            values = stage.output
-            values = values.values if isinstance(values, Counts) else values
-            self._columns(population)[...] = values[..., picked] != 0
-        for population in self.chip.populations:
-            self._advance(population, n_steps)
-            if _strict() and self.overflows[population].any():
-                raise SimulationError(self._said(population))
-
-    def _columns(self, population):
-        """Spikes of a population in the current chunk."""
-        low = population.column
-        return self.spikes[:, 1:, low : low + population.size]
-
-    def _advance(self, population, n_steps):
-        shape = (self.settings.n_examples, n_steps, population.size)
-        signals = []
-        for name in ("current", "voltage"):
-            wanted = (population, name) in self.recorded
-            signal = np.empty(shape if wanted else (1, 0, 0), self.kind)
-            self.signals[population, name] = signal
-            signals.append(signal)
-        synapses = population.synapses
+        record = kernels.Record(
+            self._make_signal("current", n_steps),
+            self._make_signal("voltage", n_steps),
+            self.fired,
+            self.overflows,
+        )
         spread(
             kernels.advance,
-            [
-                self.spikes,
-                *self.state[population],
-                self.fired[population],
-                *signals,
-                self.overflows[population],
-            ],
-            [
-                population.column,
-                population.tiles,
-                population.bias,
-                population.threshold,
-                synapses.ranges,
-                synapses.rows,
-                synapses.edges,
-                synapses.runs,
-                synapses.weights,
-                synapses.shift,
-            ],
+            [self.spikes.values, self.state, record],
+            [self.population.compartments, self.population.synapses],
         )
+        if self.overflows.any() and _is_strict():
+            raise SimulationError(self._describe_overflow())
+
+    def _make_signal(self, name, n_steps):
+        shape = (self.n_examples, n_steps, self.population.size)
+        shape = shape if name in self.wanted else (1, 0, 0)
+        self.signals[name] = np.empty(shape, self.state.voltages.dtype)
+        return self.signals[name]
+
+    def see(self, key):
+        """What a probe of nengo-loihi's sees, (n_examples, n_steps, size)."""
+        if key == "spiked":
+            return self.spikes.of(self.population).view(bool)
+        return self.signals[key]
 
     def finish(self, n_steps):
         """End a run; warn of what left the chip's range."""
-        for population, counts in self.overflows.items():
-            if counts.any():
-                warnings.warn(self._said(population), stacklevel=3)
+        if self.overflows.any():
+            warnings.warn(self._describe_overflow(), stacklevel=3)
 
-    def _said(self, population):
-        counts = self.overflows[population].sum(axis=0)
+    def _describe_overflow(self):
+        counts = self.overflows.sum(axis=0)
         name, bits = KINDS[np.flatnonzero(counts)[0]]
         return (
             f"Overflow in {name}: on the chip it has {bits} bits and a sign; in "
-            f"{population.label}, for {max(counts)} of {self.settings.n_examples} "
+            f"{self.population.label}, for {max(counts)} of {self.n_examples} "
             "examples, it was larger and wrapped around; make weights or firing rates "
             "smaller"
         )
 
 
-class Seen:
-    """What a probe of nengo-loihi's sees, without its synapse."""
+class Readout:
+    """What a probe of nengo-loihi's reads out of the chip, without its synapse.
 
-    def __init__(self, on_chip, probe, parts):
-        self.on_chip, self.probe, self.parts = on_chip, probe, parts
+    Parameters
+    ----------
+    probe : nengo_loihi.probe.LoihiProbe
+        The probe.
+    parts : list of (EmulatedNeurons, ndarray)
+        Which neurons it looks at, and which of each layer's.
+    """
+
+    def __init__(self, probe, parts):
+        self.probe, self.parts = probe, parts
         self.product = None
+        for neurons, _ in parts:
+            neurons.wanted.add(probe.key)
         matrices = all(np.ndim(weights) == 2 for weights in probe.weights)
-        together = len({id(population) for population, _ in parts}) == 1
+        together = len({neurons for neurons, _ in parts}) == 1
         if probe.key == "spiked" and matrices and together:
             weights = operators.Matrix(np.concatenate(probe.weights).T)
             self.product = products.compiled(weights, np.float64)
@@ -180,58 +181,23 @@ class Seen:
     def __call__(self, n_steps):
         """Return what it saw in the chunk, (n_examples, n_steps, size)."""
         if self.product is not None:  # of all blocks at once, following the spikes
+            neurons, _ = self.parts[0]
             places = np.concatenate([places for _, places in self.parts])
-            spikes = self.on_chip._columns(self.parts[0][0])[..., places]
+            spikes = neurons.spikes.of(neurons.population)[..., places]
             return self.product(Counts(spikes, np.ones(1)))
-        outputs = []
-        for population, places in self.parts:
-            if self.probe.key == "spiked":
-                signal = self.on_chip._columns(population).view(bool)
-            else:
-                signal = self.on_chip.signals[population, self.probe.key]
-            outputs.append(signal[..., places].reshape(-1, len(places)))
-        n_examples = self.on_chip.settings.n_examples
+        outputs = [
+            neurons.see(self.probe.key)[..., places].reshape(-1, len(places))
+            for neurons, places in self.parts
+        ]
+        (n_examples, *_) = self.parts[0][0].fired.shape
         return self.probe.weight_outputs(outputs).reshape(n_examples, n_steps, -1)
 
 
-class _Watching:
-    """A stage that shows something of the chip."""
-
-    constant = output = None
-
-    def reset(self, rng):
-        """Begin anew."""
-
-    def clear(self):
-        """Nothing is counted."""
-
-    def start(self, data):
-        """Begin a run."""
-
-    def finish(self, n_steps):
-        """End a run."""
-
-    def advance(self, n_before, n_steps):
-        """Go on with the chip."""
-
-
-class Layer(_Watching):
-    """Neurons on the chip."""
-
-    def __init__(self, on_chip, population):
-        self.on_chip, self.population = on_chip, population
-
-    @property
-    def fired(self):
-        """Spikes so far, (n_examples, size)."""
-        return self.on_chip.fired[self.population]
-
-
-class Probed(_Watching):
+class Probed(Stage):
     """A probe of neurons on the chip, filtered in float32 as nengo-loihi does."""
 
-    def __init__(self, seen):
-        self.seen = seen
+    def __init__(self, readout):
+        self.readout = readout
 
     def reset(self, rng):
         """Empty the synapse."""
@@ -239,8 +205,8 @@ class Probed(_Watching):
 
     def advance(self, n_before, n_steps):
         """See what the chip did."""
-        self.output = self.seen(n_steps)
-        synapse = self.seen.probe.synapse
+        self.output = self.readout(n_steps)
+        synapse = self.readout.probe.synapse
         if synapse is None:
             return
         n_examples, _, size = self.output.shape
@@ -253,15 +219,15 @@ class Probed(_Watching):
             self.output[:, t] = values.reshape(n_examples, size)
 
 
-class Received(_Watching):
+class Received(Stage):
     """What the host receives from the chip, one step late.
 
     If nengo-loihi computes the input beforehand, which it does if it can, what it
     shows the host in the first step is not zero but what the chip did in its first.
     """
 
-    def __init__(self, seen, at_once):
-        self.seen, self.at_once = seen, at_once
+    def __init__(self, readout, at_once):
+        self.readout, self.at_once = readout, at_once
 
     def reset(self, rng):
         """Begin anew."""
@@ -269,14 +235,14 @@ class Received(_Watching):
 
     def advance(self, n_before, n_steps):
         """Receive."""
-        new = self.seen(n_steps)
+        new = self.readout(n_steps)
         if self.last is None:
             self.last = new[:, :1] if self.at_once else np.zeros_like(new[:, :1])
         self.output = np.concatenate([self.last, new[:, :-1]], axis=1)
         self.last = new[:, -1:].copy()
 
 
-def _strict():
+def _is_strict():
     """Whether nengo-loihi's emulator raises errors where the chip would go wrong."""
     from ..compat import nengo_loihi
 

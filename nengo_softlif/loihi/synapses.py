@@ -144,7 +144,7 @@ def substitution(synapse, replacement=None):
 
 def _response(synapse, n_steps):
     """What follows one unit, from the step at which Nengo hands it on."""
-    A, b, c = filters.discrete([synapse], DT)
+    A, b, c = filters.discretise([synapse], DT)
     response, x = np.zeros(n_steps), b
     for i in range(n_steps):
         response[i] = c @ x

@@ -7,42 +7,38 @@ were made of.
 """
 
 from .. import layers
-from ..engine import Simulator
+from ..engine import Plan
 
 
-class UnfoldedSimulator(Simulator):
-    """Simulates a network of `.to_loihi` by the weights that it was made from.
+class UnfoldedPlan(Plan):
+    """Takes the way to neurons of the chip from what the network was made of.
 
     Neurons, biases and synapses are those of the network; only what leads from neurons
     to neurons of the chip is computed in the steps that were folded, which gives the
-    same but for rounding.
+    same but for rounding. The network is one that `.to_loihi` returned, without images
+    in spikes, or a copy.
 
     Parameters
     ----------
-    network : nengo.Network
-        What `.to_loihi` returned, without images in spikes, or a copy.
     spiking : nengo.Network
-        What it was given, or a copy.
-    **settings
-        Of `.Simulator`.
+        What `.to_loihi` was given, or a copy.
     """
 
-    def __init__(self, network, spiking, **settings):
+    def __init__(self, spiking):
         self.spiking = spiking
-        super().__init__(network, **settings)
 
-    def _read(self):
-        """Read the network; take the way to its neurons from what it was made of."""
-        read = super()._read()
+    def read(self, network, model):
+        """Read the network, with what leads to neurons of the chip replaced."""
+        read = super().read(network, model)
         before = layers.read(self.spiking)
         twins = {
             before[old.neurons]: read[new.neurons]
             for old, new in zip(
-                self.spiking.all_ensembles, self.network.all_ensembles, strict=True
+                self.spiking.all_ensembles, network.all_ensembles, strict=True
             )
         }
         for old, layer in twins.items():
-            on_chip = self.network.config[layer.obj.ensemble].on_chip
+            on_chip = network.config[layer.obj.ensemble].on_chip
             if on_chip and layer.inputs:  # else all weights are zero
                 (synapses,) = {path.synapses for path in layer.inputs}
                 layer.inputs = [

@@ -49,7 +49,7 @@ class Values:
         return tf.reshape(self.tensor, (self.n_examples, -1))
 
     @property
-    def flat(self):
+    def flatten(self):
         """Values in two dimensions, wherever the batch is."""
         return self.columns if self.batch_last else self.rows
 

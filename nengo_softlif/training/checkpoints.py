@@ -8,10 +8,10 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from nengo.exceptions import SimulationError, ValidationError
 
-from .. import files, networks
+from .. import files
 from ..files import expanded
 from ..layers import parameters
-from ..models import copied
+from ..models import copied, load
 
 
 class Diverged(SimulationError):
@@ -162,7 +162,7 @@ def trained(path, wanted, force):
     if force or not path.is_file():
         return None
     try:
-        model = networks.load(path)
+        model = load(path)
     except ValidationError:
         found = "something else than such a model"
     else:

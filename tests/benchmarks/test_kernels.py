@@ -35,7 +35,7 @@ def test_lif_behind_a_synapse(benchmark, neurons):
     u = rng.normal(0, 0.3, (N_EXAMPLES, N_STEPS, N)).astype(np.float32)
     x = np.zeros((N_EXAMPLES, 2, N), np.float32)
     matrices = [np.full(shape, 0.1, np.float32) for shape in [(2, 2), 2, 2]]
-    constants = np.array([0.001, 0.02, 0.002, 0, 0.0488], np.float32)
+    constants = np.array([0.001, 0.02, 0.002, 0, 0.0488, 1], np.float32)
     benchmark(
         neuron_kernels.lif, current, u, x, *neurons.values(), *matrices, constants
     )
@@ -60,7 +60,7 @@ def test_convolution_of_spikes(benchmark, pixels):
 
 def test_local_product_of_spikes(benchmark, pixels):
     weights = np.ones((12, 12, 3, 3, 64, 16), np.float32)
-    weights = product_kernels.in_blocks(weights)
+    weights = product_kernels.lay_in_blocks(weights)
     out = np.empty((128, 12, 12, 16), np.float32)
     scale = np.ones(1, np.float32)
     benchmark(
@@ -72,7 +72,7 @@ def test_local_product_of_spikes(benchmark, pixels):
 def test_matrix_of_spikes(benchmark, pixels):
     counts = pixels.reshape(128, 1, 1, -1)
     weights = np.ones((1, 1, 1, 1, counts.size // 128, 100), np.float32)
-    weights = product_kernels.in_blocks(weights)
+    weights = product_kernels.lay_in_blocks(weights)
     out = np.empty((128, 1, 1, 100), np.float32)
     scale = np.ones(1, np.float32)
     benchmark(
@@ -83,4 +83,4 @@ def test_matrix_of_spikes(benchmark, pixels):
 
 def test_sums_of_windows(benchmark, pixels):
     out = np.empty((128, 6, 6, 64), np.uint8)
-    benchmark(product_kernels.window_sums, pixels, out, 3, 3, (2, 2), (0, 0))
+    benchmark(product_kernels.sum_windows, pixels, out, 3, 3, (2, 2), (0, 0))

@@ -12,24 +12,13 @@ import nengo
 import numpy as np
 import pytest
 from nengo.exceptions import SimulationError, ValidationError
+from references import assert_sees, nengo_saw
 
 
 def neurons(n, neuron_type, **kwargs):
     return nengo.Ensemble(
         n, 1, neuron_type=neuron_type, gain=np.ones(n), bias=np.zeros(n), **kwargs
     ).neurons
-
-
-def nengo_saw(net, n_steps, **kwargs):
-    """What Nengo's own simulator sees."""
-    with nengo.Simulator(net, progress_bar=False, **kwargs) as sim:
-        sim.run_steps(n_steps)
-        return {probe: sim.data[probe].copy() for probe in net.all_probes}
-
-
-def agree(sim, expected, example=...):
-    for probe, values in expected.items():
-        np.testing.assert_allclose(sim.data[probe][example], values, rtol=1e-9)
 
 
 # -- order of memory -------------------------------------------------------------------
@@ -67,7 +56,7 @@ def test_current_in_any_order_of_memory(kind, neuron_type, rng):
     expected = nengo_saw(net, 20)
     with Simulator(net, minibatch_size=3, dtype="float64") as sim:
         sim.run_steps(20, {u: shown})
-        agree(sim, expected, 0)
+        assert_sees(sim, expected, 0)
     assert expected[net.probes[0]].any()
 
 
@@ -76,7 +65,7 @@ def test_kernels_refuse_what_they_could_not_write_to():
     with pytest.raises(AssertionError):
         threads.spread(print, [array, array[:, ::2]])
     with pytest.raises(AssertionError):
-        threads.flat(array.T)
+        threads.flatten(array.T)
 
 
 # -- first steps -----------------------------------------------------------------------
@@ -97,7 +86,7 @@ def test_initial_voltages_that_no_neuron_could_have(voltage, drive, tau_ref):
     with Simulator(net, dtype="float64") as sim:
         sim.run_steps(7)  # a second run begins where the first ended
         sim.run_steps(53)
-        agree(sim, expected)
+        assert_sees(sim, expected)
 
 
 @pytest.mark.parametrize("seeds", [{}, {"seed": 5}], ids=["network's", "argument"])
@@ -115,13 +104,13 @@ def test_processes_draw_as_in_nengo(seeds):
     expected = nengo_saw(net, 20, **seeds)
     with Simulator(net, dtype="float64", **seeds) as sim:
         sim.run_steps(20)
-        agree(sim, expected)
+        assert_sees(sim, expected)
         sim.reset()
         sim.run_steps(20)
-        agree(sim, expected)
+        assert_sees(sim, expected)
         sim.reset(seed=9)
         sim.run_steps(20)
-        agree(sim, nengo_saw(net, 20, seed=9))
+        assert_sees(sim, nengo_saw(net, 20, seed=9))
 
 
 def test_without_seeds_numpy_draws_as_for_nengo():
@@ -133,7 +122,7 @@ def test_without_seeds_numpy_draws_as_for_nengo():
     with Simulator(net, dtype="float64") as sim:
         for _ in range(2):
             sim.run_steps(5)
-            agree(sim, expected)
+            assert_sees(sim, expected)
             sim.reset()
 
 

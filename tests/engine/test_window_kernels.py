@@ -39,7 +39,7 @@ def test_all_windows_side_by_side(n_windows, rng):
     """However many are multiplied at a time, none is left out."""
     images = rng.randn(2, 3, n_windows + 2, 2)
     kernel = rng.randn(3, 3, 2, 5)
-    panels = window_kernels.in_panels(kernel)
+    panels = window_kernels.lay_in_panels(kernel)
     out = np.full((2, 1, n_windows, panels.shape[0] * panels.shape[3]), np.nan)
     window_kernels.convolve(images, out, panels, (1, 1), 0)
     windows = np.lib.stride_tricks.sliding_window_view(images, (3, 3), (1, 2))

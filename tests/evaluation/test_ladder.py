@@ -6,7 +6,7 @@ import warnings
 from xml.etree import ElementTree
 
 import nengo_softlif as softlif
-from nengo_softlif import datasets, figures
+from nengo_softlif import figures
 from nengo_softlif.evaluation import ladder
 from nengo_softlif.loihi import rungs
 
@@ -17,18 +17,6 @@ import pytest
 from nengo.exceptions import NengoWarning, Unconvertible, ValidationError
 
 SHORT = {"presentation_time": 0.05, "n_examples": 30, "progress_bar": False}
-
-
-@pytest.fixture(scope="module")
-def data():
-    return datasets.load("digits")
-
-
-@pytest.fixture(scope="module")
-def model(data):
-    model = softlif.networks.small(seed=1)
-    model.preprocessing = softlif.Preprocessing.from_images(data.x_train)
-    return model
 
 
 @pytest.fixture(scope="module")

@@ -2,122 +2,20 @@
 
 from functools import partial
 
-import nengo_softlif as softlif
 from nengo_softlif.compat import nengo_loihi
 
 import nengo
 import numpy as np
-from nengo.transforms import ConvolutionTranspose
+
+from .chip_parts import convolution, dense, diagonal, local, pool, sparse
 
 N_STEPS = 30
 
 
-class Draw(np.random.RandomState):
-    """Decisions, all from one seed."""
-
-    def chance(self, p):
-        return self.uniform() < p
-
-    def pick(self, *options):
-        return options[self.randint(len(options))]
-
-    def whole(self, low, high):
-        return int(self.randint(low, high + 1))
-
-    def part_of(self, n, orders=0.65):
-        """Some of n values: a slice in either direction, or a list in any order."""
-        if self.chance(0.25):
-            return slice(self.whole(1, min(3, n)))
-        disorder = self.chance(orders)
-        if disorder and self.chance(0.45):
-            return [int(i) for i in self.permutation(n)[: self.whole(1, n)]]
-        step = self.pick(1, 1, 2, 3)
-        first = self.whole(0, n - 1)
-        last = self.whole(first + 1, n)
-        if not disorder:
-            return slice(first, last, step)
-        return slice(last - 1, first - 1 if first else None, -step)
-
-    def image_of(self, n):
-        """Read n values as an image."""
-        rows = self.pick(*[size for size in range(1, n + 1) if n % size == 0])
-        rest = n // rows
-        columns = self.pick(*[size for size in range(1, rest + 1) if rest % size == 0])
-        return (rows, columns, rest // columns)
-
-    def film(self, size):
-        """Two examples of input that changes now and then."""
-        frames = self.normal(size=(2, 1 + N_STEPS // 10, size))
-        return np.repeat(frames, 10, axis=1)[:, :N_STEPS]
-
-
-# -- transforms: each takes an image, and returns the shape of what it makes of it -----
-
-
-def convolution(draw, shape, scale, for_loihi=False):
-    """Of any image, read with its channels last or first."""
-    last = draw.chance(0.6)
-    n_channels = shape[2] if last else shape[0]
-    spatial = shape[:2] if last else shape[1:]
-    size = tuple(draw.whole(1, min(3, n)) for n in spatial)
-    kind, n_filters, more = nengo.Convolution, draw.whole(1, 4), {}
-    if for_loihi and draw.chance(0.2):
-        kind = ConvolutionTranspose
-    elif not for_loihi and n_channels % 2 == 0 and draw.chance(0.2):
-        n_filters, more = 2 * n_filters, {"groups": 2}
-    transform = kind(
-        n_filters,
-        shape,
-        kernel_size=size,
-        strides=(draw.pick(1, 1, 2), draw.pick(1, 1, 2)),
-        padding=draw.pick("same", "valid"),
-        channels_last=last,
-        init=nengo.dists.Gaussian(0, scale / np.sqrt(np.prod(size) * n_channels)),
-        **more,
-    )
-    return transform, tuple(transform.output_shape.shape)
-
-
-def pool(draw, shape, scale):
-    size = draw.whole(1, min(3, *shape[:2]))
-    padding = draw.pick("same", "valid", "ceil")
-    transform = softlif.AveragePool(shape, size, draw.whole(1, size), padding)
-    return transform, tuple(transform.output_shape.shape)
-
-
-def local(draw, shape, scale):
-    size = draw.whole(1, min(3, *shape[:2]))
-    padding, strides = draw.pick("same", "valid"), draw.pick(1, 2)
-    init = nengo.dists.Gaussian(0, scale / size / np.sqrt(shape[2]))
-    transform = softlif.LocallyConnected(
-        draw.whole(1, 3), shape, size, strides, padding, init=init
-    )
-    return transform, tuple(transform.output_shape.shape)
-
-
-def dense(draw, shape, scale, size_out=None):
-    n, size_out = int(np.prod(shape)), size_out or draw.whole(2, 40)
-    weights = scale * draw.normal(size=(size_out, n)) / np.sqrt(n)
-    if draw.chance(0.2):
-        weights *= draw.uniform(size=weights.shape) < 0.5
-    return nengo.Dense(weights.shape, init=weights), (size_out, 1, 1)
-
-
-def sparse(draw, shape, scale, size_out=None):
-    n, size_out = int(np.prod(shape)), size_out or draw.whole(2, 40)
-    places = draw.randint(0, [size_out, n], (draw.whole(1, 4) * size_out, 2))
-    transform = nengo.Sparse(
-        (size_out, n),
-        indices=np.unique(places, axis=0),
-        init=nengo.dists.Gaussian(0, scale),
-    )
-    return transform, (size_out, 1, 1)
-
-
-def diagonal(draw, shape, scale, size_out=None):
-    n = int(np.prod(shape))
-    init = scale * (draw.normal(size=n) if draw.chance(0.5) else draw.normal())
-    return nengo.Dense((n, n), init=init), shape
+def film(draw, size):
+    """Two examples of input that changes now and then."""
+    frames = draw.normal(size=(2, 1 + N_STEPS // 10, size))
+    return np.repeat(frames, 10, axis=1)[:, :N_STEPS]
 
 
 # -- networks that to_loihi rebuilds ---------------------------------------------------
@@ -199,7 +97,7 @@ class Spiking:
         self.layers = []  # ensembles, and the images that they are
         self.loops = False
         shape = (draw.whole(2, 6), draw.whole(2, 6), draw.whole(1, 3))
-        self.film = draw.film(int(np.prod(shape)))
+        self.film = film(draw, int(np.prod(shape)))
         tau = draw.pick(0.003, 0.005, 0.01)
         self.synapses = [nengo.Lowpass(2 * tau), nengo.Alpha(tau)]
         if draw.chance(0.1):
@@ -289,7 +187,7 @@ class Written:
 
     def __init__(self, draw):
         self.draw = draw
-        self.film = draw.film(12)
+        self.film = film(draw, 12)
         self.shown = 0
         self.layers = []
         with nengo.Network(seed=draw.whole(0, 1000)) as self.network:

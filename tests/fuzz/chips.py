@@ -4,15 +4,7 @@
 the same network; ``--first 17 --n 1`` tries one.
 """
 
-import argparse
-import contextlib
-import json
 import sys
-import traceback
-import warnings
-from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from unittest import mock
 
 import nengo_softlif as softlif
@@ -22,15 +14,13 @@ from nengo_softlif.loihi import conversion, cores
 import nengo
 import numpy as np
 from nengo.exceptions import BuildError, NengoException, Unconvertible
-from tqdm import tqdm
 
-from .chip_networks import N_STEPS, Draw, Spiking, Written
+from . import running
+from .chip_networks import N_STEPS, Spiking, Written
+from .draws import Draw
+from .running import Result, Wrong
 
 LIMITS = {"compartments": (8, 150), "in-axons": (100, 400), "synapses": (4000, 40000)}
-
-
-class Wrong(Exception):
-    """Where the two differ."""
 
 
 THEIR_FAULT = "truth value of an array"
@@ -42,26 +32,21 @@ def check(seed):
 
     Returns
     -------
-    dict
-        ``seed``, ``kind``, ``refused`` (why, or None), ``wrong`` (what, or None), and
-        how many spikes, voltages and other values were compared.
+    Result
+        Whose counts are of spikes, voltages and other values.
     """
-    draw, compared = Draw(seed), Counter(spikes=0, voltages=0, others=0)
+    draw = Draw(seed)
     made = Spiking if draw.chance(0.65) else Written
-    record = {"seed": seed, "kind": made.__name__, "refused": None, "wrong": None}
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        try:
-            if made is Spiking:
-                record["refused"] = _check_converted(draw, Spiking(draw), compared)
-            else:
-                made = Written(draw)
-                record["refused"] = _compare(made.network, made, draw, compared)
-        except Wrong as error:
-            record["wrong"] = str(error)
-        except Exception:
-            record["wrong"] = traceback.format_exc()
-    return record | compared
+    result = Result(seed, made.__name__)
+    compared = result.counts
+    compared.update(spikes=0, voltages=0, others=0)
+    with result.catching():
+        if made is Spiking:
+            result.refused = _check_converted(draw, Spiking(draw), compared)
+        else:
+            made = Written(draw)
+            result.refused = _compare(made.network, made, draw, compared)
+    return result
 
 
 def _check_converted(draw, made, compared):
@@ -123,7 +108,7 @@ def _compare_rates(spiking, chip):
 
 def _compare(network, made, draw, compared):
     """Compare the two emulators; say why if both refuse."""
-    theirs, refused = [], None
+    theirs, refused = [], ""
     for made.shown in range(2):
         try:
             with nengo_loihi.Simulator(
@@ -156,7 +141,7 @@ def _compare(network, made, draw, compared):
             _compare_probe(
                 network, probe, sim.data[probe][i], expected[probe], compared
             )
-    return None
+    return ""
 
 
 def _compare_cores(chip, built):
@@ -196,52 +181,10 @@ def _assert_close(found, expected, tolerance, where):
         )
 
 
-# -- many ------------------------------------------------------------------------------
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--n", type=int, default=100, help="how many networks")
-    parser.add_argument("--first", type=int, default=0, help="the first seed")
-    parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--out", help="a JSON file for what was found")
-    args = parser.parse_args()
-    seeds = range(args.first, args.first + args.n)
-    records = []
-    with contextlib.ExitStack() as stack:
-        results = map(check, seeds)
-        if args.processes > 1:
-            # a process that forks has TensorFlow's threads, and may wait for ever
-            spawned = get_context("spawn")
-            pool = ProcessPoolExecutor(args.processes, mp_context=spawned)
-            results = stack.enter_context(pool).map(check, seeds, chunksize=5)
-        for record in tqdm(results, total=args.n, unit="network"):
-            records.append(record)
-            if record["wrong"]:
-                tqdm.write(
-                    f"seed {record['seed']} ({record['kind']}): {record['wrong']}"
-                )
-    print(summary(records))
-    if args.out:
-        with open(args.out, "w") as file:
-            json.dump({"summary": summary(records), "networks": records}, file)
-    sys.exit(any(record["wrong"] for record in records))
-
-
-def summary(records):
-    """What was compared, in one line."""
-    sums = Counter()
-    for record in records:
-        sums += Counter({k: record[k] for k in ("spikes", "voltages", "others")})
-    n_refused = sum(record["refused"] is not None for record in records)
-    wrong = [record["seed"] for record in records if record["wrong"]]
-    return (
-        f"{len(records):,} networks, {n_refused:,} refused; compared "
-        f"{sums['spikes']:,} spikes, {sums['voltages']:,} voltages, "
-        f"{sums['others']:,} other values; wrong: {len(wrong)}"
-        + (f", seeds {', '.join(map(str, wrong))}" if wrong else "")
-    )
+def plan(given):
+    """Of the command."""
+    return [("networks", given.n, check)]
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(running.main(running.options(__doc__, n=100), plan))

@@ -15,18 +15,18 @@ checked = lru_cache(random_chips.check)
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_value_is_wrong(seed):
-    assert not checked(seed)["wrong"]
+    assert not checked(seed).fault
 
 
 def test_enough_is_compared():
     records = [checked(seed) for seed in SEEDS]
     for kind in ("Spiking", "Written"):
-        of_kind = [record for record in records if record["kind"] == kind]
-        refused = [record for record in of_kind if record["refused"]]
+        of_kind = [record for record in records if record.kind == kind]
+        refused = [record for record in of_kind if record.refused]
         assert len(of_kind) > len(SEEDS) / 4
         assert len(refused) < len(of_kind) / 3
         for what in ("spikes", "voltages", "others"):
-            assert sum(record[what] for record in of_kind) > 1000
+            assert sum(record.counts[what] for record in of_kind) > 1000
 
 
 def test_other_thresholds_are_noticed(monkeypatch):
@@ -39,7 +39,7 @@ def test_other_thresholds_are_noticed(monkeypatch):
         return on_chip
 
     monkeypatch.setattr(blocks, "read", altered)
-    assert any(random_chips.check(seed)["wrong"] for seed in range(5))
+    assert any(random_chips.check(seed).fault for seed in range(5))
 
 
 def test_other_weights_are_noticed(monkeypatch):
@@ -49,5 +49,5 @@ def test_other_weights_are_noticed(monkeypatch):
         return 1.0001 * matrix(path, size_in)
 
     monkeypatch.setattr(folding, "matrix", altered)
-    wrong = [random_chips.check(seed)["wrong"] for seed in range(5)]
-    assert any("folding" in str(message) for message in wrong)
+    wrong = [random_chips.check(seed).fault for seed in range(5)]
+    assert any("folding" in message for message in wrong)

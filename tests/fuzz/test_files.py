@@ -28,5 +28,5 @@ def test_files_are_refused_or_read_as_they_are(kind, n):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{n} files" in done.stdout
+    assert f"{n:,} files" in done.stdout
     assert " 0 equal" not in done.stdout

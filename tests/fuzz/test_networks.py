@@ -1,6 +1,9 @@
 """The engine against Nengo, on random networks; a command for more is in the module."""
 
+import json
+
 import pytest
+from fuzz import engine_networks, running
 from fuzz import networks as random_networks
 
 N_NETWORKS = 300
@@ -11,7 +14,7 @@ def test_the_engine_sees_what_nengo_sees(seed):
     """Law 7, for everything that probes can see."""
     result = random_networks.check(seed)
     assert not result.fault, f"seed {seed}: {result.fault}"
-    assert result.n_values > 0
+    assert result.counts["values"] > 0
 
 
 def test_faults_are_found(monkeypatch):
@@ -33,17 +36,18 @@ def test_the_command_records_what_it_did(monkeypatch, tmp_path, capsys):
     path = tmp_path / "record.json"
     arguments = ["--n", "2", "--first", "5", "--out", str(path)]
     monkeypatch.setattr("sys.argv", ["random_networks", *arguments])
-    assert random_networks.main() == 0
-    record = random_networks.json.loads(path.read_text())
-    assert record["networks"] == 2
-    assert record["values"] > 0
+    options = running.options(random_networks.__doc__)
+    assert running.main(options, random_networks.plan) == 0
+    (record,) = json.loads(path.read_text())["results"]
+    assert record["n"] == 2
+    assert record["counts"]["values"] > 0
     assert record["failed"] == []
-    assert "2 networks, " in capsys.readouterr().out
+    assert "2 networks: " in capsys.readouterr().out
 
 
 def test_the_generator_makes_everything():
     """Of what networks may consist of, nothing is missing in those of the tests."""
-    examples = [random_networks.make(seed) for seed in range(N_NETWORKS)]
+    examples = [engine_networks.make(seed) for seed in range(N_NETWORKS)]
     networks = [example.network for example in examples]
     connections = [c for net in networks for c in net.all_connections]
     ensembles = [e for net in networks for e in net.all_ensembles]
@@ -67,7 +71,7 @@ def test_the_generator_makes_everything():
     }
     assert kinds(n.output for n in nodes) >= {
         *("BrownNoise", "FilteredNoise", "NoneType", "PresentInput", "WhiteNoise"),
-        *("WhiteSignal", "_Wave", "ndarray"),
+        *("WhiteSignal", "Wave", "ndarray"),
     }
     assert {p.attr for p in probes} >= {
         *("decoded_output", "input", "output", "voltage", "adaptation", "recovery"),

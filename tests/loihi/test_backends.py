@@ -2,7 +2,6 @@ import re
 import warnings
 
 import nengo_softlif as softlif
-from nengo_softlif import datasets
 from nengo_softlif.evaluation import presentation_order
 from nengo_softlif.targets import all_backends
 
@@ -15,14 +14,7 @@ SHORT = {"presentation_time": 0.05, "progress_bar": False}
 
 
 @pytest.fixture(scope="module")
-def data():
-    return datasets.load("digits")
-
-
-@pytest.fixture(scope="module")
-def spiking(data):
-    model = softlif.networks.small(seed=1)
-    model.preprocessing = softlif.Preprocessing.from_images(data.x_train)
+def spiking(model):
     return softlif.to_spiking(model)
 
 

@@ -5,7 +5,7 @@ import warnings
 from xml.etree import ElementTree
 
 import nengo_softlif as softlif
-from nengo_softlif import Model, SoftLIFRate, Stack, datasets
+from nengo_softlif import Model
 from nengo_softlif.compat import nengo_loihi
 from nengo_softlif.layers.parameters import build, collect, install
 from nengo_softlif.loihi import conversion, cores
@@ -15,122 +15,10 @@ import nengo
 import numpy as np
 import pytest
 from nengo.exceptions import BuildError, NengoWarning, Unconvertible, ValidationError
+from references import assert_emulated_alike, assert_same_rates, in_nengo, on_chip, rms
+from sample_stacks import NETWORKS, integrator, stacked
 from scipy import sparse
 
-NEURONS = SoftLIFRate(0.02, 0.022, 0.002, 0.063)
-
-
-def stacked(*layers, image=(8, 8, 2), seed=1):
-    """Make a network of a stack's layers, with biases that are not zero."""
-    with nengo.Network(seed=seed) as net:
-        stack = Stack(image, NEURONS)
-        for name, *args in layers:
-            getattr(stack, name)(*args)
-        output = stack.readout(4)
-    return finished(Model(net, stack.input, output))
-
-
-def finished(model, seed=2):
-    rng = np.random.RandomState(seed)
-    arrays = collect(model.network, build(model.network))
-    for name, array in arrays.items():
-        if name.startswith("connections"):
-            array += 0.05 * rng.normal(size=array.shape)
-    install(model.network, arrays)
-    # moderate rates: spikes of the chip come at whole milliseconds, fast neurons late
-    model.input.output = 0.5 * rng.normal(size=model.input.size_out)
-    for ensemble in model.ensembles:
-        with model.network:
-            nengo.Probe(ensemble.neurons)
-    return model
-
-
-def raw(transform, second=None):
-    """Make a network of which one connection has a given transform."""
-    rng = np.random.RandomState(3)
-    with nengo.Network(seed=1) as net:
-        image = nengo.Node(np.zeros(transform.size_in))
-        sources = [
-            layer(transform.size_in, f"source{i}")
-            for i in range(1 if second is None else 2)
-        ]
-        target = layer(transform.size_out, "target")
-        added = nengo.Node(size_in=target.n_neurons)
-        for source, t in zip(sources, (transform, second), strict=False):
-            weights = nengo.Dense((source.n_neurons,) * 2, init=2.0)
-            nengo.Connection(image, source.neurons, transform=weights, synapse=None)
-            nengo.Connection(source.neurons, added, transform=t, synapse=None)
-        nengo.Connection(added, target.neurons, synapse=None)
-        out = nengo.Node(size_in=4)
-        weights = rng.normal(size=(4, target.n_neurons))
-        nengo.Connection(target.neurons, out, transform=weights, synapse=None)
-        output = nengo.Probe(out)
-    return finished(Model(net, image, output))
-
-
-def layer(n_neurons, label):
-    ones = np.ones(n_neurons)
-    return nengo.Ensemble(
-        n_neurons, 1, neuron_type=NEURONS, gain=ones, bias=1.1 * ones, label=label
-    )
-
-
-def batch_normalised():
-    data = datasets.load("digits")
-    model = softlif.networks.small(noise=None)
-    softlif.fit(model, data, epochs=1, batch_norm=True)
-    image = model.preprocessing.test(data.x_test[:1])
-    model.input.output = image.ravel()
-    with model.network:
-        for ensemble in model.ensembles:
-            nengo.Probe(ensemble.neurons)
-    return model
-
-
-def gaussian(*shape):
-    return nengo.dists.Gaussian(0, np.sqrt(2 / np.prod(shape)))
-
-
-def grouped():
-    init = gaussian(3, 3, 2)
-    return raw(nengo.Convolution(6, (6, 6, 4), groups=2, padding="same", init=init))
-
-
-def two_inputs():
-    first = nengo.Convolution(3, (6, 6, 2), padding="same", init=gaussian(3, 3, 2))
-    second = nengo.Dense((108, 72), init=gaussian(72))
-    return raw(first, second)
-
-
-NETWORKS = {
-    "convolution with bias": lambda: stacked(("convolution", 4), ("convolution", 6)),
-    "dense with bias": lambda: stacked(("dense", 60), ("dense", 40)),
-    "average pooling, convolution": lambda: stacked(
-        ("convolution", 4), ("average_pool", 2), ("convolution", 6)
-    ),
-    "average pooling, dense": lambda: stacked(
-        ("convolution", 4), ("average_pool", 2), ("dense", 30)
-    ),
-    "overlapping pooling": lambda: stacked(
-        ("convolution", 4), ("average_pool", 3, 2, "same"), ("convolution", 6)
-    ),
-    "batch norm": batch_normalised,
-    "locally connected": lambda: stacked(("convolution", 4), ("local", 5)),
-    "pooling, locally connected": lambda: stacked(
-        ("convolution", 4), ("average_pool", 3, 2, "ceil"), ("local", 5)
-    ),
-    "strided convolution": lambda: stacked(
-        ("convolution", 4), ("convolution", 6, 3, 2)
-    ),
-    "grouped convolution": grouped,
-    "two inputs added": two_inputs,
-    "5,000 inputs": lambda: stacked(
-        ("convolution", 20), ("dense", 25), image=(25, 10, 1)
-    ),
-    "pooled readout": lambda: stacked(
-        ("convolution", 4), ("convolution", 4), ("average_pool", 2)
-    ),
-}
 # of the largest rate of a layer, in percent
 TOLERANCE = {
     ("nengo", "float"): 3,
@@ -139,16 +27,6 @@ TOLERANCE = {
     ("nengo", "alpha"): 5,
     ("chip", "alpha"): 5,
 }
-_made = {}
-
-
-@pytest.fixture(params=NETWORKS)
-def spiking(request):
-    """Return a network in spikes, whose layers are probed."""
-    name = request.param
-    if name not in _made:
-        _made[name] = softlif.to_spiking(NETWORKS[name]())
-    return _made[name].copy()
 
 
 def layer_rates(model, simulator, time=0.4):
@@ -163,40 +41,6 @@ def layer_rates(model, simulator, time=0.4):
             spikes = sim.data[probe] / ensemble.neuron_type.amplitude
             rates.append(spikes.mean(axis=0))
         return rates, sim.data[model.output].mean(axis=0)
-
-
-def in_nengo(network):
-    return nengo.Simulator(network, progress_bar=False)
-
-
-def on_chip(target):
-    return lambda network: nengo_loihi.Simulator(
-        network, target=target, progress_bar=False
-    )
-
-
-def as_rates(model):
-    """Answer of the same network with rate neurons and without synapses."""
-    model = model.copy()
-    for ensemble in model.ensembles:
-        n = ensemble.neuron_type
-        if isinstance(n, nengo.SpikingRectifiedLinear):
-            ensemble.neuron_type = nengo.RectifiedLinear(n.amplitude)
-            continue
-        ensemble.neuron_type = nengo.LIFRate(n.tau_rc, n.tau_ref, amplitude=n.amplitude)
-    for obj in [*model.network.all_connections, *model.network.all_probes]:
-        obj.synapse = None
-    with nengo.Simulator(model.network, progress_bar=False) as sim:
-        sim.run_steps(3)
-        return [sim.data[probe][-1] for probe in model.network.all_probes]
-
-
-def test_folded_rates(spiking):
-    folded = as_rates(softlif.to_loihi(spiking))
-    for found, expected in zip(folded, as_rates(spiking), strict=True):
-        np.testing.assert_allclose(
-            found, expected, rtol=0, atol=1e-10 * np.abs(expected).max()
-        )
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:nengo_loihi")
@@ -219,120 +63,6 @@ def test_simulators_agree(spiking):
     largest = np.abs(answers["alpha"]).max()
     for (a, b), percent in TOLERANCE.items():
         assert 100 * rms(answers[a] - answers[b]) / largest < 2 * percent, (a, b)
-
-
-def assert_emulated_alike(chip):
-    """Both emulators see the same spikes; all layers fire."""
-    found = []
-    for simulator in (on_chip("sim"), softlif.Emulator):
-        with simulator(chip.network) as sim:
-            sim.run(0.1)
-            found.append([sim.data[p] for p in chip.network.all_probes[1:]])
-    for theirs, ours in zip(*found, strict=True):
-        assert np.any(theirs)
-        np.testing.assert_array_equal(ours, theirs)
-
-
-def rms(x):
-    return np.sqrt(np.mean(np.square(x)))
-
-
-@pytest.mark.parametrize("limit", [1024, 60, 7], ids=lambda n: f"{n} neurons a core")
-def test_utilization_is_that_of_nengo_loihi(spiking, limit, monkeypatch):
-    """What was counted beforehand is what NengoLoihi counts after building."""
-    monkeypatch.setitem(cores.LIMITS, "compartments", limit)
-    chip = softlif.to_loihi(spiking).network
-    counted = conversion.utilization(chip)
-    with on_chip("sim")(chip) as sim:
-        assert counted.n_cores == len(sim.model.blocks)
-        for layer, uses in counted.blocks.items():
-            blocks = sim.model.objs[layer.ensemble]["in"]
-            for block, use in zip(blocks, uses, strict=True):
-                built = {name: n for name, (n, _) in block.utilization().items()}
-                assert built == use
-
-
-def test_weights_are_equal_in_one_block_only(monkeypatch, rng):
-    monkeypatch.setitem(cores.LIMITS, "compartments", 10)
-    weights = rng.normal(size=(20, 30))
-    weights[:10] = weights[:10, :1]
-    spiking = softlif.to_spiking(raw(nengo.Dense(weights.shape, init=weights)))
-    spiking.network.all_connections[1].transform = nengo.Dense((20, 30), init=weights)
-    chip = softlif.to_loihi(spiking)
-    (uses,) = conversion.utilization(chip).blocks.values()
-    with on_chip("sim")(chip.network) as sim:
-        blocks = sim.model.objs[chip.ensembles[-1]]["in"]
-    built = [block.utilization()["synapses"][0] for block in blocks]
-    assert built == [use["synapses"] for use in uses]
-    assert built[0] < built[1]
-
-
-@pytest.mark.parametrize("limit", [1024, 7])
-@pytest.mark.filterwarnings("ignore::UserWarning:nengo_loihi")
-def test_utilization_of_layers_that_are_several_images(limit, monkeypatch):
-    """Rows first and channels first, added up."""
-    monkeypatch.setitem(cores.LIMITS, "compartments", limit)
-    first = nengo.Convolution(3, (6, 6, 2), padding="same", init=gaussian(3, 3, 2))
-    second = nengo.Convolution(
-        3, (2, 6, 6), padding="same", channels_last=False, init=gaussian(3, 3, 2)
-    )
-    spiking = softlif.to_spiking(raw(first, second))
-    chip = softlif.to_loihi(spiking)
-    (uses,) = conversion.utilization(chip).blocks.values()
-    with on_chip("sim")(chip.network) as sim:
-        blocks = sim.model.objs[chip.ensembles[-1]]["in"]
-    built = [
-        {name: n for name, (n, _) in block.utilization().items()} for block in blocks
-    ]
-    assert built == uses
-    for found, expected in zip(as_rates(chip), as_rates(spiking), strict=True):
-        np.testing.assert_allclose(found, expected, atol=1e-9 * np.abs(expected).max())
-
-
-@pytest.mark.parametrize("order", [slice(None, None, -1), [3, 30, 5]])
-def test_orders_that_blocks_do_not_have(order, monkeypatch):
-    spiking = softlif.to_spiking(NETWORKS["dense with bias"]())
-    with spiking.network:
-        nengo.Probe(spiking.ensembles[-1].neurons[order])
-    with on_chip("sim")(softlif.to_loihi(spiking).network) as sim:
-        sim.run_steps(2)
-    monkeypatch.setitem(cores.LIMITS, "compartments", 30)
-    with pytest.raises(Unconvertible, match=r"another order .* cut into 2 blocks"):
-        softlif.to_loihi(spiking)
-
-
-def test_weights_are_equal_where_nengo_loihi_rounds_them_alike(monkeypatch):
-    """It multiplies by gain and amplitude first; then some are equal, some no more."""
-    monkeypatch.setitem(cores.LIMITS, "compartments", 10)
-    rng = np.random.RandomState(0)
-    one = rng.randn(20, 200) * (rng.uniform(size=(20, 200)) < 0.3)
-    other = one * (1 + 4e-8 * rng.uniform(-1, 1, size=200))
-    weights = nengo.Sparse((20, 400), init=sparse.coo_matrix(np.hstack([one, other])))
-    with nengo.Network(seed=0) as net:
-        image = nengo.Node(np.zeros(400))
-        source, target = layer(400, "source"), layer(20, "target")
-        target.gain = np.full(20, 0.825)
-        nengo.Connection(image, source.neurons, synapse=None)
-        nengo.Connection(source.neurons, target.neurons, transform=weights)
-    chip = softlif.to_loihi(softlif.to_spiking(net))
-    (uses,) = conversion.utilization(chip).blocks.values()
-    with on_chip("sim")(chip) as sim:
-        blocks = sim.model.objs[chip.ensembles[1].neurons]["out"]
-    built = [block.utilization()["synapses"][0] for block in blocks]
-    assert built == [use["synapses"] for use in uses]
-
-
-def test_argument_stays(spiking):
-    before = collect(spiking.network, build(spiking.network))
-    reprs = [repr(obj) for obj in spiking.network.all_objects]
-    types = [e.neuron_type for e in spiking.ensembles]
-    softlif.to_loihi(spiking)
-    assert [repr(obj) for obj in spiking.network.all_objects] == reprs
-    assert [e.neuron_type for e in spiking.ensembles] == types
-    after = collect(spiking.network, build(spiking.network))
-    assert after.keys() == before.keys()
-    for name, array in before.items():
-        np.testing.assert_array_equal(after[name], array)
 
 
 def test_kind_of_argument(spiking):
@@ -409,8 +139,7 @@ def test_diagonals_that_lead_to_the_host(rng):
         probe = nengo.Probe(node)
     chip = softlif.to_loihi(softlif.to_spiking(model))
     probe = chip.network.all_probes[model.network.all_probes.index(probe)]
-    for found, expected in zip(as_rates(chip), as_rates(model), strict=True):
-        np.testing.assert_allclose(found, expected, atol=1e-9 * np.abs(expected).max())
+    assert_same_rates(chip, model)
     seen = []
     for simulator in (on_chip("sim"), softlif.Emulator):
         with simulator(chip.network) as sim:
@@ -428,27 +157,9 @@ def test_gains_that_differ_go_into_the_weights(rng):
     spiking = softlif.to_spiking(model)
     chip = softlif.to_loihi(spiking)
     assert set(chip.ensembles[1].gain) == {1.0}
-    for found, expected in zip(as_rates(chip), as_rates(spiking), strict=True):
-        np.testing.assert_allclose(found, expected, atol=1e-9)
+    assert_same_rates(chip, spiking)
     with on_chip("sim")(chip.network) as sim:
         sim.run(0.01)
-
-
-def integrator():
-    with nengo.Network(seed=4) as net:
-        stimulus = nengo.Node(lambda t: 1.0 if t < 0.2 else 0.0)
-        sender = nengo.Ensemble(100, 1, label="sender")
-        memory = nengo.Ensemble(100, 1, label="memory")
-        square = nengo.Ensemble(100, 1, label="square")
-        out = nengo.Node(size_in=1)
-        nengo.Connection(stimulus, sender, synapse=None)
-        nengo.Connection(sender, memory, transform=0.1, synapse=0.1)
-        nengo.Connection(memory, memory, synapse=0.1)
-        nengo.Connection(memory, square, function=np.square, synapse=0.01)
-        nengo.Connection(square, out, synapse=0.05)
-        nengo.Probe(memory, synapse=0.05)
-        nengo.Probe(out)
-    return net
 
 
 def test_recurrent_decoded_network():
@@ -561,25 +272,6 @@ def test_probes_the_chip_lacks():
     with spiking.network:
         nengo.Probe(folded)
     with pytest.raises(Unconvertible, match="folded into others; probe the neurons"):
-        softlif.to_loihi(spiking)
-
-
-@pytest.mark.parametrize(
-    ("limit", "message"),
-    [
-        ("in-axons", r"conv3.*\(8, 8, 4\).*1 neurons, .* 9 input axons, .*has 8"),
-        ("synapses", "conv3.* 576 bits of synapses, .*has 300"),
-        ("out-axons", "conv2.*output axons, .*has 1"),
-    ],
-)
-def test_what_fits_no_core(limit, message, monkeypatch):
-    monkeypatch.setitem(
-        cores.LIMITS, limit, int(message.rpartition(" ")[2].strip("has "))
-    )
-    spiking = softlif.to_spiking(
-        stacked(("convolution", 4), ("convolution", 6), ("convolution", 4))
-    )
-    with pytest.raises(BuildError, match=message):
         softlif.to_loihi(spiking)
 
 
@@ -855,132 +547,7 @@ def test_refractory_periods_that_are_rounded(tau_ref, message):
     assert how.endswith(f"at most {highest:,.0f} Hz")
 
 
-# -- images in spikes ------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "convolution with bias",
-        "dense with bias",
-        "overlapping pooling",
-        "5,000 inputs",
-    ],
-)
-@pytest.mark.filterwarnings("ignore::UserWarning:nengo_loihi")
-def test_images_in_spikes(name):
-    spiking = softlif.to_spiking(NETWORKS[name]())
-    host, chip = softlif.to_loihi(spiking), softlif.to_loihi(spiking, pixel_rate=200)
-    labels = [e.label for e in chip.ensembles]
-    assert labels == ["image on", "image off", *(e.label for e in host.ensembles)]
-    # the same function
-    for found, expected in zip(as_rates(chip), as_rates(spiking), strict=True):
-        np.testing.assert_allclose(found, expected, atol=1e-9 * np.abs(expected).max())
-    # nearly the same rates in spikes
-    results = []
-    for model in (host, chip):
-        with on_chip("sim")(model.network) as sim:
-            sim.run(1.0)
-            n_blocks = len(sim.model.blocks)
-            probes = model.network.all_probes[1:]
-            results.append([sim.data[probe][100:].mean(axis=0) for probe in probes])
-    assert conversion.utilization(chip).n_cores == n_blocks
-    assert n_blocks > conversion.utilization(host).n_cores
-    for found, expected in zip(*reversed(results), strict=True):
-        assert rms(found - expected) < 0.05 * expected.max()
-    told = conversion.changes(chip).layers
-    assert "200 Hz for a value of one" in dict(told[chip.ensembles[0]])["place"]
-    assert "image -> Lowpass(tau=0.01)" in told[chip.ensembles[2]][0][1]
-
-
-@pytest.mark.filterwarnings("ignore::UserWarning:nengo_loihi")
-def test_our_emulator_takes_images_in_spikes():
-    spiking = softlif.to_spiking(NETWORKS["convolution with bias"]())
-    chip = softlif.to_loihi(spiking, pixel_rate=100)
-    assert_emulated_alike(chip)
-
-
-@pytest.mark.parametrize("synapse", [None, nengo.Alpha(0.005)], ids=str)
-@pytest.mark.parametrize("pixel_rate", [None, 100])
-def test_images_that_lead_to_a_deeper_layer_too(pixel_rate, synapse):
-    """What they put out when the network is made is no constant."""
-    model = NETWORKS["dense with bias"]()
-    with model.network:
-        nengo.Connection(
-            model.input,
-            model.ensembles[1].neurons,
-            transform=nengo.Dense((40, 128), init=nengo.dists.Gaussian(0, 0.1)),
-            synapse=None,
-            seed=5,
-        )
-        third = layer(40, "third")
-        weights = nengo.Dense((40, 40), init=2.0)
-        nengo.Connection(
-            model.ensembles[1].neurons, third.neurons, transform=weights, synapse=None
-        )
-        nengo.Probe(third.neurons)
-    spiking = softlif.to_spiking(model, synapse)
-    chip = softlif.to_loihi(spiking, pixel_rate=pixel_rate)
-    places = [chip.network.config[e].on_chip for e in chip.ensembles[-3:]]
-    assert places == ([True] * 3 if pixel_rate else [False, False, True])
-    for found, expected in zip(as_rates(chip), as_rates(spiking), strict=True):
-        np.testing.assert_allclose(found, expected, atol=1e-9 * np.abs(expected).max())
-
-
-def test_images_of_a_plain_network():
-    """There, they are what nodes with functions put out."""
-    net = integrator()
-    chip = softlif.to_loihi(net, pixel_rate=100)
-    on_chip = [e.label for e in chip.all_ensembles if chip.config[e].on_chip]
-    assert on_chip == ["sender", "memory", "square"]
-    into = {}
-    for c in chip.all_connections:
-        if isinstance(c.post_obj, nengo.ensemble.Neurons):
-            into[c.post_obj.ensemble.label] = c.synapse
-    assert into["sender"] == nengo.Lowpass(0.01)
-    assert into["memory"] == nengo.Lowpass(0.1)
-
-
-def test_images_that_are_no_nodes_with_functions():
-    net = softlif.to_spiking(NETWORKS["dense with bias"]().network)
-    softlif.to_loihi(net)
-    with pytest.raises(Unconvertible, match=r"no node is an image: .* give a Model"):
-        softlif.to_loihi(net, pixel_rate=100)
-
-
-def test_layers_that_stay_have_no_say_in_the_synapse_of_images():
-    spiking = softlif.to_spiking(
-        stacked(("dense", 9), ("dense", 8), ("dense", 7), image=(2, 2, 1))
-    )
-    nengo_loihi.add_params(spiking.network)
-    spiking.network.config[spiking.ensembles[1]].on_chip = False
-    (into,) = [c for c in spiking.network.all_connections if c.label == "dense2"]
-    into.synapse = nengo.LinearFilter([2], [0.01, 1])  # no lowpass stands for it
-    chip = softlif.to_loihi(spiking, pixel_rate=100)
-    synapses = {
-        (c.pre_obj.ensemble.label, c.post_obj.ensemble.label): c.synapse
-        for c in chip.network.all_connections
-        if isinstance(c.pre_obj, nengo.ensemble.Neurons)
-        and isinstance(c.post_obj, nengo.ensemble.Neurons)
-    }
-    assert synapses == {
-        ("image on", "dense1"): nengo.Lowpass(0.01),
-        ("image off", "dense1"): nengo.Lowpass(0.01),
-        ("dense1", "dense2"): into.synapse,
-        ("dense2", "dense3"): nengo.Lowpass(0.01),
-    }
-
-
-def test_no_neurons_are_added_for_layers_that_stay():
-    """A second node leads to the first layer, so that it is on the host anyhow."""
-    model = NETWORKS["dense with bias"]()
-    with model.network:
-        time = nengo.Node(np.sin, label="time")
-        first = model.ensembles[0].neurons
-        weights = np.ones((first.size_in, 1))
-        nengo.Connection(time, first, transform=weights, synapse=None)
-    chip = softlif.to_loihi(softlif.to_spiking(model), pixel_rate=100)
-    assert [e.label for e in chip.ensembles] == ["dense1", "dense2"]
+# -- bad input -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("convert", [softlif.to_loihi, softlif.to_spiking])
@@ -1006,43 +573,3 @@ def test_synapses_that_are_none(synapse):
     spiking = softlif.to_spiking(NETWORKS["dense with bias"]())
     with pytest.raises(ValidationError, match="a time constant in seconds"):
         softlif.to_loihi(spiking, synapse=synapse)
-
-
-@pytest.mark.parametrize("pixel_rate", [0, -5, np.nan, np.inf, "fast"])
-def test_pixel_rates_that_are_none(pixel_rate):
-    spiking = softlif.to_spiking(NETWORKS["dense with bias"]())
-    with pytest.raises(ValidationError, match="a rate in Hz for a value of one"):
-        softlif.to_loihi(spiking, pixel_rate=pixel_rate)
-
-
-# -- cores -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("count", [conversion.utilization, conversion.changes])
-def test_other_networks_are_refused(count):
-    spiking = softlif.to_spiking(NETWORKS["dense with bias"]())
-    for other in (spiking, spiking.network):
-        with pytest.raises(ValidationError, match="to_loihi"):
-            count(other)
-    nengo_loihi.add_params(spiking.network)
-    with pytest.raises(ValidationError, match="to_loihi"):
-        count(spiking)
-    with pytest.raises(ValidationError, match="or a Model, got None"):
-        count(None)
-
-
-def test_utilization_is_a_table():
-    chip = softlif.to_loihi(softlif.to_spiking(NETWORKS["average pooling, dense"]()))
-    table = str(conversion.utilization(chip))
-    assert "dense2" in table
-    assert table.endswith("1 core, 1 chip of 128 cores")
-
-
-def test_limits_are_those_of_nengo_loihi():
-    block = nengo_loihi.block
-    assert cores.LIMITS == {
-        "compartments": block.MAX_COMPARTMENTS,
-        "in-axons": block.MAX_IN_AXONS,
-        "out-axons": block.MAX_OUT_AXONS,
-        "synapses": block.MAX_SYNAPSE_BITS,
-    }

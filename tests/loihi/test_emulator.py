@@ -13,6 +13,8 @@ from nengo.exceptions import (
     Unconvertible,
     ValidationError,
 )
+from references import nengo_loihi_saw
+from sample_networks import normal
 
 N_EXAMPLES = 3
 N_STEPS = 50
@@ -40,10 +42,6 @@ def neurons(n, neuron_type=None, seed=0, gain=1.0, on_chip=True):
 def connect(pre, post, transform, synapse=0.005):
     nengo.Connection(pre.neurons, post.neurons, transform=transform, synapse=synapse)
     return post
-
-
-def normal(*shape, scale=1.0, seed=1):
-    return scale * np.random.RandomState(seed).randn(*shape) / np.sqrt(shape[-1])
 
 
 def conv(n_filters, shape, scale=0.05, **kwargs):
@@ -261,9 +259,7 @@ def images(n=N_EXAMPLES, seed=0):
 def reference(net, image, values, n_steps=N_STEPS):
     """What nengo-loihi's emulator gives for one image."""
     image.output = values
-    with nengo_loihi.Simulator(net, target="sim") as sim:
-        sim.run_steps(n_steps)
-        return {probe: sim.data[probe] for probe in net.all_probes}
+    return nengo_loihi_saw(net, n_steps)
 
 
 def assert_same(net, found, expected):

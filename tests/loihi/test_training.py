@@ -11,12 +11,10 @@ from nengo_softlif import (
     Model,
     SoftLIFRate,
     Stack,
-    datasets,
     fit,
     networks,
 )
 from nengo_softlif.compat import nengo_dl, nengo_loihi
-from nengo_softlif.layers.parameters import build, collect
 from nengo_softlif.loihi.layered import ChipLowering
 from nengo_softlif.loihi.rates import lif, loihi_lif, loihi_relu_rates
 from nengo_softlif.loihi.training import CHIP_NOISE, chip_noise
@@ -26,6 +24,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from nengo.exceptions import ValidationError
+from references import assert_same_arrays
+from sample_data import few
 
 LoihiLIF = nengo_loihi.neurons.LoihiLIF
 
@@ -271,15 +271,8 @@ def test_sums_and_constants_do_not_keep_a_layer_off_the_chip():
 
 
 @pytest.fixture(scope="module")
-def data():
-    digits = datasets.load("digits")
-    return datasets.Dataset(
-        "some digits",
-        digits.x_train[:640],
-        digits.y_train[:640],
-        digits.x_test[:200],
-        digits.y_test[:200],
-    )
+def data(data):
+    return few(data, 640, 200)
 
 
 @pytest.fixture(scope="module")
@@ -287,10 +280,6 @@ def trained(data):
     model = networks.small()
     fit(model, data, epochs=10, batch_size=32, learning_rate=3e-3, progress_bar=False)
     return model
-
-
-def weights(model):
-    return collect(model.network, build(model.network))
 
 
 def highest_rates(model, data):
@@ -364,8 +353,7 @@ def test_resume_is_equal_to_the_last_bit(trained, data, tmp_path):
             fit(resumed, data, target=other, checkpoint=path, **settings)
     again = fit(resumed, data, target=LoihiTarget(), checkpoint=path, **settings)
     assert again == history
-    for name, array in weights(straight).items():
-        np.testing.assert_array_equal(array, weights(resumed)[name])
+    assert_same_arrays(straight, resumed)
 
 
 def sparse_model():

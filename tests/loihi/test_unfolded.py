@@ -2,7 +2,7 @@
 
 import nengo_softlif as softlif
 from nengo_softlif.layers import parameters
-from nengo_softlif.loihi.unfolded import UnfoldedSimulator
+from nengo_softlif.loihi.unfolded import UnfoldedPlan
 
 import nengo
 import numpy as np
@@ -86,7 +86,7 @@ def test_it_gives_the_spikes_of_the_folded_network(kind, neurons):
     seen = []
     for sim in (
         softlif.Simulator(chip.network, **settings),
-        UnfoldedSimulator(chip.network, spiking.network, **settings),
+        softlif.Simulator(chip.network, plan=UnfoldedPlan(spiking.network), **settings),
     ):
         with sim:
             sim.run_steps(150, {chip.input: images})
