@@ -176,6 +176,26 @@ class Windows:
         return everything
 
 
+def block_indices(window, pixel, n_channels, n_filters):
+    """Where the matrix of a layer has weights, for pixels under windows.
+
+    Parameters
+    ----------
+    window, pixel : (n,) ndarray of int
+        Pairs of them, each a block of weights.
+    n_channels, n_filters : int
+        Values of each pixel, and that come out of each window.
+
+    Returns
+    -------
+    rows, columns : (n, n_channels, n_filters) ndarray of int
+    """
+    return np.broadcast_arrays(
+        window[:, None, None] * n_filters + np.arange(n_filters),
+        pixel[:, None, None] * n_channels + np.arange(n_channels)[:, None],
+    )
+
+
 def windows_of(convolution):
     """Geometry of one of Nengo's convolutions.
 

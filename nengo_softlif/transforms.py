@@ -16,7 +16,7 @@ from nengo.exceptions import BuildError, ValidationError
 from nengo.params import EnumParam, IntParam, ShapeParam
 from nengo.transforms import ChannelShape, Sparse
 
-from .geometry import Windows
+from .geometry import Windows, block_indices
 
 
 class _OfWindows(Sparse):
@@ -145,14 +145,10 @@ class LocallyConnected(_OfWindows):
         self.padding = padding
 
         self.windows = self._lay(self.kernel_size)
-        n_channels = self.input_shape[2]
         self._output_shape = (*self.windows.output_shape, n_filters)
 
         window, pixel, _ = self.windows.taps()
-        rows, columns = np.broadcast_arrays(
-            window[:, None, None] * n_filters + np.arange(n_filters),
-            pixel[:, None, None] * n_channels + np.arange(n_channels)[:, None],
-        )
+        rows, columns = block_indices(window, pixel, self.input_shape[2], n_filters)
         super().__init__(
             (math.prod(self._output_shape), int(np.prod(self.input_shape))),
             indices=np.stack([rows.ravel(), columns.ravel()], axis=1),

@@ -8,6 +8,7 @@ import copy
 import numpy as np
 from scipy import sparse
 
+from ..geometry import block_indices
 from .base import Operator
 from .patterns import Pattern
 
@@ -91,10 +92,7 @@ class Windowed(Operator):
     def _written_out(self, window, pixel, place, row, n_rows):
         """Lay blocks, one for each place of each window, into the matrix."""
         n_channels, n_filters = self.input_shape[2], self.output_shape[2]
-        rows, columns = np.broadcast_arrays(
-            row[:, None, None] * n_filters + np.arange(n_filters),
-            pixel[:, None, None] * n_channels + np.arange(n_channels)[:, None],
-        )
+        rows, columns = block_indices(row, pixel, n_channels, n_filters)
         return sparse.csr_array(
             (self._blocks(window, place).ravel(), (rows.ravel(), columns.ravel())),
             shape=(n_rows * n_filters, self.size_in),

@@ -4,6 +4,7 @@ The toys at the end are kinds that only this file knows.
 """
 
 from nengo_softlif import Simulator, layers
+from nengo_softlif.engine import Counts, products
 from nengo_softlif.geometry import Windows
 from nengo_softlif.layers import folding, operators
 from nengo_softlif.layers.operators import (
@@ -16,11 +17,12 @@ from nengo_softlif.layers.operators import (
     Scale,
     Slice,
 )
-from nengo_softlif.tensors import applied
+from nengo_softlif.tensors import Values, applied
 
 import nengo
 import numpy as np
 import pytest
+import tensorflow as tf
 from nengo.builder import Builder, Signal
 from nengo.builder.operator import DotInc, Reset
 from nengo.exceptions import Unconvertible
@@ -183,6 +185,44 @@ def test_what_is_of_one_kind():
         ("ceil pool", "pool"),
         ("ceil pool", "same pool"),
     }
+
+
+# -- how back ends compute them --------------------------------------------------------
+
+
+@pytest.mark.parametrize("chance", [0.02, 0.9])
+@pytest.mark.parametrize("name", KINDS)
+def test_the_engine_computes_the_same(name, chance, rng):
+    """Of numbers, of few spikes, and of many."""
+    op, *_ = KINDS[name]
+    spikes = (rng.uniform(size=(2, 4, op.size_in)) < chance).astype(np.uint8)
+    product = products.compiled(op, np.float64)
+    expected = op(0.5 * spikes)
+    counted = products.numbers(product(Counts(spikes, np.array([0.5]))))
+    for result in (counted, product(0.5 * spikes)):
+        assert result.dtype == np.float64
+        np.testing.assert_allclose(result, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("batch_last", [False, True])
+@pytest.mark.parametrize("name", sorted(KINDS.keys() - {"sparse", "place twice"}))
+def test_tensors_compute_the_same(name, batch_last, rng):
+    """And scaled weights give scaled values."""
+    op, *_ = KINDS[name]
+    form, x = applied(op, op.weights), rng.normal(size=(3, op.size_in))
+    values = Values(tf.constant(x.T if batch_last else x), batch_last)
+    weights = None if op.weights is None else form.initial()
+    np.testing.assert_allclose(form(values, weights).rows, op(x), atol=1e-12)
+    if op.n_filters is not None:
+        factor = np.tile(rng.uniform(size=op.n_filters), op.size_out // op.n_filters)
+        scaled = form(values, form.scaled(weights, factor)).rows
+        np.testing.assert_allclose(scaled, factor * op(x), atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["sparse", "place twice"])
+def test_tensors_refuse_what_they_lack(name):
+    with pytest.raises(Unconvertible, match="no fast form for training"):
+        applied(KINDS[name][0])
 
 
 # -- kinds that the package does not know ----------------------------------------------
