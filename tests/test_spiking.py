@@ -31,6 +31,24 @@ def test_constants_become_biases(convolutional):
     assert spiking.input in spiking.network.all_nodes
 
 
+def test_constants_of_unknown_transforms_stay_connected():
+    """As they are no layers, no operator says what becomes of them."""
+    transform = nengo.transforms.ConvolutionTranspose(
+        1, (10, 1), kernel_size=(3,), strides=(1,), init=np.ones((3, 1, 1))
+    )
+    with nengo.Network(seed=0) as net:
+        image, constant = nengo.Node(np.zeros(12)), nengo.Node(np.ones(10))
+        ensemble = nengo.Ensemble(12, 1, neuron_type=SoftLIFRate())
+        nengo.Connection(image, ensemble.neurons, synapse=None)
+        nengo.Connection(constant, ensemble.neurons, transform=transform, synapse=None)
+        probe = nengo.Probe(ensemble.neurons)
+    spiking = softlif.to_spiking(Model(net, image, probe), synapse=None)
+    assert len(spiking.network.all_connections) == 2
+    spiking.ensembles[0].neuron_type = ensemble.neuron_type
+    found = nengo_saw(spiking.network, 2)[spiking.output]
+    np.testing.assert_allclose(found, nengo_saw(net, 2)[probe], atol=1e-10)
+
+
 def test_one_synapse_for_each_layer(convolutional):
     spiking = softlif.to_spiking(convolutional, synapse=nengo.Alpha(0.003))
     for ensemble in spiking.ensembles:

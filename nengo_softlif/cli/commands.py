@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .. import __version__, datasets, networks
+from .. import __version__, datasets, layers, networks
 from ..compat import install
 from ..datasets import check_data
 from ..evaluation import PACKAGES
@@ -273,9 +273,19 @@ def explain(model, data, out, figure, as_json, **settings):
 
 
 @main.command()
+@click.argument("model", type=options.INPUT, required=False)
 @options.as_json
-def info(as_json):
-    """Show versions, and which data sets are on this machine."""
+def info(model, as_json):
+    """Show what MODEL is made of; or versions, and data sets on this machine.
+
+    MODEL is a file that `train` wrote: its layers are shown, with their neurons, what
+    leads to them, and how many weights they have. With --json, all that is known of
+    them but the numbers in arrays.
+    """
+    if model is not None:
+        description = layers.describe(networks.load(model))
+        click.echo(description.to_json() if as_json else description)
+        return
     versions = {**dict.fromkeys(("python", *PACKAGES)), **find_versions()}
     found = {name: datasets.find(name) for name in datasets.KNOWN}
     tensorflow = versions["tensorflow"] or "0"

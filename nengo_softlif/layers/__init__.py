@@ -6,6 +6,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["folding", "operators", "parameters", "synops"],
     submod_attrs={
+        "description": [
+            "DescribedInput",
+            "DescribedLayer",
+            "Description",
+            "Part",
+            "describe",
+        ],
         "parameters": ["check_gains"],
         "synops": ["connection_synapses", "fan_out", "n_synapses"],
         "graph": ["Built", "Input", "Layer", "read_connection"],

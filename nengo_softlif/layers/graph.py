@@ -169,7 +169,7 @@ class Built:
         return {"gain": gain, "bias": bias, "seed": self.seeds[ensemble]}
 
 
-def unfolded(network, built):
+def read_graph(network, built):
     """Make layers of a network as it stands: an input for each connection.
 
     Parameters

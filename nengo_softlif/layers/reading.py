@@ -13,11 +13,11 @@ from .graph import (
     Built,
     Input,
     Layer,
+    read_graph,
     read_leaving,
     read_slice,
     read_synapses,
     source_of,
-    unfolded,
 )
 from .parameters import has_decoders
 
@@ -63,7 +63,7 @@ def read(network, model=None, loops=False):
     if not model.has_built(network):
         model.build(network)
     built = Built(model.params, model.seeds)
-    layers = unfolded(network, built)
+    layers = read_graph(network, built)
     for probe in network.all_probes:
         layers[probe] = _probe(layers, probe, built)
     return _fold(_ordered(layers, loops))

@@ -1,8 +1,7 @@
 """Where connections have weights, whatever their values."""
 
 import math
-from dataclasses import dataclass
-from functools import reduce, singledispatch
+from functools import cached_property, partial, reduce, singledispatch
 
 import nengo
 import numpy as np
@@ -18,32 +17,40 @@ from .graph import has_full_weights
 from .patterns import Outer, Pattern
 
 
-@dataclass(frozen=True, eq=False)
 class Structure:
     """What is known of a transform without the values of its weights.
 
-    In the reading it takes the place of operators.
+    In the reading it takes the place of operators. What is not asked for is not found
+    out.
 
-    Attributes
+    Parameters
     ----------
-    places : Pattern or Outer
-        Where it has weights.
     size_out : int
         Values that come out.
-    n_synapses : int
-        Number of weights of the unfolded transform.
+    find : callable
+        Returns where there are weights, as `Pattern` or `Outer`, and how many synapses
+        they are, unfolded.
     connection : nengo.Connection, optional
         Whose transform it is.
     """
 
-    places: Pattern | Outer
-    size_out: int
-    n_synapses: int = 0
-    connection: nengo.Connection = None
+    def __init__(self, size_out, find, connection=None):
+        self.size_out = size_out
+        self.connection = connection
+        self._find = find
+
+    @cached_property
+    def _found(self):
+        return self._find()
+
+    @property
+    def n_synapses(self):
+        """Number of weights of the unfolded transform."""
+        return self._found[1]
 
     def pattern(self):
-        """Where it has weights, as `.Operator.pattern` tells it."""
-        return self.places
+        """Where there are weights, as `.Operator.pattern` tells it."""
+        return self._found[0]
 
 
 class Structures:
@@ -62,10 +69,7 @@ class Structures:
 
     def encoders(self, ensemble):
         """Encoders; all that are yet to be drawn."""
-        encoders = np.ones((ensemble.n_neurons, ensemble.dimensions))
-        if not isinstance(ensemble.encoders, Distribution):
-            encoders = np.broadcast_to(ensemble.encoders, encoders.shape)
-        return [Structure(Pattern(encoders), ensemble.n_neurons)]
+        return [Structure(ensemble.n_neurons, partial(_read_encoders, ensemble))]
 
     def neurons(self, ensemble):
         """Nothing."""
@@ -83,24 +87,31 @@ def read_structure(connection):
     Returns
     -------
     Structure
-        Of its transform, with decoders, or full weights, where they are.
-
-    Raises
-    ------
-    Unconvertible
-        If the transform is not known.
+        Of its transform, with decoders, or full weights, where they are. If the
+        transform is not known, it raises `Unconvertible` when it is asked.
     """
+    full = has_full_weights(connection)
+    size_out = connection.post_obj.n_neurons if full else connection.size_out
+    return Structure(size_out, partial(_read_weights, connection), connection)
+
+
+def _read_encoders(ensemble):
+    encoders = np.ones((ensemble.n_neurons, ensemble.dimensions))
+    if not isinstance(ensemble.encoders, Distribution):
+        encoders = np.broadcast_to(ensemble.encoders, encoders.shape)
+    return Pattern(encoders), encoders.size
+
+
+def _read_weights(connection):
     pattern, n_synapses = _read(connection.transform, connection)
-    size_out = connection.size_out
     if isinstance(connection.pre_obj, nengo.Ensemble):
         # every neuron takes part in decoding every value
         n_neurons = connection.pre_obj.n_neurons
-        n_synapses = size_out * n_neurons
+        n_synapses = connection.size_out * n_neurons  # also of full weights
         pattern = pattern @ _full(connection.size_mid, n_neurons)
-        if has_full_weights(connection):  # counted as decoders, all the same
-            size_out = connection.post_obj.n_neurons
-            pattern = _full(size_out, n_neurons)
-    return Structure(pattern, size_out, n_synapses, connection)
+        if has_full_weights(connection):
+            pattern = _full(connection.post_obj.n_neurons, n_neurons)
+    return pattern, n_synapses
 
 
 @singledispatch

@@ -10,7 +10,7 @@ import nengo
 import numpy as np
 
 from ..checks import network_of
-from .graph import unfolded
+from .graph import read_graph
 from .sparsity import Structure, Structures, read_structure, unreadable
 
 
@@ -105,7 +105,7 @@ class _Reading:
         for ensemble in network.all_ensembles:
             if isinstance(ensemble.neuron_type, nengo.Direct):
                 raise unreadable(ensemble, "it has no neurons (nengo.Direct)")
-        layers = unfolded(network, Structures())
+        layers = read_graph(network, Structures())
         self.neurons = {e: layers[e.neurons] for e in network.all_ensembles}
         self.outgoing = {}  # from each layer to where its values go, and how
         for target in layers.values():

@@ -30,6 +30,18 @@ def test_info(run):
     assert found["data"]["digits"] == "built in"
 
 
+def test_info_of_a_model(run, model_file):
+    text = run("info", model_file).output
+    found = json.loads(run("info", model_file, "--json").output)
+    model = networks.load(model_file)
+    assert f"{model.network.n_neurons:,} neurons" in text
+    for layer in found["layers"]:
+        assert any(line.startswith(layer["label"]) for line in text.splitlines())
+    sizes = [layer["size"] for layer in found["layers"] if layer["neurons"]]
+    assert sizes == [ensemble.n_neurons for ensemble in model.ensembles]
+    assert_fails(run("info", model_file.parent / "none.safetensors"), "does not exist")
+
+
 def test_unseen_data_through_the_front_door(run, stripes, tmp_path):
     trained = run(
         "train", stripes, "--epochs", 6, "--batch-size", 20, "--learning-rate", 3e-3
