@@ -258,7 +258,7 @@ def test_without_rows_it_is_refused_by_name(data):
     with pytest.raises(Unconvertible, match=r"NakaRushtonRate\(.*no spiking partner"):
         softlif.to_spiking(model)
     with pytest.raises(Unconvertible, match=r"has NakaRushtonRate\(.*; only SoftLIFR"):
-        AsLayers(model.network, model.input, model.output, 4, 0)
+        AsLayers(model.network, model.input, model.output, Settings(batch_size=4))
     with (
         pytest.warns(UserWarning, match="NakaRushtonRate.*falling back"),
         nengo_dl.Simulator(model.network, progress_bar=False),

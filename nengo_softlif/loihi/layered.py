@@ -34,6 +34,8 @@ class ChipBehaviour(TrainingHooks):
 
     Raises
     ------
+    Unconvertible
+        If there is no curve to train neurons by.
     ValidationError
         If no layer will be on the chip, or weights will not be there as they are here.
     """
@@ -68,6 +70,11 @@ class ChipBehaviour(TrainingHooks):
         for layer in self._feed_forward.layers:
             if layer.neuron_type is None:
                 continue
+            if CHIP_CURVES.of(layer.neuron_type) is None:
+                raise Unconvertible(
+                    f"{layer.obj.ensemble} has {layer.neuron_type}; only "
+                    f"{CHIP_CURVES} neurons train for the chip"
+                )
             paths = [(p.source, p.without_gain()) for p in layer.expanded()]
             neurons = [p for p in paths if p[0].neuron_type is not None]
             others = [source for source, _ in paths if source.neuron_type is None]
@@ -90,15 +97,9 @@ class ChipBehaviour(TrainingHooks):
     def adapt_response(self, layer, response):
         """Give the rates of the chip or the host, and the noise of their synapses."""
         adapted, neurons = copy(response), layer.neuron_type
-        curve_of = CHIP_CURVES.of(neurons)
-        if curve_of is None:
-            raise Unconvertible(
-                f"{layer.obj.ensemble} has {neurons}; only {CHIP_CURVES} neurons "
-                "train for the chip"
-            )
         if layer in self._to_chip:
             adapted.neuron_type = neurons.with_noise(chip_noise(neurons.noise))
-        adapted.curve = curve_of(neurons, layer in self.on_chip)
+        adapted.curve = CHIP_CURVES.of(neurons)(neurons, layer in self.on_chip)
         return adapted
 
     def apply_weights(self, weights):
