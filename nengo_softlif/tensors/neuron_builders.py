@@ -5,12 +5,12 @@ Imported by the import finder in `.compat` as soon as nengo_dl has loaded.
 
 from functools import wraps
 
-import nengo_dl
 import tensorflow as tf
 from nengo.builder import Builder
 from nengo.builder.neurons import SimNeurons
 from nengo.builder.optimizer import OpMerger, SimNeuronsMerger
 from nengo.neurons import NeuronType, RatesToSpikesNeuronType
+from nengo_dl.builder import Builder as NengoDLBuilder
 from nengo_dl.neuron_builders import SimNeuronsBuilder, TFNeuronBuilder
 
 from .curves import CURVES, Response, noise_of
@@ -41,7 +41,7 @@ class SimRates(SimNeurons):
 
 
 # for NengoDL and for Nengo they are neurons like others
-nengo_dl.builder.Builder.builders[SimRates] = SimNeuronsBuilder
+NengoDLBuilder.builders[SimRates] = SimNeuronsBuilder
 OpMerger.mergers[SimRates] = SimNeuronsMerger
 
 
