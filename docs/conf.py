@@ -54,7 +54,10 @@ numpydoc_validation_exclude = {r"\.Dataset$"}  # documents its four arrays in pa
 
 # Names of other projects, which only their inventories know
 nitpick_ignore_regex = [
-    (r"py:.*", r"(nengo|nengo_dl|nengo_loihi|numpy|np|tf|keras|matplotlib)(\..*)?"),
+    (
+        r"py:.*",
+        r"(nengo|nengo_dl|nengo_loihi|numpy|np|tf|tf_keras|keras|matplotlib|collections)(\..*)?",
+    ),
     # forms of dictionaries in records, which the records describe
     (r"py:class", r"nengo_softlif\.evaluation\.consistency\..*"),
     # commands, in the help of the command line

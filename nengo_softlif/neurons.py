@@ -2,7 +2,7 @@
 
 Another type of neurons, from another package too, needs a row in these tables:
 
-- `FAMILIES` here: its spiking partner, for `.to_spiking`;
+- ``FAMILIES`` here: its spiking partner, for `.to_spiking`;
 - ``tensors.CURVES``: rates and slopes in TensorFlow, for `.fit`; without, it trains as
   far as NengoDL can train it;
 - ``engine.STAGES``: a fast form for `.Simulator`; without, its own ``step`` is called;

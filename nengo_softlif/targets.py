@@ -119,7 +119,7 @@ class TrainingHooks:
         Returns
         -------
         callable
-            Called as ``response(x, step, batch_last)``: see `.Response`.
+            Called as ``response(x, step, batch_last)``: as ``tensors.Response``.
         """
         return response
 

@@ -4,7 +4,7 @@ import re
 import textwrap
 from pathlib import Path
 
-from nengo_softlif.evaluation.records import Evaluation, difference
+from nengo_softlif.evaluation.results import Evaluation, difference
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Neurons in motion."""
+"""Stages of neurons: any type by its own step, some in a faster form."""
 
 import nengo
 import numpy as np

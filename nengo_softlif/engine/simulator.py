@@ -1,4 +1,4 @@
-"""A simulator of feed-forward spiking networks for many examples at once.
+"""The simulator itself: it runs stages, keeps what probes see, resets.
 
 Layer after layer, each for a chunk of time steps: the linear work is then a few
 large products, and one loop does synapse, membrane, refractory time and spikes.

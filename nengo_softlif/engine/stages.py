@@ -1,4 +1,4 @@
-"""Layers in motion: what each does in a chunk of time steps.
+"""What is simulated: a stage for each layer, advanced by chunks of time steps.
 
 A stage reads what those before it put out in the same chunk, and carries its state
 from one chunk to the next. What does not change during a run is computed once.

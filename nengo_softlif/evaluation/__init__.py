@@ -20,7 +20,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "presentation": ["BATCH_SIZE", "Presentation", "presentation_order"],
         "provenance": ["PACKAGES", "versions"],
         "rungs": ["Step"],
-        "records": ["Difference", "Evaluation", "difference", "wilson"],
-        "statistics": ["decide", "readout_steps", "time_to_decide"],
+        "results": ["Difference", "Evaluation", "difference", "wilson"],
+        "answers": ["decide", "readout_steps", "time_to_decide"],
     },
 )

@@ -188,7 +188,7 @@ class NengoDL(Backend):
 
     def run(self, watched, batches, presentation):
         """See `Backend.run`."""
-        steps = np.arange(presentation.n_steps)
+        steps = np.arange(presentation.n_time_steps)
         n_chunks = -(-len(steps) // LONGEST_CHUNK)
         lengths = [len(part) for part in np.array_split(steps, n_chunks)]
         totals = watched.with_totals()
@@ -214,7 +214,11 @@ class Nengo(Backend):
 
     def run(self, watched, batches, presentation):
         """See `Backend.run`. Without reset images start where the one before ended."""
-        dt, seed, n_steps = presentation.dt, presentation.seed, presentation.n_steps
+        dt, seed, n_steps = (
+            presentation.dt,
+            presentation.seed,
+            presentation.n_time_steps,
+        )
         shown = np.zeros(watched.input.size_out)
         watched.input.output = lambda t: shown
         totals = watched.with_totals()
@@ -296,7 +300,7 @@ def backend_of(model, name=None):
 
 def run_batches(sim, watched, batches, presentation):
     """Simulate images with a `.Simulator`; see `Backend.run`."""
-    n_steps, batch_size = presentation.n_steps, presentation.batch_size
+    n_steps, batch_size = presentation.n_time_steps, presentation.batch_size
     for images in batches:
         n = len(images)
         sim.run_steps(n_steps, {watched.input: _padded(images, batch_size)[:, None]})

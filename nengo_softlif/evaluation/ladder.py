@@ -17,7 +17,7 @@ from . import rungs
 from .backends import backend_of
 from .measurement import measure
 from .presentation import BATCH_SIZE, Presentation
-from .records import Difference, Evaluation, difference
+from .results import Difference, Evaluation, difference
 
 COMPARED = 100
 """Images on which rates of single neurons are compared."""

@@ -1,4 +1,4 @@
-"""Measuring a model on test images."""
+"""evaluate: showing images, counting errors and spikes, making the record."""
 
 import contextlib
 import time
@@ -12,11 +12,11 @@ from ..engine import compilation
 from ..layers import synops
 from ..models import check_model
 from . import provenance
+from .answers import decide, readout_steps, time_to_decide
 from .backends import backend_of
 from .counting import Tally, layer_names, neuron_layers
 from .presentation import Presentation, presentation_order
-from .records import Evaluation, wilson
-from .statistics import decide, readout_steps, time_to_decide
+from .results import Evaluation, wilson
 
 
 def evaluate(
@@ -207,7 +207,7 @@ class _Answers:
 
     def __init__(self, model, data, backend, presentation):
         self.presentation, self.timed = presentation, backend.timed
-        n_steps = presentation.n_steps if self.timed else 1
+        n_steps = presentation.n_time_steps if self.timed else 1
         window = presentation.window if self.timed else 0
         self.steps, self.first = readout_steps(n_steps, presentation.dt, window)
         n_examples, self.n_classes = presentation.n_examples, model.output.size_in
@@ -279,7 +279,7 @@ def _rates(layers, names, tally, backend, presentation):
     """Mean rates of layers and of all, in Hz, and spikes per image."""
     fired = tally.fired[:, 0] / presentation.n_examples
     n_neurons = np.array([layer.n_neurons for layer in layers])
-    seconds = presentation.n_steps * presentation.dt if backend.timed else 1
+    seconds = presentation.n_time_steps * presentation.dt if backend.timed else 1
     rates = fired / n_neurons / seconds
     return {
         "rates_hz": dict(zip(names, rates.tolist(), strict=True)),
@@ -293,7 +293,7 @@ def _highest_rates(tally, layers, presentation):
     counts = tally.highest_counts()
     if counts is None:
         return None
-    seconds = presentation.n_steps * presentation.dt
+    seconds = presentation.n_time_steps * presentation.dt
     return {e: n / seconds for e, n in zip(layers, counts, strict=True)}
 
 

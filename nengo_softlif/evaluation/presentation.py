@@ -9,8 +9,8 @@ from nengo.exceptions import NengoWarning, ValidationError
 from ..checks import LARGEST_SEED, check_number, check_whole
 from ..datasets import check_data
 from ..models import check_model
+from .answers import check_memory
 from .counting import neuron_layers
-from .statistics import check_memory
 
 BATCH_SIZE = 50
 """Images simulated side by side, unless told otherwise."""
@@ -48,7 +48,7 @@ class Presentation:
     seed: int = 0
 
     @property
-    def n_steps(self):
+    def n_time_steps(self):
         """Time steps for each image."""
         return round(self.presentation_time / self.dt)
 
@@ -90,7 +90,7 @@ class Presentation:
         if warns and backend.timed:
             _warn_of_fast_neurons(model, self.dt)
         batch_size = self._batch_size(backend, int(n_examples))
-        n_steps = self.n_steps if backend.timed else 1
+        n_steps = self.n_time_steps if backend.timed else 1
         check_memory(n_steps, batch_size * model.output.size_in)
         return replace(self, n_examples=int(n_examples), batch_size=batch_size)
 
@@ -101,7 +101,10 @@ class Presentation:
         check_number("presentation_time", time, f"{positive} 0.2", 0, low_open=True)
         backend.check(model, self)
         check_memory(time / dt, model.output.size_in)
-        if self.n_steps < 1 or abs(time / dt - self.n_steps) > 1e-6 * self.n_steps:
+        if (
+            self.n_time_steps < 1
+            or abs(time / dt - self.n_time_steps) > 1e-6 * self.n_time_steps
+        ):
             raise ValidationError(
                 f"expected a multiple of dt = {dt:g} s, got {time!r} s",
                 attr="presentation_time",

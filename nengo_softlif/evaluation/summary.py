@@ -1,7 +1,7 @@
-"""The main numbers of an evaluation."""
+"""The rows of a printed evaluation."""
 
 from ..tables import PrintedTable
-from .statistics import TOLERANCE_PERCENT
+from .answers import TOLERANCE_PERCENT
 
 
 def summarise(evaluation):

@@ -1,4 +1,4 @@
-"""Files that are either the old ones or the new ones, and never run code.
+"""Named arrays and a JSON header in one file, checksummed; reading runs no code.
 
 Everything the package saves, models and training checkpoints alike, is one
 `safetensors <https://huggingface.co/docs/safetensors>`_ file: named arrays and a JSON

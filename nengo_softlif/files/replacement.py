@@ -1,4 +1,4 @@
-"""Files that take the place of others all at once, or not at all."""
+"""Writing files that take the place of others all at once, or not at all."""
 
 import contextlib
 import errno

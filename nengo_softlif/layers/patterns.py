@@ -1,4 +1,4 @@
-"""Where matrices have weights, whatever their values: products, sums, counts."""
+"""Sparse patterns of weights, whatever their values: products, sums, counts."""
 
 import numpy as np
 from nengo.exceptions import Unconvertible

@@ -1,4 +1,4 @@
-"""Where connections have weights, whatever their values."""
+"""Which pattern of weights each connection has."""
 
 import math
 from functools import cached_property, partial, reduce, singledispatch

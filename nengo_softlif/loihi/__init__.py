@@ -17,7 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "emulator": ["Emulator"],
         "neurons": ["CHIP_NEURONS", "ChipNeurons"],
         "rates": ["CHIP_CURVES"],
-        "record": ["Changes"],
+        "notes": ["Changes"],
         "synapses": ["Substitution", "chip_synapse", "substitution"],
         "training": ["LoihiTarget", "chip_noise"],
     },

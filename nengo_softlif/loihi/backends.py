@@ -11,7 +11,7 @@ from .conversion import utilization
 from .decays import DT
 from .emulator import Emulator
 from .neurons import warn_of_high_rates
-from .record import is_for_chip
+from .notes import is_for_chip
 
 
 class ChipBackend(Backend):
@@ -125,7 +125,7 @@ class NengoLoihi(ChipBackend):
             probes = [nengo.Probe(layer.neurons) for layer in watched.layers]
         types = [layer.neuron_type for layer in watched.layers]
         heights = [getattr(t, "amplitude", 1) / presentation.dt for t in types]
-        n_steps = presentation.n_steps
+        n_steps = presentation.n_time_steps
 
         def shown_to(sim, image):
             shown[...] = image

@@ -9,7 +9,7 @@ import numpy as np
 from ..checks import range_of
 from ..layers import folding, operators
 from . import cores
-from .record import in_words, named
+from .notes import in_words, named
 
 
 def fold_connections(layer, paths, constants, changes):

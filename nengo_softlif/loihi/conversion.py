@@ -16,8 +16,8 @@ from .axons import wires
 from .connections import fold_connections, shape_of
 from .inputs import send_in_spikes
 from .neurons import check_range, chip_neurons, one_synapse, warn_of_rounding
+from .notes import Changes, for_chip, label, named
 from .probes import check_orders, check_probes
-from .record import Changes, for_chip, label, named
 from .rewiring import cut_off, send_to_host
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from nengo.exceptions import BuildError
 
 from ..tables import PrintedTable, Tabular, format_size
-from .record import named
+from .notes import named
 
 LIMITS = {
     "compartments": 1024,

@@ -1,4 +1,4 @@
-"""Neurons of NengoLoihi in motion, where the engine simulates them."""
+"""The engine's stage for neurons of NengoLoihi that run on the host."""
 
 from ..engine import neurons
 from .decays import chip_tau_rc, chip_tau_ref

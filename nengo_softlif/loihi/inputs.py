@@ -5,7 +5,7 @@ import numpy as np
 
 from .. import layers
 from ..layers import operators
-from .record import named
+from .notes import named
 from .synapses import chip_synapse
 
 SYNAPSE = nengo.Lowpass(0.01)

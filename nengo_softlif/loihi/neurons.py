@@ -10,7 +10,7 @@ from nengo.exceptions import BuildError, NengoWarning, Unconvertible
 
 from ..neurons import NeuronTable
 from .decays import DT, chip_tau_rc, chip_tau_ref
-from .record import named
+from .notes import named
 from .synapses import chip_synapse, substitution
 
 FAITHFUL_RATE = 1 / (6 * DT)

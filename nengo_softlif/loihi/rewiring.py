@@ -5,7 +5,7 @@ import numpy as np
 from nengo.transforms import NoTransform
 
 from ..layers import parameters
-from .record import in_words, named
+from .notes import in_words, named
 
 
 def cut_off(network, chip, keep, noted):

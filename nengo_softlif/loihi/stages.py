@@ -1,4 +1,4 @@
-"""The chip in motion, and what the host and probes see of it."""
+"""Stages of the emulated chip, and what the host and probes see of it."""
 
 import warnings
 

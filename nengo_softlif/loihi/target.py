@@ -31,7 +31,7 @@ class Loihi(Target):
 
     def made(self, network):
         """Whether `.to_loihi` returned a network: settings alone anyone can make."""
-        from .record import Changes
+        from .notes import Changes
 
         return bool(Changes.of(network).layers)
 

@@ -62,7 +62,7 @@ class LoihiTarget(TrainingTarget):
 
     def bind(self, feed_forward):
         """Return what the chip changes in a network."""
-        from .layered import ChipBehaviour
+        from .behaviour import ChipBehaviour
 
         return ChipBehaviour(self, feed_forward)
 

@@ -1,9 +1,9 @@
-"""Training of feed-forward networks as layers."""
+"""The way to train feed-forward networks: as one Keras model."""
 
 import nengo
 import tensorflow as tf
 
-from .layered import LayeredNetwork
+from .keras_model import LayeredNetwork
 from .trainers import Trainer, check_one_step
 
 

@@ -1,4 +1,4 @@
-"""What training looks at of a feed-forward network: layers, and paths between them."""
+"""The layers of a network and the paths between them, as training needs them."""
 
 import nengo
 from nengo.exceptions import Unconvertible

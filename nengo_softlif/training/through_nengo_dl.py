@@ -1,4 +1,4 @@
-"""Training through NengoDL."""
+"""The way to train all other networks: through NengoDL."""
 
 import numpy as np
 from nengo.exceptions import ValidationError

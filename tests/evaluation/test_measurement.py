@@ -8,10 +8,10 @@ from xml.etree import ElementTree
 from nengo_softlif import Model, Preprocessing, datasets, networks, to_spiking
 from nengo_softlif.compat import nengo_dl
 from nengo_softlif.evaluation import backends
+from nengo_softlif.evaluation.answers import decide, readout_steps
 from nengo_softlif.evaluation.measurement import evaluate
 from nengo_softlif.evaluation.presentation import Presentation, presentation_order
-from nengo_softlif.evaluation.records import Difference, Evaluation, difference
-from nengo_softlif.evaluation.statistics import decide, readout_steps
+from nengo_softlif.evaluation.results import Difference, Evaluation, difference
 
 import nengo
 import numpy as np

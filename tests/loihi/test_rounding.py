@@ -3,7 +3,7 @@
 from nengo_softlif import AveragePool, SoftLIFRate
 from nengo_softlif.compat import nengo_loihi
 from nengo_softlif.loihi.training import LoihiTarget
-from nengo_softlif.training.layered import LayeredNetwork
+from nengo_softlif.training.keras_model import LayeredNetwork
 
 import nengo
 import numpy as np

@@ -15,10 +15,10 @@ from nengo_softlif import (
     networks,
 )
 from nengo_softlif.compat import nengo_dl, nengo_loihi
-from nengo_softlif.loihi.layered import ChipBehaviour
+from nengo_softlif.loihi.behaviour import ChipBehaviour
 from nengo_softlif.loihi.rates import lif, loihi_lif, loihi_relu_rates
 from nengo_softlif.loihi.training import CHIP_NOISE, chip_noise
-from nengo_softlif.training.layered import LayeredNetwork
+from nengo_softlif.training.keras_model import LayeredNetwork
 
 import nengo
 import numpy as np

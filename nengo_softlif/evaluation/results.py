@@ -1,4 +1,4 @@
-"""What an evaluation found, and how sure it is."""
+"""Evaluation and Difference: what was found, with intervals."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ from nengo.exceptions import ValidationError
 
 from ..files import Record
 from ..tables import PrintedTable, Tabular
+from .answers import RECORD_EVERY
 from .consistency import Chip, Synops, check_parts
-from .statistics import RECORD_EVERY
 from .summary import summarise
 
 Z = 1.959963984540054

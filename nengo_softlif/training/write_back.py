@@ -1,4 +1,4 @@
-"""What training made of a feed-forward network, as Nengo holds it."""
+"""From trained variables back to what Nengo holds; batch normalisation folded in."""
 
 from types import SimpleNamespace
 

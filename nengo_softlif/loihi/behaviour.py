@@ -1,4 +1,4 @@
-"""How networks behave that are trained as layers for Loihi: as the chip will."""
+"""How networks behave in training for Loihi: rates, weights, penalties."""
 
 from collections import Counter
 from copy import copy

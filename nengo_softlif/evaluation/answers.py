@@ -1,4 +1,4 @@
-"""From the outputs of a network over time to its answers."""
+"""From the outputs of a network over time to its answers, and when it decides."""
 
 import numpy as np
 from nengo.exceptions import ValidationError

@@ -1,4 +1,4 @@
-"""Feed-forward networks as Keras models that train several times faster.
+"""A feed-forward network as one Keras model, which trains several times faster.
 
 NengoDL simulates a network operator by operator. Where a network consists of layers,
 as `.layers` reads them, of soft LIF neurons, the same mathematics can be put to
@@ -14,8 +14,8 @@ from ..layers import parameters
 from ..targets import TrainingHooks
 from ..tensors import CURVES, Response, Values, noise_seeds
 from .feedforward import FeedForward
-from .folding import fold_back, normalise_layers
 from .weights import Weights, make_variable
+from .write_back import fold_back, normalise_layers
 
 
 class Neurons:

@@ -19,7 +19,7 @@ from nengo_softlif.tensors.operators import Values
 from nengo_softlif.training.arguments import Settings
 from nengo_softlif.training.as_layers import AsLayers
 from nengo_softlif.training.batch_norm import BatchNorm
-from nengo_softlif.training.layered import LayeredNetwork
+from nengo_softlif.training.keras_model import LayeredNetwork
 from nengo_softlif.training.through_nengo_dl import ThroughNengoDL
 
 import nengo

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from nengo_softlif.evaluation.records import Difference, difference, wilson
-from nengo_softlif.evaluation.statistics import decide, readout_steps, time_to_decide
+from nengo_softlif.evaluation.answers import decide, readout_steps, time_to_decide
+from nengo_softlif.evaluation.results import Difference, difference, wilson
 
 import numpy as np
 import pytest
