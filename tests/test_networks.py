@@ -9,7 +9,6 @@ from nengo_softlif import (
 )
 from nengo_softlif.compat import nengo_dl
 from nengo_softlif.layers.parameters import install
-from nengo_softlif.sizes import Sizes
 
 import nengo
 import numpy as np
@@ -225,8 +224,8 @@ def test_sizes_are_known_before_the_network(function, shape, n_classes):
     network = function(shape, n_classes).network
     made = {n: a.shape for n, a in arrays_of(network).items()}
     layers = networks._LAYERS[function]
-    layers(Sizes(shape, made), n_classes)
+    layers(networks._Sizes(shape, made), n_classes)
     for name in made:
         if name.endswith(("gain", "weights")):
             with pytest.raises(KeyError, match=name):
-                layers(Sizes(shape, {**made, name: (9, 9)}), n_classes)
+                layers(networks._Sizes(shape, {**made, name: (9, 9)}), n_classes)
