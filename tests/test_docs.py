@@ -25,7 +25,6 @@ INTERNAL = {
     "geometry",
     "images",
     "machine",
-    "sizes",
     "tables",
 }
 FOLDERS = {m.name for m in pkgutil.iter_modules(nengo_softlif.__path__) if m.ispkg}
