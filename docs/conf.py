@@ -128,14 +128,11 @@ def _tell_of_the_house(app):
     folder = Path(app.srcdir, "api", "generated")
     folder.mkdir(parents=True, exist_ok=True)
     package = Path(app.srcdir).parent / "nengo_softlif"
-    lines = [".. code-block:: text", ""]
     flat = [path for path in package.glob("*.py") if path.stem != "__init__"]
-    for path in sorted(flat):
-        lines.append(f"   {path.name:<20} {_first_line(path)}")
+    lines = _list_modules(flat)
     for door in sorted(package.glob("*/__init__.py")):
-        lines += ["", f"   {door.parent.name + '/':<20} {_first_line(door)}"]
-        for path in sorted(door.parent.glob("[!_]*.py")):
-            lines.append(f"     {path.name:<18} {_first_line(path)}")
+        title = f"``{door.parent.name}/``: {_first_line(door)}"
+        lines += ["", title, "", *_list_modules(door.parent.glob("[!_]*.py"))]
     (folder / "rooms.inc").write_text("\n".join(lines) + "\n")
 
     rows = [".. list-table::", "   :header-rows: 1", ""]
@@ -150,5 +147,13 @@ def _tell_of_the_house(app):
     (folder / "rooms-counted.inc").write_text("\n".join(rows) + "\n")
 
 
+def _list_modules(paths):
+    lines = [".. list-table::", "   :widths: 25 75", "   :class: rooms", ""]
+    for path in sorted(paths):
+        lines += [f"   * - ``{path.name}``", f"     - {_first_line(path)}"]
+    return lines
+
+
 def _first_line(path):
-    return ast.get_docstring(ast.parse(path.read_text())).splitlines()[0]
+    line = ast.get_docstring(ast.parse(path.read_text())).splitlines()[0]
+    return line.replace("`.", "`").replace("``", "`").replace("`", "``")
