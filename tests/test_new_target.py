@@ -43,9 +43,7 @@ def test_evaluate(spiking, data):
     assert result.rates_hz != exact.rates_hz
 
 
-def test_what_is_not_made_for_it(spiking, data):
-    with pytest.raises(ValidationError, match=r"call to_toy\(model\) first"):
-        softlif.evaluate(spiking, data, backend="toy-emulator", **SHORT)
+def test_what_is_made_for_it_is_not_for_others(spiking, data):
     with pytest.raises(ValidationError, match="is not made for the chip"):
         softlif.evaluate(
             toy_chip.to_toy(spiking), data, backend="loihi-emulator", **SHORT
@@ -79,6 +77,21 @@ def test_what_it_refuses_is_refused_first(data):
         softlif.explain(model, data, target="toy", **SHORT)
 
 
+def test_fit(data):
+    """Weights of four bits are trained: they lose less by being rounded."""
+    settings = {"epochs": 4, "batch_size": 64, "seed": 1, "progress_bar": False}
+    lost = []
+    for target in (None, "toy"):
+        model = softlif.networks.small(noise=None, seed=1)
+        softlif.fit(model, data, target=target, learning_rate=3e-3, **settings)
+        assert model.training["target"] == (target and {"type": "toy"})
+        chip = toy_chip.to_toy(softlif.to_spiking(model))
+        shown = {"presentation_time": 0.1, "n_examples": 200, "progress_bar": False}
+        found = softlif.evaluate(chip, data, **shown).error_percent
+        lost.append(found - model.history["error_percent"][-1])
+    assert lost[1] < lost[0]
+
+
 def test_others_are_named(model, data):
     with pytest.raises(ValidationError, match="expected one of loihi, toy, got 'brain"):
         softlif.explain(model, data, target="brainscales", **SHORT)
@@ -110,7 +123,7 @@ def command(installed, *arguments):
 
 
 @pytest.mark.slow
-def test_the_command_line(installed, model, data, tmp_path):
+def test_the_command_line(installed, model, data, tmp_path, monkeypatch):
     path = tmp_path / "model.safetensors"
     model.save(path)
     told = command(installed, "evaluate", "--help").split()
@@ -129,3 +142,7 @@ def test_the_command_line(installed, model, data, tmp_path):
     np.testing.assert_equal(
         rungs[-1]["evaluation"]["predictions"], record["predictions"]
     )
+    monkeypatch.chdir(tmp_path)
+    shown = command(installed, "train", "digits", "--target", "toy", "--epochs", 1)
+    assert "--backend toy-emulator" in shown
+    assert softlif.load("digits-toy.safetensors").training["target"] == {"type": "toy"}

@@ -2,11 +2,11 @@
 
 from nengo_softlif.evaluation import Engine
 from nengo_softlif.layers import parameters
-from nengo_softlif.targets import Target, check_unmade
+from nengo_softlif.targets import Target, TrainingTarget, check_unmade
 
 import nengo
 import numpy as np
-from nengo.exceptions import Unconvertible, ValidationError
+from nengo.exceptions import Unconvertible
 from nengo.params import BoolParam
 
 
@@ -20,39 +20,40 @@ def to_toy(model):
     arrays = parameters.collect(chip.network, parameters.build(chip.network))
     for name, array in arrays.items():
         if name.endswith("weights"):
-            scale = max(np.abs(array).max() / 7, np.finfo(float).tiny)
-            arrays[name] = scale * np.rint(array / scale)
+            arrays[name] = rounded(array, np.max, np)
     parameters.install(chip.network, arrays)
     chip.network.config[nengo.Ensemble].set_param("on_toy", BoolParam("on_toy", True))
     return chip
 
 
-class Emulator(Engine):
-    """Its emulator is our simulator: only weights are rounded."""
+def rounded(weights, highest, maths):
+    """Round to whole parts of a seventh of the highest, with NumPy or TensorFlow."""
+    scale = highest(maths.abs(weights)) / 7 + 1e-12
+    return scale * maths.round(weights / scale)
 
-    name = "toy-emulator"
 
-    def check(self, model, presentation):
-        """Refuse what was not made for it."""
-        if not TOY.takes(model.network):
-            raise ValidationError("call to_toy(model) first", attr="model")
+class ToyTraining(TrainingTarget):
+    """Training sees rounded weights; gradients go to those that are not."""
+
+    def describe(self):
+        return {"type": "toy"}
+
+    def apply_weights(self, weights):
+        import tensorflow as tf
+
+        new = {c: rounded(w, tf.reduce_max, tf) for c, w in weights.items()}
+        return {c: w + tf.stop_gradient(new[c] - w) for c, w in weights.items()}
 
 
 class Toy(Target):
-    """The toy chip."""
-
-    name = "toy"
-    conversion = "to_toy"
+    name, conversion, convert = "toy", "to_toy", staticmethod(to_toy)
     backends = {"toy-emulator": "toy_chip:EMULATOR"}  # noqa: RUF012
     backend_help = "toy-emulator: on the toy chip."
+    training = ToyTraining
 
     def takes(self, network):
-        """Whether `to_toy` made it."""
         return hasattr(network.config[nengo.Ensemble], "on_toy")
 
-    def convert(self, model):
-        """Call `to_toy`."""
-        return to_toy(model)
 
-
-EMULATOR, TOY = Emulator(), Toy()
+EMULATOR, TOY = Engine(), Toy()  # our simulator emulates it
+EMULATOR.name = "toy-emulator"
