@@ -104,9 +104,11 @@ class PrintedTable:
         return f"<tr>{inside}</tr>"
 
     def to_json(self):
-        """Return the rows as JSON text: for each an object, by names of columns."""
-        found = [dict(zip(self.head, row, strict=True)) for row in self.rows if row]
-        return json.dumps(found)
+        """Return the rows as JSON text: objects by names of columns, or else lists."""
+        rows = [row for row in self.rows if row]
+        if self.head:
+            rows = [dict(zip(self.head, row, strict=True)) for row in rows]
+        return json.dumps(rows)
 
 
 def format_size(shape):
