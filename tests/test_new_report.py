@@ -1,4 +1,4 @@
-"""A report from outside of the package: it is written from rows, whatever the record."""
+"""A report from outside of the package is written from rows, whatever the record."""
 
 import json
 from pathlib import Path
