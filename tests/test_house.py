@@ -1,7 +1,7 @@
 """The house is what its plan says: doors, names and sizes. Directions: setup.cfg."""
 
 import ast
-import importlib
+import importlib.util
 from pathlib import Path
 
 import nengo_softlif
@@ -9,6 +9,7 @@ import nengo_softlif
 import pytest
 
 PACKAGE = Path(nengo_softlif.__file__).parent
+BENCHMARKS = sorted((Path(__file__).parent / "benchmarks").glob("*.py"))
 PATHS = Path(__file__).parent / "data" / "public-paths.txt"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 FOLDERS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
@@ -84,3 +85,23 @@ def test_public_paths_stay(path):
     """Those of before there were folders, by which programs of users import."""
     module, _, name = path.rpartition(".")
     assert getattr(importlib.import_module(module), name) is not None
+
+
+@pytest.mark.parametrize("path", BENCHMARKS, ids=lambda path: path.stem)
+def test_benchmarks_import_what_there_is(path):
+    """They are called by hand, so that nobody else would notice."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            if module.startswith("nengo_softlif"):
+                loaded = importlib.import_module(module)
+                for alias in node.names:
+                    assert hasattr(loaded, alias.name) or importlib.util.find_spec(
+                        f"{module}.{alias.name}"
+                    )
+            elif node.level and node.module is None:
+                for alias in node.names:
+                    assert (path.parent / f"{alias.name}.py").exists()
+            elif node.level:
+                assert (path.parent / f"{node.module}.py").exists()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nengo_softlif
 from nengo_softlif import Simulator
-from nengo_softlif.evaluation.measurement import presentation_order
+from nengo_softlif.evaluation import presentation_order
 
 import nengo
 import numpy as np

@@ -13,12 +13,13 @@ from pathlib import Path
 from statistics import median
 
 import nengo_softlif as softlif
-from nengo_softlif import machine, networks
 from nengo_softlif.compat import nengo_loihi
 
 import nengo
 import numpy as np
 from tqdm import tqdm
+
+from . import machine, networks
 
 DT = 0.001
 

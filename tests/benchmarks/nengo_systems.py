@@ -4,10 +4,9 @@ import warnings
 from functools import partial
 from importlib.metadata import version
 
-from nengo_softlif import networks
-
 import numpy as np
 
+from . import networks
 from .workers import serve
 
 DT = 0.001

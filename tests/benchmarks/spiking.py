@@ -17,10 +17,9 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from statistics import median
 
-from nengo_softlif import environment, machine, networks
-
 import numpy as np
 
+from . import environment, machine, networks
 from .workers import Absent, Worker
 
 NENGO, TORCH = "tests.benchmarks.nengo_systems", "tests.benchmarks.torch_peers"

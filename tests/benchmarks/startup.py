@@ -12,9 +12,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from nengo_softlif import machine
-
 import numpy as np
+
+from . import machine
 
 HERE = Path(__file__).parents[2]
 

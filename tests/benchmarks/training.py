@@ -11,10 +11,9 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from nengo_softlif import machine
-
 import numpy as np
 
+from . import machine
 from .spiking import fastest, numbers, spread, take_turns
 
 MODULE = "tests.benchmarks.training_systems"

@@ -11,8 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from nengo_softlif import machine
-
+from . import machine
 from .training_systems import Layers
 
 STEPS = 10
