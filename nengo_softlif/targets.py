@@ -64,7 +64,7 @@ class Target(ABC):
         Model
         """
 
-    def made(self, network):
+    def has_made(self, network):
         """Whether a network is what the conversion returned, so to speak finished."""
         return self.takes(network)
 
@@ -238,7 +238,7 @@ def check_unmade(model):
     """
     network = network_of(model)
     for target in TARGETS.values():
-        if target.made(network):
+        if target.has_made(network):
             raise ValidationError(
                 f"it is what {target.conversion} returned, which is made for the chip "
                 "already; give the network that it was made from",

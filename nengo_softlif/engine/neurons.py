@@ -6,7 +6,7 @@ from nengo.neurons import RatesToSpikesNeuronType
 
 from ..neurons import NeuronTable
 from . import neuron_kernels
-from .products import Counts, numbers
+from .products import Counts, to_numbers
 from .stages import Source, Sum
 from .threads import flatten, spread
 
@@ -203,7 +203,7 @@ class LIF(Neurons):
         u, state = np.zeros((2, 1, 0, 1), self.settings.dtype)
         matrices = [np.zeros(shape, self.settings.dtype) for shape in [(1, 1), 1, 1]]
         if fused is not None:
-            u = np.ascontiguousarray(numbers(self.add_unfiltered(fused, n_steps)))
+            u = np.ascontiguousarray(to_numbers(self.add_unfiltered(fused, n_steps)))
             state, matrices = self.filters[fused].state, self.filters[fused].matrices
         spread(
             neuron_kernels.lif,

@@ -22,7 +22,7 @@ from ..machine import memory
 from .draws import Draws, draw_seed
 from .guards import Guard
 from .plans import Plan
-from .products import numbers
+from .products import to_numbers
 from .recordings import Recordings
 from .stages import Settings
 
@@ -294,7 +294,7 @@ class Simulator:
 
     def _sample(self, probe, n_steps):
         """What a probe saw in the last chunk: a copy of the steps it samples."""
-        output = numbers(self._stages[probe].output)
+        output = to_numbers(self._stages[probe].output)
         _check_finite(probe, output)
         shape = (self._n_examples, n_steps, output.shape[2])
         output = np.broadcast_to(output, shape)

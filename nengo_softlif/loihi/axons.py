@@ -271,21 +271,10 @@ _KINDS = {
 }
 
 
-def wires(source, target, transform, indices=None):
-    """Count what a connection between neurons needs.
+def make_wires(source, target, transform, indices=None):
+    """Make the `Wires` of a connection, whose transform holds weights as arrays.
 
-    Parameters
-    ----------
-    source, target : nengo.Ensemble
-        From where to where.
-    transform : nengo.Convolution, nengo.Dense or nengo.Sparse
-        Weights as arrays.
-    indices : ndarray of int, optional
-        Which neurons of the source.
-
-    Returns
-    -------
-    Wires
+    It takes these of the source's neurons: ``indices``, or all.
     """
     kind = _KINDS[type(transform)]
     axon = np.full(source.n_neurons, -1)

@@ -12,7 +12,7 @@ from ..layers import parameters
 from ..models import Model, copied
 from ..targets import check_unmade
 from . import cores
-from .axons import wires
+from .axons import make_wires
 from .connections import fold_connections, shape_of
 from .inputs import send_in_spikes
 from .neurons import check_range, chip_neurons, one_synapse, warn_of_rounding
@@ -141,7 +141,7 @@ def utilization(network):
             source = connection.pre_obj.ensemble
             indices = np.arange(source.n_neurons)[connection.pre_slice]
             chip[target].inputs.append(
-                wires(source, target, connection.transform, indices)
+                make_wires(source, target, connection.transform, indices)
             )
     found = list(chip.values())
     return cores.Utilization({layer: layer.use(found) for layer in found})
@@ -307,7 +307,8 @@ def _connect(network, ensemble, parts, synapse):
                 synapse=synapse,
                 label=f"{source.label} to {ensemble.label}",
             )
-        on_cores.inputs.append(wires(source, ensemble, part.transform, part.indices))
+        needed = make_wires(source, ensemble, part.transform, part.indices)
+        on_cores.inputs.append(needed)
     return on_cores
 
 

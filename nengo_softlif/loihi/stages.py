@@ -176,7 +176,7 @@ class Readout:
         together = len({neurons for neurons, _ in parts}) == 1
         if probe.key == "spiked" and matrices and together:
             weights = operators.Matrix(np.concatenate(probe.weights).T)
-            self.product = products.compiled(weights, np.float64)
+            self.product = products.prepare(weights, np.float64)
 
     def __call__(self, n_steps):
         """Return what it saw in the chunk, (n_examples, n_steps, size)."""

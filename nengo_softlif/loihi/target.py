@@ -29,7 +29,7 @@ class Loihi(Target):
         """Whether a network has NengoLoihi's settings, as `.to_loihi` leaves them."""
         return hasattr(network.config[nengo.Ensemble], "on_chip")
 
-    def made(self, network):
+    def has_made(self, network):
         """Whether `.to_loihi` returned a network: settings alone anyone can make."""
         from .notes import Changes
 

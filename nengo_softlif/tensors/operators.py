@@ -65,7 +65,7 @@ class Values:
         return tf.reshape(self.rows, (self.n_examples, *other.tensor.shape[1:]))
 
 
-class _Applied:
+class _Form:
     """An operator of `.operators`, and what of its connection is trained."""
 
     def __init__(self, op, built):
@@ -123,7 +123,7 @@ class _Applied:
         return None
 
 
-class _Slice(_Applied):
+class _Slice(_Form):
     def __call__(self, values, weights):
         flat, indices = values.flat, self.op.indices
         axis = 0 if values.batch_last else 1
@@ -136,7 +136,7 @@ class _Slice(_Applied):
         return Values(picked, values.batch_last)
 
 
-class _Place(_Applied):
+class _Place(_Form):
     def __init__(self, op, built):
         super().__init__(op, built)
         self.source = np.full(op.size_out, op.size_in)  # one past the last: zeros
@@ -148,14 +148,14 @@ class _Place(_Applied):
         return Values(_gathered(values.columns, self.source), batch_last=True)
 
 
-class _Scale(_Applied):
+class _Scale(_Form):
     def __call__(self, values, weights):
         if values.batch_last:
             weights = tf.reshape(weights, (-1, 1))
         return Values(values.flat * weights, values.batch_last)
 
 
-class _Matrix(_Applied):
+class _Matrix(_Form):
     def __init__(self, op, built):
         super().__init__(op, built)
         if op.is_sparse:
@@ -173,7 +173,7 @@ class _Matrix(_Applied):
         return Values(tf.matmul(values.rows, weights, transpose_b=True))
 
 
-class _Convolution(_Applied):
+class _Convolution(_Form):
     """Convolution.
 
     Of groups TensorFlow has no gradient on the CPU, unless it is depthwise or oneDNN
@@ -210,7 +210,7 @@ class _Convolution(_Applied):
         return Values(tf.concat(convolved, axis=3))
 
 
-class _Pool(_Applied):
+class _Pool(_Form):
     """Average pooling.
 
     TensorFlow's kernel leaves padding out of the average, but pads by itself only as
@@ -237,7 +237,7 @@ class _Pool(_Applied):
         return Values(pooled)
 
 
-class _Local(_Applied):
+class _Local(_Form):
     """Products of windows of an image with matrices of their own.
 
     Images lie with the batch last, (pixels, channels, batch): copying windows then
@@ -332,7 +332,7 @@ _KINDS = {
 }
 
 
-def applied(op, built=None):
+def make_form(op, built=None):
     """Make the TensorFlow form of an operator.
 
     Parameters

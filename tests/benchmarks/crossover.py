@@ -55,7 +55,7 @@ def weighted_operators():
 
 def measured(name, operator, repeats):
     """Times at all densities, and where they cross."""
-    compiled = products.compiled(operator, np.float32)
+    compiled = products.prepare(operator, np.float32)
     rng = np.random.default_rng(0)
     spikes, dense = [], []
     for density in DENSITIES:
