@@ -163,8 +163,6 @@ class Model:
         OSError
             If the file cannot be written.
         """
-        from .files import Model as form  # takes time to load
-
         arrays = parameters.collect(self.network, parameters.build(self.network))
         header = {
             "source": self.source,
@@ -184,7 +182,7 @@ class Model:
             header["preprocessing"] = self.preprocessing.header()
             for name, array in self.preprocessing.arrays().items():
                 arrays[f"preprocessing/{name}"] = array
-        files.write(path, header, arrays, kind="model", form=form)
+        files.write(path, header, arrays, "model", files.ModelForm)
 
 
 MAKERS = {}
@@ -214,12 +212,10 @@ def load(path, network=None):
         If the file is not a model of this version, or is damaged, or the network
         does not fit. Sizes are compared before anything is made.
     """
-    from .files import Model as form  # takes time to load
-
     own = network is not None
     if own:
         network = network_of(network)
-    header, arrays = files.read(path, "model", form)
+    header, arrays = files.read(path, "model", files.ModelForm)
     _check_numbers(path, arrays)
     if not own:
         network = _remake(path, header, arrays).network

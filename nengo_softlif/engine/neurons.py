@@ -226,7 +226,7 @@ def make_stage(layer, stages, settings):
         What is to be simulated.
     stages : dict of Layer to stage
         Those of its sources.
-    settings : Settings
+    settings : StageSettings
         What all stages share.
 
     Returns

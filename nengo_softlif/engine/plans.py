@@ -48,7 +48,7 @@ class Plan:
         ----------
         read : dict of Nengo object to Layer
             What `read` returned.
-        settings : Settings
+        settings : StageSettings
             What all stages share.
 
         Returns
@@ -70,7 +70,7 @@ def add_stages(made, wanted, settings):
         Those that exist; receives the others.
     wanted : iterable of Layer
         Each after its sources.
-    settings : Settings
+    settings : StageSettings
         What all stages share.
 
     Returns

@@ -18,7 +18,7 @@ from .threads import spread
 
 
 @dataclass(frozen=True)
-class Settings:
+class StageSettings:
     """What all stages of a simulation share.
 
     Attributes
@@ -231,7 +231,7 @@ class Sum(Stage):
         unless there would be more than twice as many values.
         """
         if path.signal != "output":
-            stage = Recording(stage, path.signal)
+            stage = Recorded(stage, path.signal)
         steps = operators.simplified(path.operators)
         sizes = [path.source.size, *(op.size_out for op in steps)]
         place = len(steps)
@@ -291,7 +291,7 @@ class Sum(Stage):
         return first
 
 
-class Recording:
+class Recorded:
     """What a probe asks of neurons other than their output; read as a stage is."""
 
     constant = None

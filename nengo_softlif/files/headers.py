@@ -23,34 +23,34 @@ Shape = Annotated[list[Positive], Meta(min_length=3, max_length=3)]
 History = dict[str, list[float]]
 
 
-class Noise(Struct):
+class NoiseForm(Struct):
     """What `nengo_softlif.noise.to_json` gives; each type has some of the settings."""
 
     type: str
     std: Setting = 0.0
     tau_s: Setting = 0.0
     rate: Setting = 0.0
-    noise: "Noise | None" = None
+    noise: "NoiseForm | None" = None
 
 
-class Arguments(Struct):
+class ArgumentsForm(Struct):
     """Arguments of a function in `nengo_softlif.networks`."""
 
     image_shape: Shape
     n_classes: Positive
-    noise: Noise | None
+    noise: NoiseForm | None
     seed: Seed | None
     paper: bool = False
 
 
-class Source(Struct):
+class SourceForm(Struct):
     """How a network was made; the arguments depend on the function."""
 
     function: str
     arguments: dict[str, Any]
 
 
-class Preprocessing(Struct):
+class PreprocessingForm(Struct):
     """What `Preprocessing.header` gives."""
 
     image_shape: Shape
@@ -59,10 +59,10 @@ class Preprocessing(Struct):
     flip: bool
 
 
-class Model(Struct):
+class ModelForm(Struct):
     """What `Model.save` writes beside the arrays."""
 
-    source: Source | None
+    source: SourceForm | None
     input: Index
     output: Index
     parts: list[str]
@@ -70,12 +70,12 @@ class Model(Struct):
     crop: Positive | Pair | None
     flip: bool
     history: History | None
-    preprocessing: Preprocessing | None
+    preprocessing: PreprocessingForm | None
     sizes: Pair | None = None
     training: dict[str, Any] | None = None
 
 
-class Checkpoint(Struct):
+class CheckpointForm(Struct):
     """What `Checkpoint.save` writes beside the arrays."""
 
     settings: dict[str, Any]
@@ -83,7 +83,7 @@ class Checkpoint(Struct):
     stopped: bool
 
 
-def converted(record, form, what, remedy, hook=None):
+def convert(record, form, what, remedy, hook=None):
     """Make an object of what JSON gave.
 
     Parameters

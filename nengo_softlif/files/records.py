@@ -103,10 +103,10 @@ class Record:
         ValidationError
             If it is something else, or its parts do not fit together.
         """
-        from .headers import converted  # takes time to load
+        from .headers import convert  # takes time to load
 
         what, remedy = f"the record of {cls._called}", "give what its save wrote"
-        record = converted(_parse(text), cls, what, remedy, hook=_unpacked)
+        record = convert(_parse(text), cls, what, remedy, hook=_unpacked)
         record._check()
         return record
 

@@ -27,7 +27,7 @@ class ChipSpikes(Stage):
     ----------
     chip : ChipArrays
         What is on it.
-    settings : Settings
+    settings : StageSettings
         What all stages share.
 
     Attributes
@@ -114,7 +114,7 @@ class EmulatedNeurons(Stage):
 
     def advance(self, n_before, n_steps):
         """Simulate a chunk."""
-        record = kernels.Record(
+        record = kernels.Kept(
             self._make_signal("current", n_steps),
             self._make_signal("voltage", n_steps),
             self.fired,

@@ -98,11 +98,9 @@ def unlike(path, wanted):
     str
         Differences in words, or why it cannot be read; empty if it can be used.
     """
-    from ..files import Checkpoint as form  # takes time to load
-
     try:
         if path.exists():
-            header, _ = files.read(path, "checkpoint", form)
+            header, _ = files.read(path, "checkpoint", files.CheckpointForm)
             return differences(header["settings"], wanted)
         return ""
     except ValidationError as error:
@@ -280,15 +278,13 @@ class Checkpoint:
             Whether a callback has ended the training.
         """
         if self.path is not None:
-            from ..files import Checkpoint as form  # takes time to load
-
             header = {
                 "settings": self.settings,
                 "history": history,
                 "stopped": bool(stopped),
             }
             arrays = {name: v.numpy() for name, v in self.variables.items()}
-            files.write(self.path, header, arrays, "checkpoint", form)
+            files.write(self.path, header, arrays, "checkpoint", files.CheckpointForm)
 
     def restore(self):
         """Take up the state in the file, if there is one.
@@ -305,11 +301,9 @@ class Checkpoint:
         ValidationError
             If the file is of another training, or damaged.
         """
-        from ..files import Checkpoint as form  # takes time to load
-
         if self.path is None or not os.path.exists(self.path):
             return {}, False
-        header, arrays = files.read(self.path, "checkpoint", form)
+        header, arrays = files.read(self.path, "checkpoint", files.CheckpointForm)
         different = differences(header["settings"], self.settings)
         if different or arrays.keys() != self.variables.keys():
             raise ValidationError(
