@@ -8,6 +8,7 @@ the network sums the output of each layer in every step.
 
 import warnings
 from abc import ABC, abstractmethod
+from dataclasses import replace
 
 import nengo
 import numpy as np
@@ -159,15 +160,10 @@ class Rate(Backend):
             _warn_of_nengo_dl(error)
             yield from self._run_nengo_dl(watched, batches, presentation)
             return
+        one_step = replace(presentation, presentation_time=presentation.dt, reset=True)
         with sim:
-            for images in batches:
-                n = len(images)
-                shown = _padded(images, presentation.batch_size)
-                sim.run_steps(1, {watched.input: shown[:, None]})
-                counts = [sim.spike_counts(e)[:n] for e in watched.layers]
-                rates = [count / presentation.dt for count in counts]
-                yield sim.data[watched.output][:n], rates
-                sim.reset()
+            for outputs, counts in run_batches(sim, watched, batches, one_step):
+                yield outputs, [count / presentation.dt for count in counts]
 
     def _run_nengo_dl(self, watched, batches, presentation):
         totals = watched.with_totals()
@@ -214,15 +210,13 @@ class Nengo(Backend):
 
     def run(self, watched, batches, presentation):
         """See `Backend.run`. Without reset images start where the one before ended."""
-        dt, seed, n_steps = (
-            presentation.dt,
-            presentation.seed,
-            presentation.n_time_steps,
-        )
+        dt, n_steps = presentation.dt, presentation.n_time_steps
         shown = np.zeros(watched.input.size_out)
         watched.input.output = lambda t: shown
         totals = watched.with_totals()
-        with nengo.Simulator(watched.network, dt, seed, progress_bar=False) as sim:
+        with nengo.Simulator(
+            watched.network, dt, presentation.seed, progress_bar=False
+        ) as sim:
             for images in batches:
                 outputs, fired = [], 0
                 for image in images:

@@ -11,7 +11,7 @@ from .conversion import utilization
 from .decays import DT
 from .emulator import Emulator
 from .neurons import warn_of_high_rates
-from .notes import is_for_chip
+from .target import LOIHI
 
 
 class ChipBackend(Backend):
@@ -30,7 +30,7 @@ class ChipBackend(Backend):
 
     def check(self, model, presentation):
         """Refuse what a chip cannot be given."""
-        if not is_for_chip(model.network):
+        if not LOIHI.takes(model.network):
             raise ValidationError(
                 f"is not made for the chip, which {self.name!r} is about; evaluate "
                 "to_loihi(to_spiking(model))",

@@ -13,6 +13,7 @@ from nengo.params import Parameter
 from ..checks import network_of
 from ..layers import operators
 from ..tables import PrintedTable, Tabular
+from .target import LOIHI
 
 _KEY = "loihi_changes"
 
@@ -73,15 +74,10 @@ class Changes(Tabular):
         return cls(found)
 
 
-def is_for_chip(network):
-    """Whether a network has NengoLoihi's settings, as those of `.to_loihi` have."""
-    return hasattr(network.config[nengo.Ensemble], "on_chip")
-
-
 def for_chip(model):
     """Return the network of what `.to_loihi` returned; refuse others."""
     network = network_of(model)
-    if not is_for_chip(network) or not any(
+    if not LOIHI.takes(network) or not any(
         network.config[ensemble].on_chip for ensemble in network.all_ensembles
     ):
         raise ValidationError(

@@ -27,15 +27,13 @@ def lif(j, sigma, tau_rc, tau_ref):
 
 
 @lru_cache
-def loihi_lif(tau_rc, tau_ref, dt=DT):
+def loihi_lif(tau_rc, tau_ref):
     """Make the curve of neurons on the chip.
 
     Parameters
     ----------
     tau_rc, tau_ref : float
         Time constants of the neurons in seconds, not rounded yet.
-    dt : float
-        Length of a step in seconds.
 
     Returns
     -------
@@ -44,11 +42,11 @@ def loihi_lif(tau_rc, tau_ref, dt=DT):
         ``nengo_loihi.LoihiLIF``, the slope that of the soft curve. Calls with equal
         numbers give the same object.
     """
-    rounded = float(chip_tau_rc(tau_rc, dt)), float(chip_tau_ref(tau_ref, dt))
+    rounded = float(chip_tau_rc(tau_rc)), float(chip_tau_ref(tau_ref))
 
     def rates_and_slope(j, sigma, tau_rc, tau_ref):
         _, slope = curve(j, sigma, tau_rc, tau_ref)
-        return loihi_lif_rates(j, *rounded, dt), slope
+        return loihi_lif_rates(j, *rounded), slope
 
     return rates_and_slope
 
