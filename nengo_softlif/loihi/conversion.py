@@ -15,7 +15,7 @@ from . import cores
 from .axons import make_wires
 from .connections import fold_connections, shape_of
 from .inputs import send_in_spikes
-from .neurons import check_range, chip_neurons, one_synapse, warn_of_rounding
+from .neurons import check_range, choose_synapse, make_chip_neurons, warn_of_rounding
 from .notes import Changes, for_chip, label, named
 from .probes import check_orders, check_probes
 from .rewiring import cut_off, send_to_host
@@ -185,9 +185,9 @@ def _convert(network, synapse, pixel_rate, images):
     if pixel_rate is not None:
         leading = {layer: paths[layer] for layer in chip}
         paths |= send_in_spikes(network, leading, sending, pixel_rate, synapse, noted)
-    neuron_types = {layer: chip_neurons(layer, noted) for layer in chip}
+    neuron_types = {layer: make_chip_neurons(layer, noted) for layer in chip}
     synapses = {
-        layer: one_synapse(layer, paths[layer], synapse, noted) for layer in chip
+        layer: choose_synapse(layer, paths[layer], synapse, noted) for layer in chip
     }
     check_probes(network, chip)
     warn_of_rounding({layer.obj.ensemble: n for layer, n in neuron_types.items()})

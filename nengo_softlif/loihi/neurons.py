@@ -9,6 +9,7 @@ import numpy as np
 from nengo.exceptions import BuildError, NengoWarning, Unconvertible
 
 from ..neurons import NeuronTable
+from ..tables import in_ms
 from .decays import DT, chip_tau_rc, chip_tau_ref
 from .notes import named
 from .synapses import chip_synapse, substitution
@@ -55,8 +56,8 @@ def _configure_lif(compartment, neurons):
 def _rounding_of_lif(neurons):
     tau_rc, tau_ref = neurons.tau_rc, neurons.tau_ref
     return (
-        f"tau_rc {_ms(tau_rc)} -> {_ms(chip_tau_rc(tau_rc))} (12 bits), tau_ref "
-        f"{_ms(tau_ref)} -> {_ms(chip_tau_ref(tau_ref))} (whole ms), "
+        f"tau_rc {in_ms(tau_rc)} -> {in_ms(chip_tau_rc(tau_rc))} (12 bits), tau_ref "
+        f"{in_ms(tau_ref)} -> {in_ms(chip_tau_ref(tau_ref))} (whole ms), "
     )
 
 
@@ -91,14 +92,14 @@ CHIP_NEURONS = NeuronTable(
 """The `ChipNeurons` for each type that the chip has."""
 
 
-def chip_neurons(layer, changes):
+def make_chip_neurons(layer, noted):
     """Find neurons that behave as those of the chip.
 
     Parameters
     ----------
     layer : Layer
         Spiking neurons.
-    changes : Changes
+    noted : Changes
         To note what is done.
 
     Returns
@@ -130,7 +131,7 @@ def chip_neurons(layer, changes):
     chip = getattr(nengo_loihi.neurons, row.name)(
         **{name: getattr(neurons, name) for name in row.parameters}, initial_state=zero
     )
-    changes.note(
+    noted.note(
         ensemble,
         "neurons",
         f"{type(neurons).__name__} -> {row.name}, {row.rounding(neurons)}at most "
@@ -138,7 +139,7 @@ def chip_neurons(layer, changes):
     )
     initial = {**neurons.state, **(neurons.initial_state or {})}["voltage"]
     if initial != zero["voltage"]:
-        changes.note(ensemble, "voltages", f"{initial} -> all start at 0")
+        noted.note(ensemble, "voltages", f"{initial} -> all start at 0")
     return chip
 
 
@@ -171,7 +172,7 @@ def warn_of_rounding(neuron_types):
         none = ", so there is none," if rounded == 0 else ""
         warnings.warn(
             f"the refractory period of {', '.join(map(named, ensembles))}, "
-            f"{_ms(tau_ref)}, becomes {_ms(rounded)} on the chip, which has whole "
+            f"{in_ms(tau_ref)}, becomes {in_ms(rounded)} on the chip, which has whole "
             f"milliseconds{none} and neurons may fire at up to {highest:,.0f} Hz "
             f"instead of {before}; train with tau_ref={max(rounded, DT):g}",
             NengoWarning,
@@ -217,7 +218,7 @@ def warn_of_high_rates(network, rates):
         warnings.warn(message, NengoWarning, stacklevel=5)
 
 
-def one_synapse(layer, paths, synapse, changes):
+def choose_synapse(layer, paths, synapse, noted):
     """Find the filter of what reaches a layer; the chip has one for each neuron.
 
     Parameters
@@ -228,7 +229,7 @@ def one_synapse(layer, paths, synapse, changes):
         What leads to it.
     synapse : nengo.Lowpass or None
         To take instead of what matches.
-    changes : Changes
+    noted : Changes
         To note what is done.
 
     Returns
@@ -251,14 +252,14 @@ def one_synapse(layer, paths, synapse, changes):
         if taus[-1] - taus[0] > 1e-9:
             raise Unconvertible(
                 f"{ensemble} is reached through synapses with mean delays of "
-                f"{', '.join(_ms(tau) for tau in taus)}, but neurons of the chip have "
-                "one filter for all that reaches them; make them equal, or choose one "
+                f"{', '.join(map(in_ms, taus))}, but neurons of the chip have one "
+                "filter for all that reaches them; make them equal, or choose one "
                 "with to_loihi(..., synapse=nengo.Lowpass(tau))"
             )
         chosen = found.pop()
     for synapses in replaced:
         if synapses or chosen is not None:
-            changes.note(ensemble, "synapse", _replacement(synapses, chosen))
+            noted.note(ensemble, "synapse", _replacement(synapses, chosen))
     return chosen
 
 
@@ -360,7 +361,3 @@ def _out_of_range(ensemble, synapse, weight, bias):
         "weight, cannot express that; scale the layer's weights or gains up, or its "
         "biases down"
     )
-
-
-def _ms(seconds):
-    return f"{1e3 * seconds:.6g} ms"
