@@ -198,7 +198,7 @@ def test_the_engine_computes_the_same(name, chance, rng):
     spikes = (rng.uniform(size=(2, 4, op.size_in)) < chance).astype(np.uint8)
     product = products.prepare(op, np.float64)
     expected = op(0.5 * spikes)
-    counted = products.numbers(product(Counts(spikes, np.array([0.5]))))
+    counted = products.to_numbers(product(Counts(spikes, np.array([0.5]))))
     for result in (counted, product(0.5 * spikes)):
         assert result.dtype == np.float64
         np.testing.assert_allclose(result, expected, rtol=0, atol=1e-12)
