@@ -2,8 +2,8 @@
 
 ``python -m tests.benchmarks.crossover`` times the layers of the papers' networks on
 chunks of random spikes, both ways, over a range of densities, and prints at which
-density they take the same time. `nengo_softlif.engine.products.DENSE_ADVANTAGE` is one over
-that.
+density they take the same time. One over that is
+`nengo_softlif.engine.products.DENSE_ADVANTAGE`.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""`nengo_softlif.parameters`: what Nengo built, taken out and put back."""
+"""`nengo_softlif.layers.parameters`: what Nengo built, taken out and put back."""
 
 import warnings
 
