@@ -72,19 +72,7 @@ class Backend(ABC):
         """
 
     def watch(self, model, seed):
-        """Copy a model, to count what fires in it.
-
-        Parameters
-        ----------
-        model : Model
-            Left as it is.
-        seed : int
-            Seed of the network if it has none.
-
-        Returns
-        -------
-        Watched
-        """
+        """Copy a model, to count what fires in it; see `.Watched.from_model`."""
         return Watched.from_model(model, seed)
 
     def check(self, model, presentation):  # noqa: B027 (not every one has to)
@@ -110,15 +98,7 @@ class Backend(ABC):
         return None
 
     def check_rates(self, model, highest):  # noqa: B027
-        """Warn of rates that are too high for a chip.
-
-        Parameters
-        ----------
-        model : Model
-            What ran.
-        highest : dict of nengo.Ensemble to float
-            The highest rate of each layer, in Hz.
-        """
+        """Warn of highest rates, by ensemble in Hz, that are too high for a chip."""
 
 
 class Engine(Backend):
@@ -267,24 +247,9 @@ ENGINE, RATE, NENGO_DL, NENGO = Engine(), Rate(), NengoDL(), Nengo()
 
 
 def backend_of(model, name=None):
-    """Find what is to run a model.
+    """Find the `Backend` of this name that is to run a model.
 
-    Parameters
-    ----------
-    model : Model
-        What it is to run.
-    name : str, optional
-        The name of a backend. By default the first of the model's target, or our own
-        simulator.
-
-    Returns
-    -------
-    Backend
-
-    Raises
-    ------
-    ValidationError
-        If there is none of that name.
+    By default it is the first of the model's target, or our own simulator.
     """
     if name is None:
         target = target_of(model)

@@ -5,18 +5,7 @@ from .answers import TOLERANCE_PERCENT
 
 
 def summarise(evaluation):
-    """Put the main numbers of an evaluation into a table.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-        The record.
-
-    Returns
-    -------
-    PrintedTable
-        Of names, numbers with units, and what is to be said of them.
-    """
+    """Put the main numbers of an evaluation into a table: with units, and words."""
     rows = [*_errors(evaluation), (), *_firing(evaluation)]
     if evaluation.chip is not None:
         cores, chips = evaluation.chip["cores"], evaluation.chip["chips"]

@@ -23,17 +23,9 @@ def claimed(path):
     """Keep a checkpoint to one training, and delete it if that diverges.
 
     The training that a checkpoint is of would diverge again from there. The claim ends
-    with the process, however that ends; a claim within a claim is the same one.
-
-    Parameters
-    ----------
-    path : str or Path or None
-        The checkpoint, which need not exist.
-
-    Raises
-    ------
-    ValidationError
-        If another training claims it, or its folder takes no files.
+    with the process, however that ends; a claim within a claim is the same one. The
+    file need not exist. What another training claims, and a folder that takes no files,
+    are refused.
     """
     path = path and Path(os.path.realpath(expanded(path)))
     if path is None or not path.parent.is_dir():  # which saving will tell
@@ -86,17 +78,8 @@ def beside(path):
 def unlike(path, wanted):
     """Tell what makes a checkpoint that of another training than is wanted.
 
-    Parameters
-    ----------
-    path : Path
-        The checkpoint, which need not exist.
-    wanted : dict
-        What `record` returned.
-
-    Returns
-    -------
-    str
-        Differences in words, or why it cannot be read; empty if it can be used.
+    That is what `record` returned. Returns differences in words, or why the file cannot
+    be read; nothing if it can be used, or is not there.
     """
     try:
         if path.exists():
@@ -108,22 +91,7 @@ def unlike(path, wanted):
 
 
 def check(path, wanted, force):
-    """Refuse the checkpoint of another training than is wanted, or delete it.
-
-    Parameters
-    ----------
-    path : Path
-        The checkpoint, which need not exist.
-    wanted : dict
-        What `record` returned.
-    force : bool
-        Delete it.
-
-    Raises
-    ------
-    ValidationError
-        If it is of another training, or damaged, and is to be kept.
-    """
+    """Refuse the checkpoint of another training than is wanted, or delete it."""
     reason = unlike(path, wanted)
     if reason and not force:
         raise ValidationError(
@@ -138,24 +106,8 @@ def check(path, wanted, force):
 def trained(path, wanted, force):
     """Load the model in a file if it is of the training that is wanted.
 
-    Parameters
-    ----------
-    path : Path
-        A file, which need not exist.
-    wanted : dict
-        What `record` returned.
-    force : bool
-        The file is to be replaced.
-
-    Returns
-    -------
-    Model or None
-        None if there is no file, or it is to be replaced.
-
-    Raises
-    ------
-    ValidationError
-        If the file holds something else, and is to be kept.
+    None if there is no file, or it is to be replaced (``force``); a file that holds
+    something else is refused.
     """
     if force or not path.is_file():
         return None
@@ -181,7 +133,7 @@ def trained(path, wanted, force):
 
 
 def record(model, data, seed, **settings):
-    """Describe what decides the course of a training.
+    """Describe what decides the course of a training, as JSON gives it back.
 
     Parameters
     ----------
@@ -193,11 +145,6 @@ def record(model, data, seed, **settings):
         Seed of everything random, and of the network if it has none.
     **settings
         Other arguments of `.fit`, as numbers, strings, lists and dicts.
-
-    Returns
-    -------
-    dict
-        As JSON gives it back.
     """
     network = model.network
     if network.seed is None:
@@ -224,18 +171,7 @@ def _plain(numbers):
 
 
 def differences(found, wanted):
-    """Tell how one training differs from another, in words.
-
-    Parameters
-    ----------
-    found, wanted : dict
-        What decides their course; only what is wanted must be found.
-
-    Returns
-    -------
-    str
-        Empty if they are the same.
-    """
+    """Tell in words how one training differs from another: in what is wanted."""
     return ", ".join(
         _difference(name, found.get(name), value)
         for name, value in wanted.items()
@@ -270,12 +206,8 @@ class Checkpoint:
     def save(self, history, stopped=False):
         """Write the state after an epoch.
 
-        Parameters
-        ----------
-        history : dict of str to list of float
-            The history so far; its length tells how many epochs are done.
-        stopped : bool
-            Whether a callback has ended the training.
+        The length of the history tells how many are done; a callback may have stopped
+        it.
         """
         if self.path is not None:
             header = {
@@ -287,7 +219,7 @@ class Checkpoint:
             files.write(self.path, header, arrays, "checkpoint", files.CheckpointForm)
 
     def restore(self):
-        """Take up the state in the file, if there is one.
+        """Take up the state in the file, if there is one; refuse that of others.
 
         Returns
         -------
@@ -295,11 +227,6 @@ class Checkpoint:
             Empty if training starts.
         stopped : bool
             Whether it had been ended.
-
-        Raises
-        ------
-        ValidationError
-            If the file is of another training, or damaged.
         """
         if self.path is None or not os.path.exists(self.path):
             return {}, False
