@@ -59,17 +59,7 @@ class Wires:
         return self.axon.max() + 1
 
     def hits(self, layout):
-        """Count the blocks of a layer at which each axon arrives.
-
-        Parameters
-        ----------
-        layout : Layout
-            Of the target.
-
-        Returns
-        -------
-        (n_axons,) ndarray of int
-        """
+        """Count the blocks of a layout at which each axon arrives, (n_axons,)."""
         hits = np.zeros(self.n_axons, dtype=int)
         if layout.n_blocks == 1:
             return hits + 1  # NengoLoihi then sends along all

@@ -25,7 +25,7 @@ def fold_connections(layer, paths, constants, noted):
     constants : set of Layer
         Those of the sources that always put out the same.
     noted : Changes
-        To note what is done.
+        Receives what is done.
 
     Returns
     -------
@@ -70,19 +70,9 @@ def fold_connections(layer, paths, constants, noted):
 
 
 def shape_of(ensemble, parts):
-    """Shape along which a layer is cut.
+    """Shape along which a layer is cut: of its image, or its number of neurons.
 
-    Parameters
-    ----------
-    ensemble : nengo.Ensemble
-        The layer.
-    parts : list of (nengo.Ensemble, Folded)
-        What leads to it.
-
-    Returns
-    -------
-    tuple of int
-        The image that its neurons are, or their number.
+    It is told by what leads there, as `fold_connections` returns it.
     """
     image = folding.image_made(part for _, part in parts)
     return image or (ensemble.n_neurons,)

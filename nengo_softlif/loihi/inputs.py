@@ -22,7 +22,7 @@ def send_in_spikes(network, paths, images, pixel_rate, synapse, noted):
     Parameters
     ----------
     network : nengo.Network
-        Receives the neurons.
+        Is changed.
     paths : dict of Layer to list of Input
         What leads to each layer of neurons on the chip.
     images : list of nengo.Node
@@ -32,7 +32,7 @@ def send_in_spikes(network, paths, images, pixel_rate, synapse, noted):
     synapse : nengo.Lowpass or None
         What they pass on their way; if not given, what others pass.
     noted : Changes
-        To note what is done.
+        Receives what is done.
 
     Returns
     -------

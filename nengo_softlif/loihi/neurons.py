@@ -93,24 +93,9 @@ CHIP_NEURONS = NeuronTable(
 
 
 def make_chip_neurons(layer, noted):
-    """Find neurons that behave as those of the chip.
+    """Make neurons that behave as those of the chip, and start at voltage zero.
 
-    Parameters
-    ----------
-    layer : Layer
-        Spiking neurons.
-    noted : Changes
-        To note what is done.
-
-    Returns
-    -------
-    nengo_loihi.LoihiLIF or nengo_loihi.neurons.LoihiSpikingRectifiedLinear
-        They start at voltage zero.
-
-    Raises
-    ------
-    Unconvertible
-        If the chip has none of that type.
+    Types that the chip does not have are refused as `Unconvertible`.
     """
     import nengo_loihi
 
@@ -154,10 +139,7 @@ def highest_rate(neurons):
 def warn_of_rounding(neuron_types):
     """Warn of refractory periods that are no whole number of steps, or zero.
 
-    Parameters
-    ----------
-    neuron_types : dict of nengo.Ensemble to nengo.neurons.NeuronType
-        What is on the chip.
+    The neuron types are those on the chip, by ensemble.
     """
     alike = {}
     for ensemble, neurons in neuron_types.items():
@@ -183,12 +165,7 @@ def warn_of_rounding(neuron_types):
 def warn_of_high_rates(network, rates):
     """Warn of layers with rates that the chip's whole steps make coarse, or cut off.
 
-    Parameters
-    ----------
-    network : nengo.Network
-        Made by `.to_loihi`.
-    rates : dict of nengo.Ensemble to float
-        Highest rates of layers in Hz.
+    The network is one of `.to_loihi`; rates are the highest of ensembles, in Hz.
     """
     on_host = {e for e in rates if network.config[e].on_chip is False}
     senders = {
@@ -221,25 +198,8 @@ def warn_of_high_rates(network, rates):
 def choose_synapse(layer, paths, synapse, noted):
     """Find the filter of what reaches a layer; the chip has one for each neuron.
 
-    Parameters
-    ----------
-    layer : Layer
-        Neurons for the chip.
-    paths : list of Input
-        What leads to it.
-    synapse : nengo.Lowpass or None
-        To take instead of what matches.
-    noted : Changes
-        To note what is done.
-
-    Returns
-    -------
-    nengo.Lowpass or None
-
-    Raises
-    ------
-    Unconvertible
-        If no lowpass filter, or no single one, can stand for the synapses.
+    That is ``synapse`` where one is given, else what matches those of the network; None
+    for no filter. If none can stand for them, they are refused as `Unconvertible`.
     """
     ensemble = layer.obj.ensemble
     replaced = dict.fromkeys(
@@ -274,23 +234,11 @@ def _replacement(synapses, chosen):
 
 
 def check_range(layer, synapse):
-    """Refuse what NengoLoihi cannot express in the chip's numbers.
+    """Refuse a layer that NengoLoihi cannot express in the chip's numbers.
 
     It scales a core's largest weight to 255, and the threshold and biases with it. All
     must fit then: the threshold comes to nothing beside large weights, and leaves its
     bits beside small ones.
-
-    Parameters
-    ----------
-    layer : ChipLayer
-        With all that leads to it, and its layout.
-    synapse : nengo.Lowpass or None
-        Of the layer.
-
-    Raises
-    ------
-    BuildError
-        If NengoLoihi would refuse a block; says of which layer, and why.
     """
     from nengo_loihi.builder.discretize import discretize_compartment
 

@@ -41,17 +41,7 @@ class Changes(Tabular):
         return PrintedTable(("layer", "what", "how"), rows, align="lll", nested=True)
 
     def note(self, obj, what, how):
-        """Note a change.
-
-        Parameters
-        ----------
-        obj : nengo.Ensemble or nengo.Node
-            Of what.
-        what : str
-            One word.
-        how : str
-            What it was and what it is now, with numbers.
-        """
+        """Note of an object what was changed, in one word, and how, with numbers."""
         self.layers.setdefault(obj, []).append((what, how))
 
     def keep(self, network):
@@ -103,17 +93,6 @@ def named(obj):
 
 
 def in_words(transform):
-    """Say what a transform does, but not how it orders its values.
-
-    Parameters
-    ----------
-    transform : nengo.transforms.Transform
-        Of a connection.
-
-    Returns
-    -------
-    str
-        A few words.
-    """
+    """Say what a transform does, but not how it orders its values."""
     steps = operators.read_sampled(transform)
     return ", then ".join(op.in_words() for op in steps if not op.moves)
