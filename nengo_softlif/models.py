@@ -368,14 +368,7 @@ def check_model(model):
 def check_timeless(model, attr, instead):
     """Refuse networks that need time to answer: spiking ones, and with synapses.
 
-    Parameters
-    ----------
-    model : Model
-        The model.
-    attr : str
-        Argument to name in the error.
-    instead : str
-        What to do about spiking neurons.
+    The error names the argument, and what to do instead about spiking neurons.
     """
     for ensemble in model.ensembles:
         if ensemble.neuron_type.spiking:

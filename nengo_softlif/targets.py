@@ -220,22 +220,7 @@ def all_backends():
 
 
 def check_unmade(model):
-    """Refuse what a conversion returned; return the network of everything else.
-
-    Parameters
-    ----------
-    model : Model or nengo.Network
-        What is to be converted.
-
-    Returns
-    -------
-    nengo.Network
-
-    Raises
-    ------
-    ValidationError
-        If it is no network, or made for a chip already.
-    """
+    """Refuse what a conversion returned; return the network of everything else."""
     network = network_of(model)
     for target in TARGETS.values():
         if target.has_made(network):

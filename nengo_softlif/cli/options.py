@@ -268,12 +268,7 @@ def data_files(name):
 def check_outputs(inputs, **outputs):
     """Refuse outputs that are inputs, or one file, also through links.
 
-    Parameters
-    ----------
-    inputs : dict of str to list of Path
-        What is read, by what it is in words.
-    **outputs : Path or None
-        What is written, by the name of the option.
+    Inputs stand under what they are in words, outputs under the name of their option.
     """
     taken = [(what, path) for what, paths in inputs.items() for path in paths]
     for option, path in outputs.items():
@@ -303,13 +298,7 @@ def check_record(path):
 
 
 def check_own(path):
-    """Refuse a folder that holds other things than those beside a file of ours.
-
-    Parameters
-    ----------
-    path : Path
-        What an earlier command left in the folder, if it was there.
-    """
+    """Refuse a folder that holds other things than those beside a file of ours."""
     held = [other for other in path.parent.iterdir() if other.name[0] != "."]
     if any(other.is_symlink() for other in held) or (held and not path.is_file()):
         raise ValidationError(

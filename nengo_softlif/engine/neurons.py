@@ -218,22 +218,7 @@ class LIF(Neurons):
 
 
 def make_stage(layer, stages, settings):
-    """Make the stage of a layer.
-
-    Parameters
-    ----------
-    layer : Layer
-        What is to be simulated.
-    stages : dict of Layer to stage
-        Those of its sources.
-    settings : StageSettings
-        What all stages share.
-
-    Returns
-    -------
-    Source, Sum or Neurons
-        The stage. It must be reset before it runs.
-    """
+    """Make a layer's stage, given those of its sources. Reset it before it runs."""
     if layer.neuron_type is not None:
         kind = STAGES.of(layer.neuron_type) or Neurons
     else:

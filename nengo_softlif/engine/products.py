@@ -70,19 +70,9 @@ def to_numbers(values):
 
 
 def prepare(operator, dtype):
-    """Prepare an operator for use on many chunks of time.
+    """Prepare an operator for use on many chunks of time, in this precision.
 
-    Parameters
-    ----------
-    operator : Operator
-        What to apply.
-    dtype : dtype
-        Precision of numbers.
-
-    Returns
-    -------
-    callable
-        From `Counts` or an array to `Counts` or an array.
+    Returns a function from `Counts` or an array to `Counts` or an array.
     """
     return _KINDS.get(type(operator), _Called)(operator, dtype)
 

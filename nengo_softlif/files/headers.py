@@ -84,30 +84,11 @@ class CheckpointForm(Struct):
 
 
 def convert(record, form, what, remedy, hook=None):
-    """Make an object of what JSON gave.
+    """Make an object of a form (one of this module, or a dataclass) of what JSON gave.
 
-    Parameters
-    ----------
-    record : object
-        What JSON gave.
-    form : type
-        One of this module, or a dataclass.
-    what : str
-        What was expected, such as "the record of an evaluation".
-    remedy : str
-        What to do if it is something else.
-    hook : callable, optional
-        Makes values of types that JSON does not have: ``hook(type, value)``.
-
-    Returns
-    -------
-    object
-        Of the form.
-
-    Raises
-    ------
-    ValidationError
-        If the record does not fit.
+    What was expected, such as "the record of an evaluation", and the remedy are for the
+    error if it is something else. The hook makes values of types that JSON does not
+    have: ``hook(type, value)``.
     """
     try:
         return msgspec.convert(record, form, dec_hook=hook)

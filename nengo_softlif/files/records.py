@@ -132,18 +132,7 @@ def _parse(text):
 
 
 def packed(array):
-    """Turn an array of small whole numbers into something JSON can hold.
-
-    Parameters
-    ----------
-    array : ndarray of int
-        Of any shape.
-
-    Returns
-    -------
-    dict
-        Its values, compressed, its type and its shape.
-    """
+    """Compress an array of small whole numbers into something JSON can hold."""
     data = base64.b64encode(zlib.compress(np.ascontiguousarray(array), 9)).decode()
     return {"zlib_base64": data, "dtype": array.dtype.str, "shape": array.shape}
 

@@ -173,18 +173,7 @@ class Matrix(Operator):
 
 
 def simplified(path):
-    """Multiply scales into the weights before them, where that is exact.
-
-    Parameters
-    ----------
-    path : iterable of Operator
-        Applied one after the other.
-
-    Returns
-    -------
-    list of Operator
-        Does the same.
-    """
+    """Multiply scales into the weights before them, where that is exact."""
     simple = []
     for op in path:
         if op.is_identity():
@@ -199,19 +188,9 @@ def simplified(path):
 
 
 def matrix(path, size_in):
-    """Matrix of a row of operators.
+    """Matrix of operators that are applied one after the other to ``size_in`` values.
 
-    Parameters
-    ----------
-    path : iterable of Operator
-        Applied one after the other.
-    size_in : int
-        Values that go in.
-
-    Returns
-    -------
-    (size_out, size_in) ndarray or scipy.sparse.csr_array
-        Dense where a dense matrix is among them.
+    It is sparse, unless a dense matrix is among them.
     """
     product = None
     for op in reversed(list(path)):
@@ -258,17 +237,7 @@ def read(transform, weights, connection):
 def read_sampled(transform, connection=None):
     """Operators of a transform with weights as they may be drawn, always the same.
 
-    Parameters
-    ----------
-    transform : nengo.transforms.Transform
-        What a connection does.
-    connection : nengo.Connection, optional
-        For errors.
-
-    Returns
-    -------
-    list of Operator
-        To apply one after the other.
+    The connection is named in errors.
     """
     weights = None
     if not isinstance(transform, NoTransform):

@@ -17,18 +17,7 @@ from ..transforms import AveragePool
 
 
 def build(network):
-    """Let Nengo build a network, in float64, and return what it made.
-
-    Parameters
-    ----------
-    network : nengo.Network
-        Any network.
-
-    Returns
-    -------
-    dict
-        Built objects by Nengo object, as in ``nengo.Simulator.data``.
-    """
+    """Let Nengo build a network, in float64; return what ``Simulator.data`` holds."""
     model = nengo.builder.Model()
     model.build(network)
     return model.params
@@ -101,19 +90,8 @@ def check_gains(network, built):
     """Refuse ensembles of which training through NengoDL leaves no Nengo ensemble.
 
     Where a gain is 0, NengoDL nevertheless trains what comes in through encoders, while
-    input to the neurons stays without effect.
-
-    Parameters
-    ----------
-    network : nengo.Network
-        To be trained, or trained.
-    built : mapping
-        From its objects to what Nengo built.
-
-    Raises
-    ------
-    ValidationError
-        If a trainable ensemble has a neuron with gain 0 and both kinds of input.
+    input to the neurons stays without effect: a trainable ensemble must not have such a
+    neuron and both kinds of input.
     """
     targets = {connection.post_obj for connection in network.all_connections}
     trains = trainable(network)
@@ -133,16 +111,9 @@ def check_gains(network, built):
 def install(network, arrays):
     """Fix a network's parameters to the arrays that `collect` gave.
 
-    Distributions give way to their samples and decoder solvers to the decoders
-    they found, so that building the network again gives the same weights, with
-    whatever neuron type.
-
-    Parameters
-    ----------
-    network : nengo.Network
-        The network; changed.
-    arrays : dict of str to ndarray
-        Arrays of this network, or of one with the same objects.
+    Distributions give way to their samples and decoder solvers to the decoders they
+    found, so that building the network again gives the same weights, with whatever
+    neuron type.
 
     Raises
     ------
@@ -180,18 +151,10 @@ def install(network, arrays):
 
 
 def describe(network):
-    """Describe what of a network its parameters do not tell.
+    """Describe what of a network its parameters do not tell, in a list of str.
 
-    Parameters
-    ----------
-    network : nengo.Network
-        Any network.
-
-    Returns
-    -------
-    list of str
-        Neurons, connections with their transforms and synapses, the same before
-        and after `install`.
+    Neurons, connections with their transforms and synapses, the same before and after
+    `install`.
     """
     parts = [repr(ensemble.neuron_type) for ensemble in network.all_ensembles]
     for connection in network.all_connections:
@@ -247,20 +210,7 @@ def _setting(configs, obj, default):
 
 
 def with_weights(transform, weights):
-    """Return a transform like this one, with given weights.
-
-    Parameters
-    ----------
-    transform : nengo.transforms.Transform
-        Dense, sparse or convolution.
-    weights : ndarray
-        In the form `collect` gives.
-
-    Returns
-    -------
-    nengo.transforms.Transform
-        Of the same class and shape.
-    """
+    """Return a transform like this one, with weights in the form `collect` gives."""
     if isinstance(transform, Sparse):
         indices = _sparse_indices(transform)
         new = _copy(transform, init=SparseMatrix(indices, weights, transform.shape))

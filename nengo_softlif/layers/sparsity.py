@@ -79,16 +79,8 @@ class Structures:
 def read_structure(connection):
     """Tell where a connection has weights, and how many.
 
-    Parameters
-    ----------
-    connection : nengo.Connection
-        Any connection.
-
-    Returns
-    -------
-    Structure
-        Of its transform, with decoders, or full weights, where they are. If the
-        transform is not known, it raises `Unconvertible` when it is asked.
+    That is of its transform, with decoders, or full weights, where they are. If the
+    transform is not known, it raises `Unconvertible` when it is asked.
     """
     full = has_full_weights(connection)
     size_out = connection.post_obj.n_neurons if full else connection.size_out

@@ -81,38 +81,16 @@ class _Form:
         return weights.reshape(np.shape(self.built))
 
     def scaled(self, weights, factor):
-        """Weights that also multiply what comes out.
+        """Weights, as `__call__` takes them, that also multiply what comes out.
 
-        Parameters
-        ----------
-        weights : ndarray
-            As `__call__` takes them, of an operator that has filters.
-        factor : (size_out,) ndarray
-            For filters the same at all positions.
-
-        Returns
-        -------
-        ndarray
-            In the same form.
+        The factor, (size_out,), is for filters the same at all positions.
         """
         return weights * factor[: weights.shape[-1]]
 
     def shifted(self, weights, constant, offset):
-        """Weights from constants that also add an offset.
+        """Weights from constants that also add an offset; None if they cannot.
 
-        Parameters
-        ----------
-        weights : ndarray
-            As `__call__` takes them.
-        constant : ndarray
-            What goes in.
-        offset : (size_out,) ndarray
-            For filters the same at all positions.
-
-        Returns
-        -------
-        ndarray or None
-            None if these weights cannot do it.
+        The offset, (size_out,), is for filters the same at all positions.
         """
         if np.ptp(constant) > 0 or constant[0] == 0:
             return None
@@ -333,25 +311,10 @@ _KINDS = {
 
 
 def make_form(op, built=None):
-    """Make the TensorFlow form of an operator.
+    """Make the TensorFlow form of an operator, or refuse it as `Unconvertible`.
 
-    Parameters
-    ----------
-    op : Operator
-        The operator.
-    built : ndarray, optional
-        Weights of its connection as Nengo's build made them.
-
-    Returns
-    -------
-    callable
-        Takes `Values` and weights in the form of its ``initial``, to which
-        ``restored`` is the inverse.
-
-    Raises
-    ------
-    Unconvertible
-        If it has no fast form.
+    Takes what Nengo's build made of its connection's weights. The form takes `Values`
+    and weights as its ``initial`` has them, to which ``restored`` is the inverse.
     """
     try:
         if type(op) not in _KINDS:
