@@ -168,7 +168,7 @@ class Model:
             "source": self.source,
             "input": self.network.all_nodes.index(self.input),
             "output": self.network.all_probes.index(self.output),
-            "parts": parameters.describe(self.network),
+            "parts": parameters.describe_parts(self.network),
             "sizes": [self.input.size_out, self.output.size_in],
             # as JSON has them: lists, and no numbers of NumPy's
             "scale": np.asarray(self.scale).tolist(),
@@ -310,7 +310,7 @@ def check_sizes(path, header, sizes):
 def _check_parts(path, header, network, own):
     """Refuse a network of other parts than the saved one."""
     pairs = zip_longest(
-        parameters.describe(network), header["parts"], fillvalue="nothing"
+        parameters.describe_parts(network), header["parts"], fillvalue="nothing"
     )
     different = [f"{a} (saved: {b})" for a, b in pairs if a != b]
     if different:

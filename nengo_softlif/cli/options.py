@@ -127,7 +127,7 @@ class _Path(click.Path):
         return path
 
 
-class _Number(click.ParamType):
+class _Checked(click.ParamType):
     """A number that is checked as the function it is for checks it.
 
     Parameters
@@ -148,7 +148,7 @@ class _Number(click.ParamType):
 
 
 def _real(what, low, **limits):
-    return _Number(
+    return _Checked(
         click.FLOAT, lambda name, n: check_number(name, n, what, low, **limits)
     )
 
@@ -156,7 +156,7 @@ def _real(what, low, **limits):
 INPUT = _Path()
 OUTPUT = _Path(to_write=True, dir_okay=False)
 FOLDER = _Path(file_okay=False)
-COUNT = _Number(click.INT, lambda name, n: check_whole(name, n, 1, 10**9))
+COUNT = _Checked(click.INT, lambda name, n: check_whole(name, n, 1, 10**9))
 SECONDS = _real("a positive number of seconds", 0, low_open=True)
 SECONDS_FROM_0 = _real("0 or a positive number of seconds", 0)
 POSITIVE = _real("a positive number", 0, low_open=True)

@@ -10,7 +10,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "Backend",
             "Engine",
             "Prepared",
-            "backend_of",
             "finite",
             "run_batches",
         ],

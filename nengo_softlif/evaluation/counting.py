@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import nengo
 import numpy as np
 
+from ..layers import parameters
 from ..models import copied
 
 HIGHEST = 0.999
@@ -50,13 +51,12 @@ class Watched:
         output = twin[model.output]
         output.sample_every = None
         copy.probes.append(output)
-        settings = copy.config.params.get(nengo.Network)
         return cls(
             copy,
             twin[model.input],
             output,
             [twin[layer] for layer in neuron_layers(model)],
-            getattr(settings, "dtype", None) or "float32",
+            parameters.dtype_of(copy),
         )
 
     def with_totals(self):

@@ -16,7 +16,7 @@ from ..checks import range_of
 from ..geometry import Windows, windows_of
 from ..transforms import AveragePool, LocallyConnected
 from .base import Operator
-from .patterns import Outer, Pattern
+from .patterns import Pattern, make_full
 from .windows import Convolution, Local, Pool
 
 __all__ = [
@@ -150,7 +150,7 @@ class Matrix(Operator):
         """All rows and columns, unless there are zeros."""
         if self.is_sparse or not np.all(self.weights):
             return Pattern(self.weights)
-        return Outer(np.ones(self.size_out, bool), np.ones(self.size_in, bool))
+        return make_full(self.size_out, self.size_in)
 
     def is_like(self, other):
         """Whether another is a matrix, dense or sparse as this one is."""

@@ -63,9 +63,8 @@ def collect(network, data):
             weights = np.reshape(weights, _weights_shape(connection))
         arrays[f"{name}/weights"] = np.array(weights)
     for name, probe in _decoded_probes(network):
-        # Nengo decodes through a connection that it makes for the probe
-        (decoded,) = (c for c in data if getattr(c, "post_obj", None) is probe)
-        arrays[f"{name}/weights"] = np.array(data[decoded].weights)
+        decoded = data[find_decoding(probe, data)]
+        arrays[f"{name}/weights"] = np.array(decoded.weights)
     return arrays
 
 
@@ -150,7 +149,7 @@ def install(network, arrays):
         probe.solver = NoSolver(arrays[f"{name}/weights"].T)
 
 
-def describe(network):
+def describe_parts(network):
     """Describe what of a network its parameters do not tell, in a list of str.
 
     Neurons, connections with their transforms and synapses, the same before and after
@@ -196,6 +195,12 @@ def trainable(network):
             found[neurons] = _setting(configs, neurons, found[ensemble])
         waiting += [(inner, configs) for inner in net.networks]
     return found
+
+
+def dtype_of(network):
+    """Precision that was set with nengo_dl.configure_settings, or float32."""
+    settings = network.config.params.get(nengo.Network)
+    return getattr(settings, "dtype", None) or "float32"
 
 
 def _setting(configs, obj, default):
@@ -301,6 +306,12 @@ def has_decoders(obj):
     return isinstance(obj, nengo.Ensemble) and not isinstance(
         obj.neuron_type, nengo.Direct
     )
+
+
+def find_decoding(probe, built):
+    """Return the connection that Nengo makes for a probe, to decode through it."""
+    (decoding,) = (c for c in built if getattr(c, "post_obj", None) is probe)
+    return decoding
 
 
 def _sparse_data(weights):

@@ -112,6 +112,11 @@ class Outer:
         )
 
 
+def make_full(n_rows, n_columns):
+    """Entries everywhere, as an `Outer`."""
+    return Outer(np.ones(n_rows, dtype=bool), np.ones(n_columns, dtype=bool))
+
+
 def _boolean(matrix):
     """Sparse matrix with a one wherever there was an entry that is not zero."""
     matrix = sparse.csr_matrix(matrix, copy=True)

@@ -14,7 +14,7 @@ from ..geometry import windows_of
 from ..transforms import LocallyConnected
 from . import operators
 from .graph import has_full_weights
-from .patterns import Outer, Pattern
+from .patterns import Pattern, make_full
 
 
 class Structure:
@@ -100,9 +100,9 @@ def _read_weights(connection):
         # every neuron takes part in decoding every value
         n_neurons = connection.pre_obj.n_neurons
         n_synapses = connection.size_out * n_neurons  # also of full weights
-        pattern = pattern @ _full(connection.size_mid, n_neurons)
+        pattern = pattern @ make_full(connection.size_mid, n_neurons)
         if has_full_weights(connection):
-            pattern = _full(connection.post_obj.n_neurons, n_neurons)
+            pattern = make_full(connection.post_obj.n_neurons, n_neurons)
     return pattern, n_synapses
 
 
@@ -136,7 +136,7 @@ def _read_local(transform, connection):
 def _read_dense(transform, connection):
     if not isinstance(transform.init, Distribution):
         return _read.dispatch(object)(transform, connection)
-    full = _full(transform.size_out, transform.size_in)
+    full = make_full(transform.size_out, transform.size_in)
     return full, transform.size_out * transform.size_in
 
 
@@ -161,10 +161,6 @@ def _read_convolution(transform, connection):
     if transposed:
         return pattern.T, int(transform.size_in) * n_places * n_out
     return pattern, int(transform.size_out) * n_places * n_in
-
-
-def _full(n_rows, n_columns):
-    return Outer(np.ones(n_rows, dtype=bool), np.ones(n_columns, dtype=bool))
 
 
 def unreadable(obj, reason):

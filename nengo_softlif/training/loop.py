@@ -16,8 +16,6 @@ from .checkpoints import Checkpoint, Diverged, claimed, record
 from .optimizers import describe_optimizer, make_optimizer
 from .trainers import find_trainers, make_trainer
 
-keras = tf.keras
-
 
 def fit(
     model,
@@ -161,7 +159,7 @@ def _describe_start(way, optimizer, network, preprocessing):
     return {
         "optimizer of Keras": describe_optimizer(optimizer),
         "initial weights": files.sha256(weights),
-        "neurons and connections": parameters.describe(network),
+        "neurons and connections": parameters.describe_parts(network),
         "noise seeds": list(way.noise_seeds),
         "preprocessing": preprocessing.header(),
         "mean image": files.sha256(preprocessing.arrays()),
@@ -174,7 +172,7 @@ def _train_epochs(way, images, settings, callbacks, checkpoint, progress_bar):
     history, stopped = checkpoint.restore()
     # also tells now, and not after an epoch, if it cannot be written
     checkpoint.save(history, stopped)
-    callbacks = keras.callbacks.CallbackList(
+    callbacks = tf.keras.callbacks.CallbackList(
         callbacks, model=keras_model, epochs=epochs
     )
     callbacks.on_train_begin()
