@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from nengo.exceptions import Unconvertible, ValidationError
+from sample_data import few
 
 SETTINGS = {
     "epochs": 4,
@@ -89,14 +90,7 @@ def row(monkeypatch):
 
 @pytest.fixture(scope="module")
 def data():
-    digits = datasets.load("digits")
-    return datasets.Dataset(
-        "some digits",
-        digits.x_train[:400],
-        digits.y_train[:400],
-        digits.x_test[:100],
-        digits.y_test[:100],
-    )
+    return few(datasets.load("digits"), 400, 100)
 
 
 def one_layer(neuron_type=None, synapse=None):
