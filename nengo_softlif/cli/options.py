@@ -315,10 +315,10 @@ def _same(path, other):
     return os.path.realpath(path) == os.path.realpath(other)
 
 
-def training_record(model, data, settings):
+def describe_training(model, data, settings):
     """Describe the training that `fit` would do with these settings."""
     target = training_target(settings["target"], settings["batch_norm"])
-    return checkpoints.record(
+    return checkpoints.describe_training(
         model,
         data,
         **{**settings, "target": target and target.describe()},

@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "Backend",
             "Engine",
             "Prepared",
-            "finite",
+            "check_finite",
             "run_batches",
         ],
         "counting": ["Watched", "layer_names", "neuron_layers"],

@@ -202,7 +202,7 @@ class Nengo(Backend):
                 for image in images:
                     shown[...] = image
                     sim.run_steps(n_steps, progress_bar=False)
-                    outputs.append(finite(sim.data[watched.output].copy()))
+                    outputs.append(check_finite(sim.data[watched.output].copy()))
                     fired = fired + watched.fired(sim.data[totals], dt)
                     if presentation.reset:
                         sim.reset()
@@ -271,7 +271,7 @@ def run_batches(sim, watched, batches, presentation):
             sim.clear_probes()
 
 
-def finite(outputs):
+def check_finite(outputs):
     """Return what a network put out, unless it is NaN or infinite."""
     if not np.all(np.isfinite(outputs)):
         raise SimulationError(
@@ -324,7 +324,7 @@ def _predict(sim, watched, totals, images, n_steps):
     """Show images for some steps; return what output and totals were."""
     shown = np.broadcast_to(images[:, None], (len(images), n_steps, images.shape[1]))
     seen = sim.predict_on_batch({watched.input: shown}, stateful=True)
-    return finite(seen[watched.output]), seen[totals].astype(np.float64)
+    return check_finite(seen[watched.output]), seen[totals].astype(np.float64)
 
 
 def _padded(images, batch_size):

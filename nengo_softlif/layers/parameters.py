@@ -137,7 +137,7 @@ def install(network, arrays):
 
     for name, connection in connections:
         weights = arrays[f"{name}/weights"]
-        if _is_decoded(connection):
+        if has_decoders(connection.pre_obj):
             # function and transform are part of the built weights
             connection.solver = NoSolver(weights.T)
             connection.function = partial(_zeros, size=weights.shape[0])
@@ -162,7 +162,7 @@ def describe_parts(network):
             connection.transform, (Convolution, ConvolutionTranspose, Sparse)
         ):
             transform = repr(connection.transform)
-        if _is_decoded(connection):
+        if has_decoders(connection.pre_obj):
             transform = "decoded"
         sizes = f"{connection.size_in} to {connection.size_out}"
         parts.append(f"{transform}, {sizes}, synapse {connection.synapse!r}")
@@ -270,7 +270,7 @@ def _check(ensembles, connections, probes, arrays):
 
 def _weights_shape(connection):
     transform = connection.transform
-    if _is_decoded(connection):
+    if has_decoders(connection.pre_obj):
         return (connection.size_out, connection.pre_obj.n_neurons)
     if isinstance(transform, Sparse):
         return (len(_sparse_indices(transform)),)
@@ -295,10 +295,6 @@ def _decoded_probes(network):
     for i, probe in enumerate(network.all_probes):
         if probe.attr == "decoded_output" and has_decoders(probe.obj):
             yield f"probes/{i}", probe
-
-
-def _is_decoded(connection):
-    return has_decoders(connection.pre_obj)
 
 
 def has_decoders(obj):

@@ -1,7 +1,7 @@
 """Which pattern of weights each connection has."""
 
 import math
-from functools import cached_property, partial, reduce, singledispatch
+from functools import cached_property, partial, singledispatch
 
 import nengo
 import numpy as np
@@ -14,7 +14,7 @@ from ..geometry import windows_of
 from ..transforms import LocallyConnected
 from . import operators
 from .graph import has_full_weights
-from .patterns import Pattern, make_full
+from .patterns import Pattern, make_full, multiply
 
 
 class Structure:
@@ -120,8 +120,7 @@ def _read(transform, connection):
     n_synapses = sum(op.n_synapses for op in path)
     if not path:
         return Pattern(sparse.eye_array(transform.size_in)), n_synapses
-    patterns = (op.pattern() for op in path)
-    return reduce(lambda first, then: then @ first, patterns), n_synapses
+    return multiply(op.pattern() for op in path), n_synapses
 
 
 @_read.register(LocallyConnected)

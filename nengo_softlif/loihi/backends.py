@@ -6,7 +6,7 @@ import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from ..evaluation import Backend, finite, layer_names, neuron_layers, run_batches
+from ..evaluation import Backend, check_finite, layer_names, neuron_layers, run_batches
 from .conversion import utilization
 from .decays import DT
 from .emulator import Emulator
@@ -131,7 +131,9 @@ class NengoLoihi(ChipBackend):
             shown[...] = image
             sim.run_steps(n_steps)
             seen = [sim.data[probe][-n_steps:] for probe in (watched.output, *probes)]
-            return finite(seen[0].copy()), *(spikes.sum(axis=0) for spikes in seen[1:])
+            return check_finite(seen[0].copy()), *(
+                spikes.sum(axis=0) for spikes in seen[1:]
+            )
 
         with contextlib.ExitStack() as stack:
             going_on = None

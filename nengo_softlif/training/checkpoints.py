@@ -69,7 +69,7 @@ def _process(mark):
     return ""
 
 
-def beside(path):
+def path_beside(path):
     """Path of the checkpoint of a training that leads to a file."""
     path = path.resolve() if path.is_symlink() else path
     return path.with_name(f"{path.name}.checkpoint")
@@ -78,8 +78,8 @@ def beside(path):
 def unlike(path, wanted):
     """Tell what makes a checkpoint that of another training than is wanted.
 
-    That is what `record` returned. Returns differences in words, or why the file cannot
-    be read; nothing if it can be used, or is not there.
+    That is what `describe_training` returned. Returns differences in words, or why the
+    file cannot be read; nothing if it can be used, or is not there.
     """
     try:
         if path.exists():
@@ -103,7 +103,7 @@ def check(path, wanted, force):
         path.unlink()
 
 
-def trained(path, wanted, force):
+def load_trained(path, wanted, force):
     """Load the model in a file if it is of the training that is wanted.
 
     None if there is no file, or it is to be replaced (``force``); a file that holds
@@ -132,7 +132,7 @@ def trained(path, wanted, force):
     )
 
 
-def record(model, data, seed, **settings):
+def describe_training(model, data, seed, **settings):
     """Describe what decides the course of a training, as JSON gives it back.
 
     Parameters

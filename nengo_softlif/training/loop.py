@@ -12,7 +12,7 @@ from ..layers import parameters
 from ..models import check_model, copied
 from .arguments import Settings, check_callbacks, check_checkpoint
 from .batches import TrainingImages
-from .checkpoints import Checkpoint, Diverged, claimed, record
+from .checkpoints import Checkpoint, Diverged, claimed, describe_training
 from .optimizers import describe_optimizer, make_optimizer
 from .trainers import find_trainers, make_trainer
 
@@ -126,7 +126,7 @@ def fit(
     callbacks = check_callbacks(callbacks, settings.optimizer)
     ways = find_trainers(model, settings)
     images = TrainingImages(model, data, settings)
-    decided_by = record(model, data, **settings.describe())
+    decided_by = describe_training(model, data, **settings.describe())
     # NengoDL's settings are part of a network's configuration: leave the user's be
     network, twin = copied(model.network)
     if network.seed is None:
