@@ -19,7 +19,7 @@ from nengo.exceptions import (
     ValidationError,
 )
 
-from .. import layers
+from .. import compat, layers
 from ..engine import Simulator
 from ..models import check_timeless
 from ..targets import all_backends, target_of
@@ -301,17 +301,15 @@ def _simulator(watched, presentation):
 
 
 def _nengo_dl_simulator(watched, presentation):
-    from ..compat import nengo_dl, quiet_simulator
-
     settings = {
         "inference_only": True,
         # merging operators takes longer than it saves in networks of few, large ones
-        "planner": nengo_dl.graph_optimizer.noop_planner,
+        "planner": compat.nengo_dl.graph_optimizer.noop_planner,
         "dtype": watched.dtype,
     }
     with watched.network:
-        nengo_dl.configure_settings(**settings)
-    return quiet_simulator(
+        compat.nengo_dl.configure_settings(**settings)
+    return compat.quiet_simulator(
         watched.network,
         dt=presentation.dt,
         seed=presentation.seed,

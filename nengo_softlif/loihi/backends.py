@@ -6,6 +6,7 @@ import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
 
+from .. import compat
 from ..evaluation import Backend, check_finite, layer_names, neuron_layers, run_batches
 from .conversion import utilization
 from .decays import DT
@@ -108,9 +109,7 @@ class NengoLoihi(ChipBackend):
         """Refuse a chip that is not there, too."""
         super().check(model, presentation)
         if self.target == "loihi":
-            from ..compat import nengo_loihi
-
-            if not nengo_loihi.hardware.HAS_NXSDK:
+            if not compat.nengo_loihi.hardware.HAS_NXSDK:
                 raise ValidationError(
                     "'loihi' needs Intel's NxSDK, which cannot be imported here; use "
                     "'loihi-emulator', which gives the chip's spikes",
@@ -155,9 +154,7 @@ class NengoLoihi(ChipBackend):
                 yield outputs, [np.rint(total / height) for total, height in pairs]
 
     def _simulator(self, watched, presentation):
-        from ..compat import nengo_loihi
-
-        return nengo_loihi.Simulator(
+        return compat.nengo_loihi.Simulator(
             watched.network,
             presentation.dt,
             presentation.seed,

@@ -6,7 +6,7 @@ import nengo
 import numpy as np
 from nengo.exceptions import Unconvertible
 
-from .. import layers
+from .. import compat, layers
 from ..checks import check_number
 from ..layers import parameters
 from ..models import Model, copied
@@ -209,13 +209,11 @@ def _convert(network, synapse, pixel_rate, images):
 
 def _prepare(network):
     """Write down in a network what Nengo drew for it; return what that built and is."""
-    import nengo_loihi
-
     label(network)
     built = nengo.builder.Model()
     read = layers.read(network, built, loops=True)
     parameters.install(network, parameters.collect(network, built.params))
-    nengo_loihi.add_params(network)
+    compat.nengo_loihi.add_params(network)
     # objects draw what they drew, whatever comes to lie before them
     for obj in [*network.all_ensembles, *network.all_nodes]:
         if built.seeded[obj]:
@@ -314,14 +312,12 @@ def _connect(network, ensemble, parts, synapse):
 
 def _configure(network, placed, noted):
     """Tell NengoLoihi what is on the chip, and how that is cut into blocks."""
-    import nengo_loihi
-
     on_chip = {layer.ensemble for layer in placed}
     for ensemble in network.all_ensembles:
         network.config[ensemble].on_chip = ensemble in on_chip
     for layer in placed:
         cut = layer.layout
-        network.config[layer.ensemble].block_shape = nengo_loihi.BlockShape(
+        network.config[layer.ensemble].block_shape = compat.nengo_loihi.BlockShape(
             cut.block, cut.shape
         )
         block, shape = (" x ".join(map(str, n)) for n in (cut.block, cut.shape))

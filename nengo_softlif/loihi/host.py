@@ -10,6 +10,7 @@ from nengo.exceptions import (
 )
 from scipy import sparse
 
+from .. import compat
 from .decays import DT
 
 
@@ -28,9 +29,8 @@ def build(network, owner):
     ValidationError
         If weights, gains or biases are infinite or NaN.
     """
-    from ..compat import nengo_loihi
 
-    class NamingModel(nengo_loihi.builder.Model):
+    class NamingModel(compat.nengo_loihi.builder.Model):
         """Names the object that cannot be built."""
 
         def __init__(self, **kwargs):

@@ -8,6 +8,7 @@ import nengo
 import numpy as np
 from nengo.exceptions import BuildError, NengoWarning, Unconvertible
 
+from .. import compat
 from ..neurons import NeuronTable
 from ..tables import in_ms
 from .decays import DT, chip_tau_rc, chip_tau_ref
@@ -97,8 +98,6 @@ def make_chip_neurons(layer, noted):
 
     Types that the chip does not have are refused as `Unconvertible`.
     """
-    import nengo_loihi
-
     neurons, ensemble = layer.neuron_type, layer.obj.ensemble
     row = CHIP_NEURONS.of(neurons)
     if row is None:
@@ -113,7 +112,7 @@ def make_chip_neurons(layer, noted):
             "keep the layer on the host: net.config[ensemble].on_chip = False"
         )
     zero = {"voltage": nengo.dists.Choice([0])}
-    chip = getattr(nengo_loihi.neurons, row.name)(
+    chip = getattr(compat.nengo_loihi.neurons, row.name)(
         **{name: getattr(neurons, name) for name in row.parameters}, initial_state=zero
     )
     noted.note(
@@ -240,9 +239,8 @@ def check_range(layer, synapse):
     must fit then: the threshold comes to nothing beside large weights, and leaves its
     bits beside small ones.
     """
-    from nengo_loihi.builder.discretize import discretize_compartment
-
     ensemble = layer.ensemble
+    discretize = compat.nengo_loihi.builder.discretize
     largest = _largest_weights(layer)
     for block in layer.layout.blocks():
         where = layer.layout.indices(block)
@@ -250,16 +248,14 @@ def check_range(layer, synapse):
         compartment = _compartment(ensemble, synapse, bias)
         try:
             with np.errstate(all="ignore"):  # it takes logarithms of zero
-                discretize_compartment(compartment, weight)
+                discretize.discretize_compartment(compartment, weight)
         except (AssertionError, BuildError) as error:
             raise _out_of_range(ensemble, synapse, weight, bias) from error
 
 
 def _compartment(ensemble, synapse, bias):
     """Make what NengoLoihi makes of neurons, before it rounds their numbers."""
-    from nengo_loihi.block import Compartment
-
-    compartment = Compartment(len(bias), str(ensemble))
+    compartment = compat.nengo_loihi.block.Compartment(len(bias), str(ensemble))
     compartment.bias[:] = bias
     compartment.configure_filter(0.0 if synapse is None else synapse.tau, dt=DT)
     neurons = ensemble.neuron_type

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 from nengo.exceptions import SimulationError
 
+from .. import compat
 from ..engine import Counts, Stage, products, spread
 from ..layers import operators
 from . import kernels
@@ -244,6 +245,4 @@ class Received(Stage):
 
 def _is_strict():
     """Whether nengo-loihi's emulator raises errors where the chip would go wrong."""
-    from ..compat import nengo_loihi
-
-    return nengo_loihi.emulator.EmulatorInterface.strict
+    return compat.nengo_loihi.emulator.EmulatorInterface.strict
