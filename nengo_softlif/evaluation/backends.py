@@ -72,7 +72,10 @@ class Backend(ABC):
         """
 
     def watch(self, model, seed):
-        """Copy a model, to count what fires in it; see `.Watched.from_model`."""
+        """Copy a model, to count what fires in it: a ``Watched``.
+
+        The seed is for a network that has none.
+        """
         return Watched.from_model(model, seed)
 
     def check(self, model, presentation):  # noqa: B027 (not every one has to)
