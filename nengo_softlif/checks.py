@@ -36,23 +36,7 @@ def range_of(values):
 
 
 def network_of(network):
-    """Find the network where a network or a model may be given.
-
-    Parameters
-    ----------
-    network : nengo.Network or Model
-        What was given.
-
-    Returns
-    -------
-    nengo.Network
-        The network, or that of the model.
-
-    Raises
-    ------
-    ValidationError
-        If it is neither.
-    """
+    """Find the network where one, or a model, may be given; refuse all else."""
     if isinstance(network, nengo.Network):
         return network
     found = getattr(network, "network", None)

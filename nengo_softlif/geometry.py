@@ -179,16 +179,8 @@ class Windows:
 def block_indices(window, pixel, n_channels, n_filters):
     """Where the matrix of a layer has weights, for pixels under windows.
 
-    Parameters
-    ----------
-    window, pixel : (n,) ndarray of int
-        Pairs of them, each a block of weights.
-    n_channels, n_filters : int
-        Values of each pixel, and that come out of each window.
-
-    Returns
-    -------
-    rows, columns : (n, n_channels, n_filters) ndarray of int
+    Pairs of these, (n,), have a block each: rows and columns are (n, n_channels,
+    n_filters).
     """
     return np.broadcast_arrays(
         window[:, None, None] * n_filters + np.arange(n_filters),
@@ -197,17 +189,7 @@ def block_indices(window, pixel, n_channels, n_filters):
 
 
 def windows_of(convolution):
-    """Geometry of one of Nengo's convolutions.
-
-    Parameters
-    ----------
-    convolution : nengo.Convolution or nengo.ConvolutionTranspose
-        The transform; of a transposed one, the windows are on its output.
-
-    Returns
-    -------
-    Windows
-    """
+    """Geometry of one of Nengo's convolutions; of transposed ones on their output."""
     image = convolution.input_shape
     if isinstance(convolution, ConvolutionTranspose):
         image = convolution.output_shape

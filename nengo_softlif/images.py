@@ -10,18 +10,10 @@ FORMS = "(n, height, width, channels), (n, height, width) or, for a table, (n, v
 
 
 def in_one_form(x):
-    """Bring images, or the rows of a table, into the form of images.
+    """Bring images, or the rows of a table, into the form (n, height, width, channels).
 
-    Parameters
-    ----------
-    x : ndarray
-        Images with or without channel axis, or a table.
-
-    Returns
-    -------
-    ndarray (n, height, width, channels)
-        A view. Rows of a table are images of one pixel, whose channels are the values.
-        Arrays of other shapes are returned as they are.
+    Rows of a table are images of one pixel, whose channels are the values. Arrays of
+    other shapes are returned as they are, and all as views.
     """
     if x.ndim == 2:
         return x[:, np.newaxis, np.newaxis, :]
@@ -32,53 +24,19 @@ def n_features(image_shape):
     """Count what has a scale of its own in images.
 
     Channels do. Rows and columns of a single channel are tables in another form: each
-    value is a quantity of its own.
-
-    Parameters
-    ----------
-    image_shape : (int, int, int)
-        Height, width and channels.
-
-    Returns
-    -------
-    int
-        Number of features; the last axis of images, flattened, repeats them.
+    value is a quantity of its own. The last axis of images, flattened, repeats them.
     """
     height, width, channels = image_shape
     return height * width if channels == 1 and 1 in (height, width) else channels
 
 
 def by_feature(images):
-    """Lay out the values of images by feature.
-
-    Parameters
-    ----------
-    images : ndarray (n, height, width, channels)
-        Images.
-
-    Returns
-    -------
-    ndarray (n_values, n_features)
-        See `n_features`.
-    """
+    """Lay out the values of images by feature, (n_values, n_features)."""
     return images.reshape(-1, n_features(images.shape[1:]))
 
 
 def real_numbers(attr, values):
-    """Return the values as an array, or refuse what is not made of real numbers.
-
-    Parameters
-    ----------
-    attr : str
-        Name of the values, for errors.
-    values : array_like
-        Numbers, or truth values.
-
-    Returns
-    -------
-    ndarray
-        In the type that they have.
-    """
+    """Refuse what is not made of real numbers; return an array, in their type."""
     if np.ma.is_masked(values):
         raise ValidationError(
             f"{np.ma.count_masked(values)} of {values.size} values are masked; fill or "
@@ -100,19 +58,9 @@ def real_numbers(attr, values):
 
 
 def checked_images(attr, values):
-    """Refuse images that cannot be trained on.
+    """Refuse images that cannot be trained on; return a read-only view of others.
 
-    Parameters
-    ----------
-    attr : str
-        Name of the images, for errors.
-    values : array_like
-        Images or a table, in one of `FORMS`.
-
-    Returns
-    -------
-    ndarray (n, height, width, channels)
-        A read-only view.
+    They come in one of `FORMS`, and go as (n, height, width, channels).
     """
     given = _array(attr, values)
     images = in_one_form(given)
@@ -137,19 +85,9 @@ def checked_images(attr, values):
 
 
 def checked_labels(attr, values):
-    """Refuse labels that are not numbers of classes.
+    """Refuse labels that are no numbers of classes; return others as int64, (n,).
 
-    Parameters
-    ----------
-    attr : str
-        Name of the labels, for errors.
-    values : array_like (n,) or (n, 1)
-        Whole numbers from 0, in any numeric type.
-
-    Returns
-    -------
-    ndarray (n,) of int64
-        Read-only.
+    They are whole numbers from 0, (n,) or (n, 1) in any type. The result is read-only.
     """
     values = _array(attr, values)
     if values.ndim == 2 and values.shape[1] == 1:
@@ -174,13 +112,7 @@ def checked_labels(attr, values):
 
 
 def check_classes(y_train, y_test):
-    """Refuse classes without training images: the network would have outputs for them.
-
-    Parameters
-    ----------
-    y_train, y_test : ndarray (n,) of int64
-        Labels.
-    """
+    """Refuse classes without training images: networks would have outputs for them."""
     classes = np.unique(y_train)
     n_classes = int(classes[-1]) + 1
     if len(classes) < n_classes:
@@ -202,13 +134,7 @@ def check_classes(y_train, y_test):
 
 
 def warn_of_values(x_train, x_test):
-    """Say which images would train or test badly, but without an error.
-
-    Parameters
-    ----------
-    x_train, x_test : ndarray (n, height, width, channels)
-        Images of finite values.
-    """
+    """Say which images of finite values would train or test badly, without an error."""
     _warn_of_channels_first("x_train", x_train)
     middles = [_middle(x) for x in (x_train, x_test)]
     for name, images, middle in zip(

@@ -163,14 +163,12 @@ class Model:
         OSError
             If the file cannot be written.
         """
-        from .files import Model as form  # takes time to load
-
         arrays = parameters.collect(self.network, parameters.build(self.network))
         header = {
             "source": self.source,
             "input": self.network.all_nodes.index(self.input),
             "output": self.network.all_probes.index(self.output),
-            "parts": parameters.describe(self.network),
+            "parts": parameters.describe_parts(self.network),
             "sizes": [self.input.size_out, self.output.size_in],
             # as JSON has them: lists, and no numbers of NumPy's
             "scale": np.asarray(self.scale).tolist(),
@@ -184,7 +182,7 @@ class Model:
             header["preprocessing"] = self.preprocessing.header()
             for name, array in self.preprocessing.arrays().items():
                 arrays[f"preprocessing/{name}"] = array
-        files.write(path, header, arrays, kind="model", form=form)
+        files.write(path, header, arrays, "model", files.ModelForm)
 
 
 MAKERS = {}
@@ -214,12 +212,10 @@ def load(path, network=None):
         If the file is not a model of this version, or is damaged, or the network
         does not fit. Sizes are compared before anything is made.
     """
-    from .files import Model as form  # takes time to load
-
     own = network is not None
     if own:
         network = network_of(network)
-    header, arrays = files.read(path, "model", form)
+    header, arrays = files.read(path, "model", files.ModelForm)
     _check_numbers(path, arrays)
     if not own:
         network = _remake(path, header, arrays).network
@@ -314,7 +310,7 @@ def check_sizes(path, header, sizes):
 def _check_parts(path, header, network, own):
     """Refuse a network of other parts than the saved one."""
     pairs = zip_longest(
-        parameters.describe(network), header["parts"], fillvalue="nothing"
+        parameters.describe_parts(network), header["parts"], fillvalue="nothing"
     )
     different = [f"{a} (saved: {b})" for a, b in pairs if a != b]
     if different:
@@ -372,14 +368,7 @@ def check_model(model):
 def check_timeless(model, attr, instead):
     """Refuse networks that need time to answer: spiking ones, and with synapses.
 
-    Parameters
-    ----------
-    model : Model
-        The model.
-    attr : str
-        Argument to name in the error.
-    instead : str
-        What to do about spiking neurons.
+    The error names the argument, and what to do instead about spiking neurons.
     """
     for ensemble in model.ensembles:
         if ensemble.neuron_type.spiking:

@@ -11,9 +11,9 @@ import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
 
+from . import files
 from . import noise as noises
 from .checks import LARGEST_SEED, check_whole
-from .files import check_unpacked
 from .geometry import Windows
 from .models import MAKERS, Model, check_sizes, load
 from .neurons import SoftLIFRate
@@ -217,8 +217,6 @@ def _cifar10_layers(stack, n_classes, paper=False):
 
 def _remake(function, path, header, arrays):
     """Call the function that made a network, if its arrays are those of the file."""
-    from .files import Arguments, converted  # take time to load
-
     name, arguments = function.__name__, dict(header["source"]["arguments"])
     unknown = arguments.keys() - inspect.signature(function).parameters.keys()
     if unknown:
@@ -228,9 +226,9 @@ def _remake(function, path, header, arrays):
             "nengo_softlif",
             attr="network",
         )
-    converted(
+    files.convert(
         arguments,
-        Arguments,
+        files.ArgumentsForm,
         f"the arguments of the network {name!r} in {str(path)!r}",
         "use another copy of it, or save it again",
     )
@@ -245,7 +243,7 @@ def _check_arrays(path, layers, arguments, arrays):
     """Refuse sizes that the arrays belie: a small file could ask for any memory."""
     n_bytes = sum(array.nbytes for array in arrays.values())
     what = f"the images of the network that {str(path)!r} names"
-    check_unpacked(8 * math.prod(arguments["image_shape"]), n_bytes, what)
+    files.check_unpacked(8 * math.prod(arguments["image_shape"]), n_bytes, what)
     found = {name: array.shape for name, array in arrays.items()}
     try:
         layers(_Sizes(arguments["image_shape"], found), arguments["n_classes"])
@@ -336,4 +334,4 @@ _LAYERS = {small: _small_layers, mnist: _mnist_layers, cifar10: _cifar10_layers}
 FUNCTIONS = {function.__name__: function for function in _LAYERS}
 """The networks a file may name."""
 
-MAKERS.update((name, partial(_remake, made)) for name, made in FUNCTIONS.items())
+MAKERS.update((name, partial(_remake, make)) for name, make in FUNCTIONS.items())

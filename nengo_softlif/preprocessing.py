@@ -332,20 +332,7 @@ def _checked_crop(given, image_shape):
 
 
 def _spread(images, mean):
-    """Standard deviation of each feature around the mean image, 1 where there is none.
-
-    Parameters
-    ----------
-    images : ndarray (n, height, width, channels)
-        Raw images.
-    mean : ndarray (height, width, channels)
-        Their mean.
-
-    Returns
-    -------
-    ndarray (n_features,)
-        In the unit of the pixels.
-    """
+    """Standard deviation of features around the mean image, 1 where there is none."""
     # in pieces, as all images in float64 would take eight times their memory
     pieces = (images[i : i + 1000] - mean for i in range(0, len(images), 1000))
     # of one feature all at once, in the order in which it was always summed

@@ -116,6 +116,11 @@ def format_size(shape):
     return " x ".join(map(str, shape))
 
 
+def in_ms(seconds):
+    """Write seconds as ``5 ms``."""
+    return f"{1000 * seconds:g} ms"
+
+
 class Tabular:
     """What is printed as the table that its method ``table`` returns."""
 

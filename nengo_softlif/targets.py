@@ -64,7 +64,7 @@ class Target(ABC):
         Model
         """
 
-    def made(self, network):
+    def has_made(self, network):
         """Whether a network is what the conversion returned, so to speak finished."""
         return self.takes(network)
 
@@ -220,25 +220,10 @@ def all_backends():
 
 
 def check_unmade(model):
-    """Refuse what a conversion returned; return the network of everything else.
-
-    Parameters
-    ----------
-    model : Model or nengo.Network
-        What is to be converted.
-
-    Returns
-    -------
-    nengo.Network
-
-    Raises
-    ------
-    ValidationError
-        If it is no network, or made for a chip already.
-    """
+    """Refuse what a conversion returned; return the network of everything else."""
     network = network_of(model)
     for target in TARGETS.values():
-        if target.made(network):
+        if target.has_made(network):
             raise ValidationError(
                 f"it is what {target.conversion} returned, which is made for the chip "
                 "already; give the network that it was made from",

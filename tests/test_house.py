@@ -20,14 +20,35 @@ def name_of(path):
 
 
 def imports(path):
-    """Names that a module takes from others of the package: (module, name)."""
+    """Names that a module takes from others of the package: (module, name).
+
+    Also what it takes of a folder that it has imported as a whole.
+    """
     here = path.relative_to(PACKAGE).parts[:-1]
-    for node in ast.walk(ast.parse(path.read_text())):
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    folders = {}
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.level:
             above = here[: len(here) + 1 - node.level]
             module = (*above, *(node.module.split(".") if node.module else ()))
             for alias in node.names:
                 yield module, alias.name
+                if not module and alias.name in FOLDERS:
+                    folders[alias.asname or alias.name] = alias.name
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if node.value.id in folders:
+                yield (folders[node.value.id],), node.attr
+
+
+def absolute_imports(path):
+    """Names of the package under which a module imports it as others do."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and not node.level:
+            yield from [node.module] * node.module.startswith(PACKAGE.name)
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+            yield from (name for name in names if name.startswith(PACKAGE.name))
 
 
 def functions(path):
@@ -52,6 +73,19 @@ def test_other_folders_are_entered_by_their_doors(path):
             assert module[1:] == (), f"{'.'.join(module)} is behind a door"
             door = importlib.import_module(f"nengo_softlif.{module[0]}")
             assert name in door.__all__, f"{name} does not stand in {module[0]}'s door"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_modules_keep_what_is_private(path):
+    assert list(absolute_imports(path)) == []
+    taken = [name for module, name in imports(path) if module or name != "__version__"]
+    assert [name for name in taken if name.startswith("_")] == []
+
+
+def test_nothing_lies_deeper_than_one_folder():
+    for path in MODULES:
+        here = path.relative_to(PACKAGE).parts[:-1]
+        assert not here or here in [(folder,) for folder in FOLDERS]
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

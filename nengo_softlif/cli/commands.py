@@ -116,7 +116,7 @@ def train(
     if out is None:
         name = f"{Path(dataset).stem}{f'-{target}' if target else ''}.safetensors"
         out = options.OUTPUT.convert(name, None, ctx)
-    checkpoint = checkpoints.beside(out)
+    checkpoint = checkpoints.path_beside(out)
     inputs = {"the data set": options.data_files(dataset)}
     if start_from is not None:
         inputs["the model to start from"] = [start_from]
@@ -129,12 +129,12 @@ def train(
         else:
             model = networks.load(start_from)
         check_data(data, model)
-        record = options.training_record(model, data, settings)
-        trained = checkpoints.trained(out, record, force)
+        record = options.describe_training(model, data, settings)
+        trained = checkpoints.load_trained(out, record, force)
         if trained is None:
             checkpoints.check(checkpoint, record, force)
             _train(model, data, checkpoint, settings)
-            checkpoints.trained(out, record, force)  # it may have come meanwhile
+            checkpoints.load_trained(out, record, force)  # it may have come meanwhile
             model.save(out)
             did = "Saved"
         else:

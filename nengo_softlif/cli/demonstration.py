@@ -47,8 +47,8 @@ def demo(out, force, seed, as_json):
     data = datasets.load("digits")
     model = networks.small(seed=seed)
     settings = {**_DEMO, "seed": seed}
-    trained = checkpoints.trained(
-        path, options.training_record(model, data, settings), force
+    trained = checkpoints.load_trained(
+        path, options.describe_training(model, data, settings), force
     )
     terminal.start_tensorflow()
     from .. import evaluate, explain, figures, fit, to_spiking

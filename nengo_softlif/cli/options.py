@@ -127,7 +127,7 @@ class _Path(click.Path):
         return path
 
 
-class _Number(click.ParamType):
+class _Checked(click.ParamType):
     """A number that is checked as the function it is for checks it.
 
     Parameters
@@ -148,7 +148,7 @@ class _Number(click.ParamType):
 
 
 def _real(what, low, **limits):
-    return _Number(
+    return _Checked(
         click.FLOAT, lambda name, n: check_number(name, n, what, low, **limits)
     )
 
@@ -156,7 +156,7 @@ def _real(what, low, **limits):
 INPUT = _Path()
 OUTPUT = _Path(to_write=True, dir_okay=False)
 FOLDER = _Path(file_okay=False)
-COUNT = _Number(click.INT, lambda name, n: check_whole(name, n, 1, 10**9))
+COUNT = _Checked(click.INT, lambda name, n: check_whole(name, n, 1, 10**9))
 SECONDS = _real("a positive number of seconds", 0, low_open=True)
 SECONDS_FROM_0 = _real("0 or a positive number of seconds", 0)
 POSITIVE = _real("a positive number", 0, low_open=True)
@@ -268,12 +268,7 @@ def data_files(name):
 def check_outputs(inputs, **outputs):
     """Refuse outputs that are inputs, or one file, also through links.
 
-    Parameters
-    ----------
-    inputs : dict of str to list of Path
-        What is read, by what it is in words.
-    **outputs : Path or None
-        What is written, by the name of the option.
+    Inputs stand under what they are in words, outputs under the name of their option.
     """
     taken = [(what, path) for what, paths in inputs.items() for path in paths]
     for option, path in outputs.items():
@@ -303,13 +298,7 @@ def check_record(path):
 
 
 def check_own(path):
-    """Refuse a folder that holds other things than those beside a file of ours.
-
-    Parameters
-    ----------
-    path : Path
-        What an earlier command left in the folder, if it was there.
-    """
+    """Refuse a folder that holds other things than those beside a file of ours."""
     held = [other for other in path.parent.iterdir() if other.name[0] != "."]
     if any(other.is_symlink() for other in held) or (held and not path.is_file()):
         raise ValidationError(
@@ -326,10 +315,10 @@ def _same(path, other):
     return os.path.realpath(path) == os.path.realpath(other)
 
 
-def training_record(model, data, settings):
+def describe_training(model, data, settings):
     """Describe the training that `fit` would do with these settings."""
     target = training_target(settings["target"], settings["batch_norm"])
-    return checkpoints.record(
+    return checkpoints.describe_training(
         model,
         data,
         **{**settings, "target": target and target.describe()},

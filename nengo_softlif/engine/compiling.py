@@ -17,17 +17,7 @@ def compile_once(function):
 
     Numba keeps it beside the source, or where that is read-only in the user's cache;
     the environment variable ``NUMBA_CACHE_DIR`` names another place. Where there is
-    none to write to, every process compiles for itself.
-
-    Parameters
-    ----------
-    function : function
-        Of numbers and arrays.
-
-    Returns
-    -------
-    numba.core.dispatcher.Dispatcher
-        Does the same, and lets other threads run meanwhile.
+    none to write to, every process compiles for itself. Other threads run meanwhile.
     """
     settings = {"error_model": "numpy", "nogil": True}
     try:
@@ -74,17 +64,7 @@ class Compilation(event.Listener):
 
 @contextlib.contextmanager
 def compilation(quiet=False):
-    """Measure what compiling takes in a ``with`` block.
-
-    Parameters
-    ----------
-    quiet : bool
-        Say nothing.
-
-    Yields
-    ------
-    Compilation
-    """
+    """Measure what compiling takes in a ``with`` block; yield a `Compilation`."""
     listener = Compilation(quiet)
     with event.install_listener("numba:compile", listener):
         yield listener

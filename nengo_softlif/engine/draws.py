@@ -45,17 +45,7 @@ class Draws:
             self.order = [(op.process, outputs.get(id(op.output))) for op in steps]
 
     def make_rngs(self, seed):
-        """Make the generators.
-
-        Parameters
-        ----------
-        seed : int
-            That of the simulation.
-
-        Returns
-        -------
-        dict of nengo.Node to RandomState
-        """
+        """Make the generators of nodes, from the seed of the simulation."""
         rng = np.random.RandomState(seed)
         drawn = [(node, process.get_rng(rng)) for process, node in self.order]
         return {node: own for node, own in drawn if node is not None}

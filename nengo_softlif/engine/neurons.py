@@ -6,7 +6,7 @@ from nengo.neurons import RatesToSpikesNeuronType
 
 from ..neurons import NeuronTable
 from . import neuron_kernels
-from .products import Counts, numbers
+from .products import Counts, to_numbers
 from .stages import Source, Sum
 from .threads import flatten, spread
 
@@ -203,7 +203,7 @@ class LIF(Neurons):
         u, state = np.zeros((2, 1, 0, 1), self.settings.dtype)
         matrices = [np.zeros(shape, self.settings.dtype) for shape in [(1, 1), 1, 1]]
         if fused is not None:
-            u = np.ascontiguousarray(numbers(self.add_unfiltered(fused, n_steps)))
+            u = np.ascontiguousarray(to_numbers(self.add_unfiltered(fused, n_steps)))
             state, matrices = self.filters[fused].state, self.filters[fused].matrices
         spread(
             neuron_kernels.lif,
@@ -218,22 +218,7 @@ class LIF(Neurons):
 
 
 def make_stage(layer, stages, settings):
-    """Make the stage of a layer.
-
-    Parameters
-    ----------
-    layer : Layer
-        What is to be simulated.
-    stages : dict of Layer to stage
-        Those of its sources.
-    settings : Settings
-        What all stages share.
-
-    Returns
-    -------
-    Source, Sum or Neurons
-        The stage. It must be reset before it runs.
-    """
+    """Make a layer's stage, given those of its sources. Reset it before it runs."""
     if layer.neuron_type is not None:
         kind = STAGES.of(layer.neuron_type) or Neurons
     else:

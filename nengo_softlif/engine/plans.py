@@ -48,7 +48,7 @@ class Plan:
         ----------
         read : dict of Nengo object to Layer
             What `read` returned.
-        settings : Settings
+        settings : StageSettings
             What all stages share.
 
         Returns
@@ -62,22 +62,7 @@ class Plan:
 
 
 def add_stages(made, wanted, settings):
-    """Make the stages of layers that have none.
-
-    Parameters
-    ----------
-    made : dict of Layer to Stage
-        Those that exist; receives the others.
-    wanted : iterable of Layer
-        Each after its sources.
-    settings : Settings
-        What all stages share.
-
-    Returns
-    -------
-    dict of Layer to Stage
-        ``made``.
-    """
+    """Make stages of those wanted layers, each after its sources, that have none."""
     for layer in wanted:
         if layer not in made:
             made[layer] = neurons.make_stage(layer, made, settings)

@@ -58,7 +58,7 @@ class Counts:
         return DENSE_ADVANTAGE * each.sum() < self.values.size
 
 
-def numbers(values):
+def to_numbers(values):
     """Write spikes out as numbers; leave numbers as they are."""
     if not isinstance(values, Counts):
         return values
@@ -69,20 +69,10 @@ def numbers(values):
     return out
 
 
-def compiled(operator, dtype):
-    """Prepare an operator for use on many chunks of time.
+def prepare(operator, dtype):
+    """Prepare an operator for use on many chunks of time, in this precision.
 
-    Parameters
-    ----------
-    operator : Operator
-        What to apply.
-    dtype : dtype
-        Precision of numbers.
-
-    Returns
-    -------
-    callable
-        From `Counts` or an array to `Counts` or an array.
+    Returns a function from `Counts` or an array to `Counts` or an array.
     """
     return _KINDS.get(type(operator), _Called)(operator, dtype)
 
@@ -94,7 +84,7 @@ class _Called:
         self.operator = operator
 
     def __call__(self, values):
-        return self.operator(numbers(values))
+        return self.operator(to_numbers(values))
 
 
 class _Slice:
@@ -126,7 +116,7 @@ class _Pool:
     def __call__(self, values):
         counted = isinstance(values, Counts)
         if counted and (len(values.scale) > 1 or values.largest * self.area > 255):
-            values, counted = numbers(values), False
+            values, counted = to_numbers(values), False
         if not counted:
             return self._sums(values) * self.share
         return Counts(
@@ -169,7 +159,7 @@ class _Dense:
                 [values.scale, self.blocks, (1, 1), (0, 0)],
             )
             return out
-        values = numbers(values)
+        values = to_numbers(values)
         out = values.reshape(-1, size_in) @ self.weights
         return out.reshape(*values.shape[:2], size_out)
 
@@ -197,7 +187,7 @@ class _Convolution:
                 [values.scale, self.turned, windows.strides, windows.before],
             )
             return out
-        values = numbers(values)
+        values = to_numbers(values)
         return self._dense(values).reshape(*values.shape[:2], operator.size_out)
 
     @cached_property
@@ -264,7 +254,7 @@ class _Local:
                 [values.scale, self.blocks, windows.strides, windows.before],
             )
         else:
-            self._dense(numbers(values).reshape(-1, *local.input_shape), images)
+            self._dense(to_numbers(values).reshape(-1, *local.input_shape), images)
         return out
 
     def _dense(self, images, out):

@@ -22,9 +22,9 @@ from ..machine import memory
 from .draws import Draws, draw_seed
 from .guards import Guard
 from .plans import Plan
-from .products import numbers
+from .products import to_numbers
 from .recordings import Recordings
-from .stages import Settings
+from .stages import StageSettings
 
 ROWS = 3200
 """Examples x steps in a chunk: with fewer, several threads wait for each other more."""
@@ -133,7 +133,7 @@ class Simulator:
             for path in layer.inputs
             if path.signal != "output"
         )
-        settings = Settings(self.dt, self._n_examples, self.dtype, recorded)
+        settings = StageSettings(self.dt, self._n_examples, self.dtype, recorded)
         stages = plan.make_stages(read, settings)
         longest = 1 if plan.stepwise else LONGEST_CHUNK
         self._chunk = max(1, min(longest, ROWS // self._n_examples))
@@ -294,7 +294,7 @@ class Simulator:
 
     def _sample(self, probe, n_steps):
         """What a probe saw in the last chunk: a copy of the steps it samples."""
-        output = numbers(self._stages[probe].output)
+        output = to_numbers(self._stages[probe].output)
         _check_finite(probe, output)
         shape = (self._n_examples, n_steps, output.shape[2])
         output = np.broadcast_to(output, shape)

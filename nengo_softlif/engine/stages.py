@@ -13,12 +13,12 @@ from nengo.exceptions import SimulationError
 
 from ..layers import operators
 from . import filters, neuron_kernels, products
-from .products import numbers
+from .products import to_numbers
 from .threads import spread
 
 
 @dataclass(frozen=True)
-class Settings:
+class StageSettings:
     """What all stages of a simulation share.
 
     Attributes
@@ -178,7 +178,7 @@ class Filter:
 
     def __call__(self, values, n_steps):
         """Filter a chunk."""
-        values = np.ascontiguousarray(numbers(values))
+        values = np.ascontiguousarray(to_numbers(values))
         n_examples, _, size = self.shape
         out = np.empty((n_examples, n_steps, size), values.dtype)
         spread(neuron_kernels.filtered, [values, self.state, out], self.matrices)
@@ -231,21 +231,21 @@ class Sum(Stage):
         unless there would be more than twice as many values.
         """
         if path.signal != "output":
-            stage = Recording(stage, path.signal)
+            stage = Recorded(stage, path.signal)
         steps = operators.simplified(path.operators)
         sizes = [path.source.size, *(op.size_out for op in steps)]
         place = len(steps)
         if sizes[place] > 2 * min(sizes):
             place = max(i for i, size in enumerate(sizes) if size == min(sizes))
-        compiled = [products.compiled(op, self.settings.dtype) for op in steps]
+        prepared = [products.prepare(op, self.settings.dtype) for op in steps]
         if not path.synapses:
-            self.paths.append(Path(stage, compiled))
+            self.paths.append(Path(stage, prepared))
         elif place == len(steps):
             paths = self.filtered.setdefault(path.synapses, [])
-            paths.append(Path(stage, compiled))
+            paths.append(Path(stage, prepared))
         else:
             synapse = Filter(path.synapses, sizes[place], self.settings)
-            before, after = compiled[:place], compiled[place:]
+            before, after = prepared[:place], prepared[place:]
             self.paths.append(Path(stage, before, synapse, after))
 
     def reset(self, rng):
@@ -261,7 +261,7 @@ class Sum(Stage):
             path.start()
         for path in self.paths:
             if path.constant is not None:
-                self.given = self.given + numbers(path.constant)
+                self.given = self.given + to_numbers(path.constant)
         self.varying = [path for path in self.paths if path.constant is None]
         self.fixed = not self.varying and not self.filtered
         self.constant = self.given if self.fixed else None
@@ -276,7 +276,7 @@ class Sum(Stage):
         """Add up what comes in a chunk, through these of the filters or none."""
         total = self.given
         for path in self.varying:
-            total = total + numbers(path.advance(n_steps))
+            total = total + to_numbers(path.advance(n_steps))
         for synapses in filtered:
             total = total + self.filters[synapses](
                 self.add_unfiltered(synapses, n_steps), n_steps
@@ -287,11 +287,11 @@ class Sum(Stage):
         """What goes into a filter."""
         first, *others = (path.advance(n_steps) for path in self.filtered[synapses])
         if others:
-            first = sum(map(numbers, others), numbers(first))
+            first = sum(map(to_numbers, others), to_numbers(first))
         return first
 
 
-class Recording:
+class Recorded:
     """What a probe asks of neurons other than their output; read as a stage is."""
 
     constant = None

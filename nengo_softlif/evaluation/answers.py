@@ -43,17 +43,7 @@ def readout_steps(n_steps, dt, window=0.0):
 def check_memory(n_steps, n_values):
     """Refuse presentations whose outputs do not fit into the machine's memory.
 
-    Parameters
-    ----------
-    n_steps : float
-        Steps per image.
-    n_values : int
-        Values that a batch of images puts out in each step.
-
-    Raises
-    ------
-    ValidationError
-        If sums over them, which `decide` makes in float64, take more.
+    So many values come in each step; of them `decide` makes sums in float64.
     """
     n_bytes = 8 * n_steps * n_values
     if n_bytes > memory():

@@ -8,6 +8,7 @@ the network sums the output of each layer in every step.
 
 import warnings
 from abc import ABC, abstractmethod
+from dataclasses import replace
 
 import nengo
 import numpy as np
@@ -18,7 +19,7 @@ from nengo.exceptions import (
     ValidationError,
 )
 
-from .. import layers
+from .. import compat, layers
 from ..engine import Simulator
 from ..models import check_timeless
 from ..targets import all_backends, target_of
@@ -71,18 +72,9 @@ class Backend(ABC):
         """
 
     def watch(self, model, seed):
-        """Copy a model, to count what fires in it.
+        """Copy a model, to count what fires in it: a ``Watched``.
 
-        Parameters
-        ----------
-        model : Model
-            Left as it is.
-        seed : int
-            Seed of the network if it has none.
-
-        Returns
-        -------
-        Watched
+        The seed is for a network that has none.
         """
         return Watched.from_model(model, seed)
 
@@ -109,15 +101,7 @@ class Backend(ABC):
         return None
 
     def check_rates(self, model, highest):  # noqa: B027
-        """Warn of rates that are too high for a chip.
-
-        Parameters
-        ----------
-        model : Model
-            What ran.
-        highest : dict of nengo.Ensemble to float
-            The highest rate of each layer, in Hz.
-        """
+        """Warn of highest rates, by ensemble in Hz, that are too high for a chip."""
 
 
 class Engine(Backend):
@@ -159,15 +143,10 @@ class Rate(Backend):
             _warn_of_nengo_dl(error)
             yield from self._run_nengo_dl(watched, batches, presentation)
             return
+        one_step = replace(presentation, presentation_time=presentation.dt, reset=True)
         with sim:
-            for images in batches:
-                n = len(images)
-                shown = _padded(images, presentation.batch_size)
-                sim.run_steps(1, {watched.input: shown[:, None]})
-                counts = [sim.spike_counts(e)[:n] for e in watched.layers]
-                rates = [count / presentation.dt for count in counts]
-                yield sim.data[watched.output][:n], rates
-                sim.reset()
+            for outputs, counts in run_batches(sim, watched, batches, one_step):
+                yield outputs, [count / presentation.dt for count in counts]
 
     def _run_nengo_dl(self, watched, batches, presentation):
         totals = watched.with_totals()
@@ -214,21 +193,19 @@ class Nengo(Backend):
 
     def run(self, watched, batches, presentation):
         """See `Backend.run`. Without reset images start where the one before ended."""
-        dt, seed, n_steps = (
-            presentation.dt,
-            presentation.seed,
-            presentation.n_time_steps,
-        )
+        dt, n_steps = presentation.dt, presentation.n_time_steps
         shown = np.zeros(watched.input.size_out)
         watched.input.output = lambda t: shown
         totals = watched.with_totals()
-        with nengo.Simulator(watched.network, dt, seed, progress_bar=False) as sim:
+        with nengo.Simulator(
+            watched.network, dt, presentation.seed, progress_bar=False
+        ) as sim:
             for images in batches:
                 outputs, fired = [], 0
                 for image in images:
                     shown[...] = image
                     sim.run_steps(n_steps, progress_bar=False)
-                    outputs.append(finite(sim.data[watched.output].copy()))
+                    outputs.append(check_finite(sim.data[watched.output].copy()))
                     fired = fired + watched.fired(sim.data[totals], dt)
                     if presentation.reset:
                         sim.reset()
@@ -273,24 +250,9 @@ ENGINE, RATE, NENGO_DL, NENGO = Engine(), Rate(), NengoDL(), Nengo()
 
 
 def backend_of(model, name=None):
-    """Find what is to run a model.
+    """Find the `Backend` of this name that is to run a model.
 
-    Parameters
-    ----------
-    model : Model
-        What it is to run.
-    name : str, optional
-        The name of a backend. By default the first of the model's target, or our own
-        simulator.
-
-    Returns
-    -------
-    Backend
-
-    Raises
-    ------
-    ValidationError
-        If there is none of that name.
+    By default it is the first of the model's target, or our own simulator.
     """
     if name is None:
         target = target_of(model)
@@ -312,7 +274,7 @@ def run_batches(sim, watched, batches, presentation):
             sim.clear_probes()
 
 
-def finite(outputs):
+def check_finite(outputs):
     """Return what a network put out, unless it is NaN or infinite."""
     if not np.all(np.isfinite(outputs)):
         raise SimulationError(
@@ -342,17 +304,15 @@ def _simulator(watched, presentation):
 
 
 def _nengo_dl_simulator(watched, presentation):
-    from ..compat import nengo_dl, quiet_simulator
-
     settings = {
         "inference_only": True,
         # merging operators takes longer than it saves in networks of few, large ones
-        "planner": nengo_dl.graph_optimizer.noop_planner,
+        "planner": compat.nengo_dl.graph_optimizer.noop_planner,
         "dtype": watched.dtype,
     }
     with watched.network:
-        nengo_dl.configure_settings(**settings)
-    return quiet_simulator(
+        compat.nengo_dl.configure_settings(**settings)
+    return compat.quiet_simulator(
         watched.network,
         dt=presentation.dt,
         seed=presentation.seed,
@@ -365,7 +325,7 @@ def _predict(sim, watched, totals, images, n_steps):
     """Show images for some steps; return what output and totals were."""
     shown = np.broadcast_to(images[:, None], (len(images), n_steps, images.shape[1]))
     seen = sim.predict_on_batch({watched.input: shown}, stateful=True)
-    return finite(seen[watched.output]), seen[totals].astype(np.float64)
+    return check_finite(seen[watched.output]), seen[totals].astype(np.float64)
 
 
 def _padded(images, batch_size):

@@ -25,16 +25,8 @@ class Synops(TypedDict):
 def check_parts(evaluation):
     """Refuse an evaluation whose parts do not fit together.
 
-    Parameters
-    ----------
-    evaluation : Evaluation
-        What its ``from_json`` made.
-
-    Raises
-    ------
-    ValidationError
-        If lists have other lengths than `.evaluate` gives them, something is missing,
-        or answers are none of the classes, or not those that were counted.
+    Lists of other lengths than `.evaluate` gives them, what is missing, answers that
+    are none of the classes, or not those that were counted.
     """
     n, times = evaluation.n_examples, evaluation.times
     lengths = {"labels": n, "predictions": n, "error_interval_percent": 2}

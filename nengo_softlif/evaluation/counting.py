@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import nengo
 import numpy as np
 
+from ..layers import parameters
 from ..models import copied
 
 HIGHEST = 0.999
@@ -41,20 +42,7 @@ class Watched:
 
     @classmethod
     def from_model(cls, model, seed):
-        """Copy a model.
-
-        Parameters
-        ----------
-        model : Model
-            Left as it is.
-        seed : int
-            Seed of the network if it has none.
-
-        Returns
-        -------
-        Watched
-            The copy.
-        """
+        """Copy a model, and leave it; the seed is for a network without one."""
         copy, twin = copied(model.network)
         if copy.seed is None:
             copy.seed = seed
@@ -63,13 +51,12 @@ class Watched:
         output = twin[model.output]
         output.sample_every = None
         copy.probes.append(output)
-        settings = copy.config.params.get(nengo.Network)
         return cls(
             copy,
             twin[model.input],
             output,
             [twin[layer] for layer in neuron_layers(model)],
-            getattr(settings, "dtype", None) or "float32",
+            parameters.dtype_of(copy),
         )
 
     def with_totals(self):
@@ -199,18 +186,7 @@ def neuron_layers(model):
 
 
 def layer_names(layers):
-    """Name layers by their labels, where these tell them apart.
-
-    Parameters
-    ----------
-    layers : list of nengo.Ensemble
-        The layers.
-
-    Returns
-    -------
-    list of str
-        A different name for each.
-    """
+    """Name ensembles by labels that tell them apart, others by their place too."""
     labels = [layer.label for layer in layers]
     return [
         label if label and labels.count(label) == 1 else f"{label or 'layer'} {i + 1}"

@@ -237,13 +237,14 @@ class _Answers:
         confusion = np.zeros((self.n_classes, self.n_classes), dtype=int)
         np.add.at(confusion, (self.labels, answers), 1)
         interval = wilson(self.n_wrong, self.n_done)
+        over_time = self._over_time()
         return {
             "error_percent": self.error_percent,
             "error_interval_percent": [100 * p for p in interval],
             "confusion": confusion.tolist(),
             "labels": self.labels.tolist(),
             "predictions": answers.tolist(),
-            **(self._over_time() if self.timed else dict.fromkeys(_OVER_TIME)),
+            **(over_time if self.timed else dict.fromkeys(over_time)),
         }
 
     def _over_time(self):
@@ -260,19 +261,6 @@ class _Answers:
             "error_over_time_percent": errors.tolist(),
             "predictions_over_time": self.predictions,
         }
-
-
-_OVER_TIME = (
-    "presentation_time",
-    "time_to_decide",
-    "dt",
-    "window",
-    "reset",
-    "rows",
-    "times",
-    "error_over_time_percent",
-    "predictions_over_time",
-)
 
 
 def _rates(layers, names, tally, backend, presentation):

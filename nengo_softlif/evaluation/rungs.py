@@ -29,20 +29,9 @@ class Step:
 
 
 def steps(model, spiking, synapse):
-    """Go from the trained model to spikes.
+    """Go from a model of rate neurons to ``spiking``, which `.to_spiking` made of it.
 
-    Parameters
-    ----------
-    model : Model
-        With rate neurons.
-    spiking : Model
-        What `.to_spiking` made of it.
-    synapse : nengo.synapses.Synapse or None
-        That `.to_spiking` was given.
-
-    Returns
-    -------
-    list of Step
+    The synapse is the one that was given. Returns a list of `Step`.
     """
     trained = "as trained, without noise"
     if any(partner(e.neuron_type, "hard") for e in model.ensembles):

@@ -1,22 +1,11 @@
 """The rows of a printed evaluation."""
 
-from ..tables import PrintedTable
+from ..tables import PrintedTable, in_ms
 from .answers import TOLERANCE_PERCENT
 
 
 def summarise(evaluation):
-    """Put the main numbers of an evaluation into a table.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-        The record.
-
-    Returns
-    -------
-    PrintedTable
-        Of names, numbers with units, and what is to be said of them.
-    """
+    """Put the main numbers of an evaluation into a table: with units, and words."""
     rows = [*_errors(evaluation), (), *_firing(evaluation)]
     if evaluation.chip is not None:
         cores, chips = evaluation.chip["cores"], evaluation.chip["chips"]
@@ -40,11 +29,11 @@ def _errors(evaluation):
     if evaluation.times is None:
         return found
     for time, error in _course(evaluation):
-        found.append((f"  after {_ms(time)}", f"{error:.2f} %", ""))
+        found.append((f"  after {in_ms(time)}", f"{error:.2f} %", ""))
     shown, decided = evaluation.presentation_time, evaluation.time_to_decide
     near = f"then within {TOLERANCE_PERCENT:g} points of the final error"
-    found.append(("presentation time", _ms(shown), _settings(evaluation)))
-    found.append(("time to decide", _ms(decided), near))
+    found.append(("presentation time", in_ms(shown), _settings(evaluation)))
+    found.append(("time to decide", in_ms(decided), near))
     return found
 
 
@@ -74,9 +63,9 @@ def _course(evaluation):
 
 
 def _settings(evaluation):
-    settings = f"steps of {_ms(evaluation.dt)}, synapse {evaluation.synapse}"
+    settings = f"steps of {in_ms(evaluation.dt)}, synapse {evaluation.synapse}"
     if evaluation.window:
-        settings += f", answers from {_ms(evaluation.window)}"
+        settings += f", answers from {in_ms(evaluation.window)}"
     if evaluation.reset:
         return settings
     n_rows = evaluation.rows
@@ -89,7 +78,3 @@ _COUNTS = {
     "paper": "weights, as the papers count",
     "direct": "neurons that spikes reach",
 }
-
-
-def _ms(seconds):
-    return f"{1000 * seconds:g} ms"

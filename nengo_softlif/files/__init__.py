@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["npz"],
     submod_attrs={
         "arrays": ["read", "sha256", "write"],
-        "headers": ["Arguments", "Checkpoint", "Model", "converted"],
+        "headers": ["ArgumentsForm", "CheckpointForm", "ModelForm", "convert"],
         "paths": ["check_unpacked", "expanded", "irregular"],
         "records": ["Record"],
         "replacement": ["replace"],

@@ -205,7 +205,7 @@ def _check_form(header, form, what, remedy):
     if form is not None:
         from . import headers  # takes time to load
 
-        headers.converted(header, form, what, remedy)
+        headers.convert(header, form, what, remedy)
 
 
 def _header_size(content):

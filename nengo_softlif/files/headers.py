@@ -23,34 +23,34 @@ Shape = Annotated[list[Positive], Meta(min_length=3, max_length=3)]
 History = dict[str, list[float]]
 
 
-class Noise(Struct):
+class NoiseForm(Struct):
     """What `nengo_softlif.noise.to_json` gives; each type has some of the settings."""
 
     type: str
     std: Setting = 0.0
     tau_s: Setting = 0.0
     rate: Setting = 0.0
-    noise: "Noise | None" = None
+    noise: "NoiseForm | None" = None
 
 
-class Arguments(Struct):
+class ArgumentsForm(Struct):
     """Arguments of a function in `nengo_softlif.networks`."""
 
     image_shape: Shape
     n_classes: Positive
-    noise: Noise | None
+    noise: NoiseForm | None
     seed: Seed | None
     paper: bool = False
 
 
-class Source(Struct):
+class SourceForm(Struct):
     """How a network was made; the arguments depend on the function."""
 
     function: str
     arguments: dict[str, Any]
 
 
-class Preprocessing(Struct):
+class PreprocessingForm(Struct):
     """What `Preprocessing.header` gives."""
 
     image_shape: Shape
@@ -59,10 +59,10 @@ class Preprocessing(Struct):
     flip: bool
 
 
-class Model(Struct):
+class ModelForm(Struct):
     """What `Model.save` writes beside the arrays."""
 
-    source: Source | None
+    source: SourceForm | None
     input: Index
     output: Index
     parts: list[str]
@@ -70,12 +70,12 @@ class Model(Struct):
     crop: Positive | Pair | None
     flip: bool
     history: History | None
-    preprocessing: Preprocessing | None
+    preprocessing: PreprocessingForm | None
     sizes: Pair | None = None
     training: dict[str, Any] | None = None
 
 
-class Checkpoint(Struct):
+class CheckpointForm(Struct):
     """What `Checkpoint.save` writes beside the arrays."""
 
     settings: dict[str, Any]
@@ -83,31 +83,12 @@ class Checkpoint(Struct):
     stopped: bool
 
 
-def converted(record, form, what, remedy, hook=None):
-    """Make an object of what JSON gave.
+def convert(record, form, what, remedy, hook=None):
+    """Make an object of a form (one of this module, or a dataclass) of what JSON gave.
 
-    Parameters
-    ----------
-    record : object
-        What JSON gave.
-    form : type
-        One of this module, or a dataclass.
-    what : str
-        What was expected, such as "the record of an evaluation".
-    remedy : str
-        What to do if it is something else.
-    hook : callable, optional
-        Makes values of types that JSON does not have: ``hook(type, value)``.
-
-    Returns
-    -------
-    object
-        Of the form.
-
-    Raises
-    ------
-    ValidationError
-        If the record does not fit.
+    What was expected, such as "the record of an evaluation", and the remedy are for the
+    error if it is something else. The hook makes values of types that JSON does not
+    have: ``hook(type, value)``.
     """
     try:
         return msgspec.convert(record, form, dec_hook=hook)

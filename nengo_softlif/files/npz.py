@@ -51,24 +51,10 @@ def names(archive):
 
 
 def declared(archive, name):
-    """Read what the file says of an array, but not the array.
+    """Read what the open file says of an array, but not the array.
 
-    Parameters
-    ----------
-    archive : zipfile.ZipFile
-        The open file.
-    name : str
-        Of the array.
-
-    Returns
-    -------
-    Declared
-        What is said.
-
-    Raises
-    ------
-    ValueError
-        If it is not the header of plain numbers, or belies the zip file's folder.
+    ValueError if it is not the header of plain numbers, or belies the zip file's
+    folder.
     """
     info = archive.getinfo(f"{name}.npy")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -94,28 +80,9 @@ def declared(archive, name):
 
 
 def read(archive, found, what, beside=0):
-    """Read arrays, unless they would take too much memory.
+    """Read the arrays that are ``found``, unless they would take too much memory.
 
-    Parameters
-    ----------
-    archive : zipfile.ZipFile
-        The open file.
-    found : dict of str to Declared
-        What is to be read.
-    what : str
-        What they are, for the error.
-    beside : int
-        Bytes that are needed beside them.
-
-    Returns
-    -------
-    dict of str to ndarray
-        The arrays.
-
-    Raises
-    ------
-    ValidationError
-        If they take more memory than `.check_unpacked` allows.
+    What they are is for the error; ``beside`` are bytes that are needed beside them.
     """
     n_bytes = beside + sum(array.n_bytes for array in found.values())
     check_unpacked(n_bytes, sum(a.info.compress_size for a in found.values()), what)

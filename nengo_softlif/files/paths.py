@@ -66,20 +66,9 @@ def irregular(path, unpacked=2):
 def check_unpacked(n_bytes, n_packed, what):
     """Refuse to unpack what does not fit memory, or swells as only a trap does.
 
-    Parameters
-    ----------
-    n_bytes : int
-        Bytes that it says it will take.
-    n_packed : int
-        Bytes that it has.
-    what : str
-        Begins the error, such as "the images in 'x.npz'".
-
-    Raises
-    ------
-    ValidationError
-        If that is more than half of the machine's memory, or more than 0.5 GB and
-        more than 100 times what it has.
+    That is more than half of the machine's memory, or more than 0.5 GB and more than
+    100 times the bytes that it has. The error begins with ``what``, such as "the images
+    in 'x.npz'".
     """
     size = f"{min(n_bytes, 10**30) / 1e9:.4g} GB of memory"
     if 2 * n_bytes > memory():

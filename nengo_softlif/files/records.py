@@ -103,10 +103,10 @@ class Record:
         ValidationError
             If it is something else, or its parts do not fit together.
         """
-        from .headers import converted  # takes time to load
+        from .headers import convert  # takes time to load
 
         what, remedy = f"the record of {cls._called}", "give what its save wrote"
-        record = converted(_parse(text), cls, what, remedy, hook=_unpacked)
+        record = convert(_parse(text), cls, what, remedy, hook=_unpacked)
         record._check()
         return record
 
@@ -132,18 +132,7 @@ def _parse(text):
 
 
 def packed(array):
-    """Turn an array of small whole numbers into something JSON can hold.
-
-    Parameters
-    ----------
-    array : ndarray of int
-        Of any shape.
-
-    Returns
-    -------
-    dict
-        Its values, compressed, its type and its shape.
-    """
+    """Compress an array of small whole numbers into something JSON can hold."""
     data = base64.b64encode(zlib.compress(np.ascontiguousarray(array), 9)).decode()
     return {"zlib_base64": data, "dtype": array.dtype.str, "shape": array.shape}
 

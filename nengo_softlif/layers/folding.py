@@ -82,18 +82,7 @@ def fold(path, size_in, max_inputs=4096, image=None, target=None):
 
 
 def image_made(parts):
-    """Shape of the image that connections make, of more than one pixel.
-
-    Parameters
-    ----------
-    parts : iterable of Folded
-        What leads to neurons.
-
-    Returns
-    -------
-    tuple of int or None
-        That of the first convolution.
-    """
+    """Shape of the image, of more than one pixel, that the first convolution makes."""
     for part in parts:
         if isinstance(part.transform, nengo.Convolution):
             shape = part.transform.output_shape

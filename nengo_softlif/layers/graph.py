@@ -212,23 +212,7 @@ def read_graph(network, built):
 def read_connection(source, connection, built):
     """Read a connection, from all of its source to all of its target.
 
-    Parameters
-    ----------
-    source : Layer
-        Its source; neurons where it is decoded from an ensemble.
-    connection : nengo.Connection
-        The connection.
-    built : Built
-        Tells of weights and gains.
-
-    Returns
-    -------
-    Input
-
-    Raises
-    ------
-    Unconvertible
-        If its transform is of a kind that is not known.
+    The source is a layer, of neurons where the connection decodes.
     """
     path = read_leaving(source, connection, built)
     steps = (*path.operators, *_arriving(connection, built))

@@ -16,7 +16,7 @@ from ..checks import range_of
 from ..geometry import Windows, windows_of
 from ..transforms import AveragePool, LocallyConnected
 from .base import Operator
-from .patterns import Outer, Pattern
+from .patterns import Pattern, make_full
 from .windows import Convolution, Local, Pool
 
 __all__ = [
@@ -150,7 +150,7 @@ class Matrix(Operator):
         """All rows and columns, unless there are zeros."""
         if self.is_sparse or not np.all(self.weights):
             return Pattern(self.weights)
-        return Outer(np.ones(self.size_out, bool), np.ones(self.size_in, bool))
+        return make_full(self.size_out, self.size_in)
 
     def is_like(self, other):
         """Whether another is a matrix, dense or sparse as this one is."""
@@ -173,18 +173,7 @@ class Matrix(Operator):
 
 
 def simplified(path):
-    """Multiply scales into the weights before them, where that is exact.
-
-    Parameters
-    ----------
-    path : iterable of Operator
-        Applied one after the other.
-
-    Returns
-    -------
-    list of Operator
-        Does the same.
-    """
+    """Multiply scales into the weights before them, where that is exact."""
     simple = []
     for op in path:
         if op.is_identity():
@@ -199,19 +188,9 @@ def simplified(path):
 
 
 def matrix(path, size_in):
-    """Matrix of a row of operators.
+    """Matrix of operators that are applied one after the other to ``size_in`` values.
 
-    Parameters
-    ----------
-    path : iterable of Operator
-        Applied one after the other.
-    size_in : int
-        Values that go in.
-
-    Returns
-    -------
-    (size_out, size_in) ndarray or scipy.sparse.csr_array
-        Dense where a dense matrix is among them.
+    It is sparse, unless a dense matrix is among them.
     """
     product = None
     for op in reversed(list(path)):
@@ -258,17 +237,7 @@ def read(transform, weights, connection):
 def read_sampled(transform, connection=None):
     """Operators of a transform with weights as they may be drawn, always the same.
 
-    Parameters
-    ----------
-    transform : nengo.transforms.Transform
-        What a connection does.
-    connection : nengo.Connection, optional
-        For errors.
-
-    Returns
-    -------
-    list of Operator
-        To apply one after the other.
+    The connection is named in errors.
     """
     weights = None
     if not isinstance(transform, NoTransform):

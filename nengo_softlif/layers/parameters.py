@@ -17,18 +17,7 @@ from ..transforms import AveragePool
 
 
 def build(network):
-    """Let Nengo build a network, in float64, and return what it made.
-
-    Parameters
-    ----------
-    network : nengo.Network
-        Any network.
-
-    Returns
-    -------
-    dict
-        Built objects by Nengo object, as in ``nengo.Simulator.data``.
-    """
+    """Let Nengo build a network, in float64; return what ``Simulator.data`` holds."""
     model = nengo.builder.Model()
     model.build(network)
     return model.params
@@ -74,9 +63,8 @@ def collect(network, data):
             weights = np.reshape(weights, _weights_shape(connection))
         arrays[f"{name}/weights"] = np.array(weights)
     for name, probe in _decoded_probes(network):
-        # Nengo decodes through a connection that it makes for the probe
-        (decoded,) = (c for c in data if getattr(c, "post_obj", None) is probe)
-        arrays[f"{name}/weights"] = np.array(data[decoded].weights)
+        decoded = data[find_decoding(probe, data)]
+        arrays[f"{name}/weights"] = np.array(decoded.weights)
     return arrays
 
 
@@ -101,19 +89,8 @@ def check_gains(network, built):
     """Refuse ensembles of which training through NengoDL leaves no Nengo ensemble.
 
     Where a gain is 0, NengoDL nevertheless trains what comes in through encoders, while
-    input to the neurons stays without effect.
-
-    Parameters
-    ----------
-    network : nengo.Network
-        To be trained, or trained.
-    built : mapping
-        From its objects to what Nengo built.
-
-    Raises
-    ------
-    ValidationError
-        If a trainable ensemble has a neuron with gain 0 and both kinds of input.
+    input to the neurons stays without effect: a trainable ensemble must not have such a
+    neuron and both kinds of input.
     """
     targets = {connection.post_obj for connection in network.all_connections}
     trains = trainable(network)
@@ -133,16 +110,9 @@ def check_gains(network, built):
 def install(network, arrays):
     """Fix a network's parameters to the arrays that `collect` gave.
 
-    Distributions give way to their samples and decoder solvers to the decoders
-    they found, so that building the network again gives the same weights, with
-    whatever neuron type.
-
-    Parameters
-    ----------
-    network : nengo.Network
-        The network; changed.
-    arrays : dict of str to ndarray
-        Arrays of this network, or of one with the same objects.
+    Distributions give way to their samples and decoder solvers to the decoders they
+    found, so that building the network again gives the same weights, with whatever
+    neuron type.
 
     Raises
     ------
@@ -167,7 +137,7 @@ def install(network, arrays):
 
     for name, connection in connections:
         weights = arrays[f"{name}/weights"]
-        if _is_decoded(connection):
+        if has_decoders(connection.pre_obj):
             # function and transform are part of the built weights
             connection.solver = NoSolver(weights.T)
             connection.function = partial(_zeros, size=weights.shape[0])
@@ -179,19 +149,11 @@ def install(network, arrays):
         probe.solver = NoSolver(arrays[f"{name}/weights"].T)
 
 
-def describe(network):
-    """Describe what of a network its parameters do not tell.
+def describe_parts(network):
+    """Describe what of a network its parameters do not tell, in a list of str.
 
-    Parameters
-    ----------
-    network : nengo.Network
-        Any network.
-
-    Returns
-    -------
-    list of str
-        Neurons, connections with their transforms and synapses, the same before
-        and after `install`.
+    Neurons, connections with their transforms and synapses, the same before and after
+    `install`.
     """
     parts = [repr(ensemble.neuron_type) for ensemble in network.all_ensembles]
     for connection in network.all_connections:
@@ -200,7 +162,7 @@ def describe(network):
             connection.transform, (Convolution, ConvolutionTranspose, Sparse)
         ):
             transform = repr(connection.transform)
-        if _is_decoded(connection):
+        if has_decoders(connection.pre_obj):
             transform = "decoded"
         sizes = f"{connection.size_in} to {connection.size_out}"
         parts.append(f"{transform}, {sizes}, synapse {connection.synapse!r}")
@@ -235,6 +197,12 @@ def trainable(network):
     return found
 
 
+def dtype_of(network):
+    """Precision that was set with nengo_dl.configure_settings, or float32."""
+    settings = network.config.params.get(nengo.Network)
+    return getattr(settings, "dtype", None) or "float32"
+
+
 def _setting(configs, obj, default):
     for config in configs:
         try:
@@ -247,20 +215,7 @@ def _setting(configs, obj, default):
 
 
 def with_weights(transform, weights):
-    """Return a transform like this one, with given weights.
-
-    Parameters
-    ----------
-    transform : nengo.transforms.Transform
-        Dense, sparse or convolution.
-    weights : ndarray
-        In the form `collect` gives.
-
-    Returns
-    -------
-    nengo.transforms.Transform
-        Of the same class and shape.
-    """
+    """Return a transform like this one, with weights in the form `collect` gives."""
     if isinstance(transform, Sparse):
         indices = _sparse_indices(transform)
         new = _copy(transform, init=SparseMatrix(indices, weights, transform.shape))
@@ -315,7 +270,7 @@ def _check(ensembles, connections, probes, arrays):
 
 def _weights_shape(connection):
     transform = connection.transform
-    if _is_decoded(connection):
+    if has_decoders(connection.pre_obj):
         return (connection.size_out, connection.pre_obj.n_neurons)
     if isinstance(transform, Sparse):
         return (len(_sparse_indices(transform)),)
@@ -342,15 +297,17 @@ def _decoded_probes(network):
             yield f"probes/{i}", probe
 
 
-def _is_decoded(connection):
-    return has_decoders(connection.pre_obj)
-
-
 def has_decoders(obj):
     """Whether what leaves an object is decoded from neurons."""
     return isinstance(obj, nengo.Ensemble) and not isinstance(
         obj.neuron_type, nengo.Direct
     )
+
+
+def find_decoding(probe, built):
+    """Return the connection that Nengo makes for a probe, to decode through it."""
+    (decoding,) = (c for c in built if getattr(c, "post_obj", None) is probe)
+    return decoding
 
 
 def _sparse_data(weights):

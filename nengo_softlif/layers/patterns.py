@@ -1,5 +1,7 @@
 """Sparse patterns of weights, whatever their values: products, sums, counts."""
 
+from functools import reduce
+
 import numpy as np
 from nengo.exceptions import Unconvertible
 from scipy import sparse
@@ -110,6 +112,16 @@ class Outer:
         return Pattern(
             sparse.csr_matrix(self.rows[:, None]) @ sparse.csr_matrix(self.columns)
         )
+
+
+def multiply(patterns):
+    """Pattern of the product of matrices, of which the first acts first."""
+    return reduce(lambda first, then: then @ first, patterns)
+
+
+def make_full(n_rows, n_columns):
+    """Entries everywhere, as an `Outer`."""
+    return Outer(np.ones(n_rows, dtype=bool), np.ones(n_columns, dtype=bool))
 
 
 def _boolean(matrix):

@@ -19,7 +19,7 @@ from .graph import (
     read_synapses,
     source_of,
 )
-from .parameters import has_decoders
+from .parameters import find_decoding, has_decoders
 
 
 def read(network, model=None, loops=False):
@@ -125,9 +125,7 @@ def _probe(layers, probe, built):
     layer = Layer(probe, probe.size_in)
     synapses = read_synapses(probe)
     if isinstance(obj, nengo.Ensemble) and probe.attr == "decoded_output":
-        (decoded,) = (
-            c for c in built.params if getattr(c, "post_obj", None) is probe
-        )  # Nengo decodes through a connection that it makes for the probe
+        decoded = find_decoding(probe, built.params)
         layer.inputs.append(read_leaving(layers[obj.neurons], decoded, built))
         return layer
     if isinstance(obj, nengo.Connection):

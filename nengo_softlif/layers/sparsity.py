@@ -1,7 +1,7 @@
 """Which pattern of weights each connection has."""
 
 import math
-from functools import cached_property, partial, reduce, singledispatch
+from functools import cached_property, partial, singledispatch
 
 import nengo
 import numpy as np
@@ -14,7 +14,7 @@ from ..geometry import windows_of
 from ..transforms import LocallyConnected
 from . import operators
 from .graph import has_full_weights
-from .patterns import Outer, Pattern
+from .patterns import Pattern, make_full, multiply
 
 
 class Structure:
@@ -79,16 +79,8 @@ class Structures:
 def read_structure(connection):
     """Tell where a connection has weights, and how many.
 
-    Parameters
-    ----------
-    connection : nengo.Connection
-        Any connection.
-
-    Returns
-    -------
-    Structure
-        Of its transform, with decoders, or full weights, where they are. If the
-        transform is not known, it raises `Unconvertible` when it is asked.
+    That is of its transform, with decoders, or full weights, where they are. If the
+    transform is not known, it raises `Unconvertible` when it is asked.
     """
     full = has_full_weights(connection)
     size_out = connection.post_obj.n_neurons if full else connection.size_out
@@ -108,9 +100,9 @@ def _read_weights(connection):
         # every neuron takes part in decoding every value
         n_neurons = connection.pre_obj.n_neurons
         n_synapses = connection.size_out * n_neurons  # also of full weights
-        pattern = pattern @ _full(connection.size_mid, n_neurons)
+        pattern = pattern @ make_full(connection.size_mid, n_neurons)
         if has_full_weights(connection):
-            pattern = _full(connection.post_obj.n_neurons, n_neurons)
+            pattern = make_full(connection.post_obj.n_neurons, n_neurons)
     return pattern, n_synapses
 
 
@@ -128,8 +120,7 @@ def _read(transform, connection):
     n_synapses = sum(op.n_synapses for op in path)
     if not path:
         return Pattern(sparse.eye_array(transform.size_in)), n_synapses
-    patterns = (op.pattern() for op in path)
-    return reduce(lambda first, then: then @ first, patterns), n_synapses
+    return multiply(op.pattern() for op in path), n_synapses
 
 
 @_read.register(LocallyConnected)
@@ -144,7 +135,7 @@ def _read_local(transform, connection):
 def _read_dense(transform, connection):
     if not isinstance(transform.init, Distribution):
         return _read.dispatch(object)(transform, connection)
-    full = _full(transform.size_out, transform.size_in)
+    full = make_full(transform.size_out, transform.size_in)
     return full, transform.size_out * transform.size_in
 
 
@@ -169,10 +160,6 @@ def _read_convolution(transform, connection):
     if transposed:
         return pattern.T, int(transform.size_in) * n_places * n_out
     return pattern, int(transform.size_out) * n_places * n_in
-
-
-def _full(n_rows, n_columns):
-    return Outer(np.ones(n_rows, dtype=bool), np.ones(n_columns, dtype=bool))
 
 
 def unreadable(obj, reason):

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..checks import network_of
 from .graph import read_graph
+from .patterns import multiply
 from .sparsity import Structure, Structures, read_structure, unreadable
 
 
@@ -146,7 +147,7 @@ class _Reading:
                 raise unreadable(
                     _weights(path).connection, "it ends in a learning rule"
                 )
-            first = _pattern(path)
+            first = multiply(op.pattern() for op in path.operators)
             new = {target: first}
             if self._passes_on(target):
                 further = self._patterns(target)
@@ -163,14 +164,6 @@ class _Reading:
         if layer.puts_out:
             raise unreadable(layer.obj, "what its output depends on is not known")
         return True
-
-
-def _pattern(path):
-    """Pattern of operators in a row."""
-    first, *others = (op.pattern() for op in path.operators)
-    for pattern in others:
-        first = pattern @ first
-    return first
 
 
 def _weights(path):

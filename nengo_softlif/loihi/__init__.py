@@ -8,7 +8,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "conversion": ["changes", "to_loihi", "utilization"],
         "cores": ["Utilization"],
         "decays": [
-            "DT",
             "chip_tau_rc",
             "chip_tau_ref",
             "current_decay",

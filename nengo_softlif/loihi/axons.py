@@ -59,17 +59,7 @@ class Wires:
         return self.axon.max() + 1
 
     def hits(self, layout):
-        """Count the blocks of a layer at which each axon arrives.
-
-        Parameters
-        ----------
-        layout : Layout
-            Of the target.
-
-        Returns
-        -------
-        (n_axons,) ndarray of int
-        """
+        """Count the blocks of a layout at which each axon arrives, (n_axons,)."""
         hits = np.zeros(self.n_axons, dtype=int)
         if layout.n_blocks == 1:
             return hits + 1  # NengoLoihi then sends along all
@@ -271,21 +261,10 @@ _KINDS = {
 }
 
 
-def wires(source, target, transform, indices=None):
-    """Count what a connection between neurons needs.
+def make_wires(source, target, transform, indices=None):
+    """Make the `Wires` of a connection, whose transform holds weights as arrays.
 
-    Parameters
-    ----------
-    source, target : nengo.Ensemble
-        From where to where.
-    transform : nengo.Convolution, nengo.Dense or nengo.Sparse
-        Weights as arrays.
-    indices : ndarray of int, optional
-        Which neurons of the source.
-
-    Returns
-    -------
-    Wires
+    It takes these of the source's neurons: ``indices``, or all.
     """
     kind = _KINDS[type(transform)]
     axon = np.full(source.n_neurons, -1)

@@ -6,12 +6,13 @@ import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from ..evaluation import Backend, finite, layer_names, neuron_layers, run_batches
+from .. import compat
+from ..evaluation import Backend, check_finite, layer_names, neuron_layers, run_batches
 from .conversion import utilization
 from .decays import DT
 from .emulator import Emulator
 from .neurons import warn_of_high_rates
-from .notes import is_for_chip
+from .target import LOIHI
 
 
 class ChipBackend(Backend):
@@ -30,7 +31,7 @@ class ChipBackend(Backend):
 
     def check(self, model, presentation):
         """Refuse what a chip cannot be given."""
-        if not is_for_chip(model.network):
+        if not LOIHI.takes(model.network):
             raise ValidationError(
                 f"is not made for the chip, which {self.name!r} is about; evaluate "
                 "to_loihi(to_spiking(model))",
@@ -108,9 +109,7 @@ class NengoLoihi(ChipBackend):
         """Refuse a chip that is not there, too."""
         super().check(model, presentation)
         if self.target == "loihi":
-            from ..compat import nengo_loihi
-
-            if not nengo_loihi.hardware.HAS_NXSDK:
+            if not compat.nengo_loihi.hardware.HAS_NXSDK:
                 raise ValidationError(
                     "'loihi' needs Intel's NxSDK, which cannot be imported here; use "
                     "'loihi-emulator', which gives the chip's spikes",
@@ -131,7 +130,9 @@ class NengoLoihi(ChipBackend):
             shown[...] = image
             sim.run_steps(n_steps)
             seen = [sim.data[probe][-n_steps:] for probe in (watched.output, *probes)]
-            return finite(seen[0].copy()), *(spikes.sum(axis=0) for spikes in seen[1:])
+            return check_finite(seen[0].copy()), *(
+                spikes.sum(axis=0) for spikes in seen[1:]
+            )
 
         with contextlib.ExitStack() as stack:
             going_on = None
@@ -153,9 +154,7 @@ class NengoLoihi(ChipBackend):
                 yield outputs, [np.rint(total / height) for total, height in pairs]
 
     def _simulator(self, watched, presentation):
-        from ..compat import nengo_loihi
-
-        return nengo_loihi.Simulator(
+        return compat.nengo_loihi.Simulator(
             watched.network,
             presentation.dt,
             presentation.seed,

@@ -76,22 +76,9 @@ class ChipArrays:
 
 
 def read(model):
-    """Read what nengo-loihi built.
+    """Read what nengo-loihi built and discretised as arrays.
 
-    Parameters
-    ----------
-    model : nengo_loihi.builder.Model
-        Built, and discretised.
-
-    Returns
-    -------
-    ChipArrays
-        The same as arrays.
-
-    Raises
-    ------
-    Unconvertible
-        If it learns or adds noise.
+    What learns, or adds noise, is refused as `Unconvertible`.
     """
     chip = ChipArrays()
     for source in model.inputs:
@@ -258,13 +245,7 @@ class _Table:
         self.n_rows += source.size
 
     def add(self, neurons, targets, weights):
-        """Fill rows in, the last that were added.
-
-        Parameters
-        ----------
-        neurons, targets, weights : (n,) ndarray
-            From where, to where, and how much.
-        """
+        """Fill in the rows added last: from where, to where, and how much."""
         rows = self.rows[-1]
         keys = neurons.astype(np.int64) * (targets.max() + 1) + targets
         order = np.argsort(keys, kind="stable")

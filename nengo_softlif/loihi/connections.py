@@ -12,7 +12,7 @@ from . import cores
 from .notes import in_words, named
 
 
-def fold_connections(layer, paths, constants, changes):
+def fold_connections(layer, paths, constants, noted):
     """Fold all that leads to a layer; its constants become part of its bias.
 
     Parameters
@@ -24,8 +24,8 @@ def fold_connections(layer, paths, constants, changes):
         What leads to it.
     constants : set of Layer
         Those of the sources that always put out the same.
-    changes : Changes
-        To note what is done.
+    noted : Changes
+        Receives what is done.
 
     Returns
     -------
@@ -36,7 +36,7 @@ def fold_connections(layer, paths, constants, changes):
     gain = layer.gain[0]
     if gain == 0 or not np.all(layer.gain == gain):
         # shared weights have no room for them
-        changes.note(
+        noted.note(
             ensemble,
             "gains",
             f"{range_of(layer.gain)}, are multiplied into the weights and become 1",
@@ -49,7 +49,7 @@ def fold_connections(layer, paths, constants, changes):
         if path.source in constants:
             value = path.constant
             bias += value
-            changes.note(
+            noted.note(
                 ensemble,
                 "bias",
                 f"the constant {named(path.source.obj)} becomes part of it: adds "
@@ -63,26 +63,16 @@ def fold_connections(layer, paths, constants, changes):
         found = folding.fold(steps, source.n_neurons, limit, image, target)
         how = _how(steps, found, limit)
         if how:
-            changes.note(ensemble, "weights", f"from {named(source)}: {how}")
+            noted.note(ensemble, "weights", f"from {named(source)}: {how}")
         parts += [(source, part) for part in found]
     ensemble.bias = bias
     return parts
 
 
 def shape_of(ensemble, parts):
-    """Shape along which a layer is cut.
+    """Shape along which a layer is cut: of its image, or its number of neurons.
 
-    Parameters
-    ----------
-    ensemble : nengo.Ensemble
-        The layer.
-    parts : list of (nengo.Ensemble, Folded)
-        What leads to it.
-
-    Returns
-    -------
-    tuple of int
-        The image that its neurons are, or their number.
+    It is told by what leads there, as `fold_connections` returns it.
     """
     image = folding.image_made(part for _, part in parts)
     return image or (ensemble.n_neurons,)

@@ -6,16 +6,16 @@ import nengo
 import numpy as np
 from nengo.exceptions import Unconvertible
 
-from .. import layers
+from .. import compat, layers
 from ..checks import check_number
 from ..layers import parameters
 from ..models import Model, copied
 from ..targets import check_unmade
 from . import cores
-from .axons import wires
+from .axons import make_wires
 from .connections import fold_connections, shape_of
 from .inputs import send_in_spikes
-from .neurons import check_range, chip_neurons, one_synapse, warn_of_rounding
+from .neurons import check_range, choose_synapse, make_chip_neurons, warn_of_rounding
 from .notes import Changes, for_chip, label, named
 from .probes import check_orders, check_probes
 from .rewiring import cut_off, send_to_host
@@ -141,7 +141,7 @@ def utilization(network):
             source = connection.pre_obj.ensemble
             indices = np.arange(source.n_neurons)[connection.pre_slice]
             chip[target].inputs.append(
-                wires(source, target, connection.transform, indices)
+                make_wires(source, target, connection.transform, indices)
             )
     found = list(chip.values())
     return cores.Utilization({layer: layer.use(found) for layer in found})
@@ -185,9 +185,9 @@ def _convert(network, synapse, pixel_rate, images):
     if pixel_rate is not None:
         leading = {layer: paths[layer] for layer in chip}
         paths |= send_in_spikes(network, leading, sending, pixel_rate, synapse, noted)
-    neuron_types = {layer: chip_neurons(layer, noted) for layer in chip}
+    neuron_types = {layer: make_chip_neurons(layer, noted) for layer in chip}
     synapses = {
-        layer: one_synapse(layer, paths[layer], synapse, noted) for layer in chip
+        layer: choose_synapse(layer, paths[layer], synapse, noted) for layer in chip
     }
     check_probes(network, chip)
     warn_of_rounding({layer.obj.ensemble: n for layer, n in neuron_types.items()})
@@ -209,13 +209,11 @@ def _convert(network, synapse, pixel_rate, images):
 
 def _prepare(network):
     """Write down in a network what Nengo drew for it; return what that built and is."""
-    import nengo_loihi
-
     label(network)
     built = nengo.builder.Model()
     read = layers.read(network, built, loops=True)
     parameters.install(network, parameters.collect(network, built.params))
-    nengo_loihi.add_params(network)
+    compat.nengo_loihi.add_params(network)
     # objects draw what they drew, whatever comes to lie before them
     for obj in [*network.all_ensembles, *network.all_nodes]:
         if built.seeded[obj]:
@@ -307,20 +305,19 @@ def _connect(network, ensemble, parts, synapse):
                 synapse=synapse,
                 label=f"{source.label} to {ensemble.label}",
             )
-        on_cores.inputs.append(wires(source, ensemble, part.transform, part.indices))
+        needed = make_wires(source, ensemble, part.transform, part.indices)
+        on_cores.inputs.append(needed)
     return on_cores
 
 
 def _configure(network, placed, noted):
     """Tell NengoLoihi what is on the chip, and how that is cut into blocks."""
-    import nengo_loihi
-
     on_chip = {layer.ensemble for layer in placed}
     for ensemble in network.all_ensembles:
         network.config[ensemble].on_chip = ensemble in on_chip
     for layer in placed:
         cut = layer.layout
-        network.config[layer.ensemble].block_shape = nengo_loihi.BlockShape(
+        network.config[layer.ensemble].block_shape = compat.nengo_loihi.BlockShape(
             cut.block, cut.shape
         )
         block, shape = (" x ".join(map(str, n)) for n in (cut.block, cut.shape))

@@ -109,7 +109,7 @@ class ChipLayer:
     layout: Layout = None
 
     def use(self, layers, layout=None, worst=False):
-        """Count what each block needs.
+        """Count what each block needs, by the names of ``LIMITS``.
 
         Parameters
         ----------
@@ -119,11 +119,6 @@ class ChipLayer:
             To try instead of the layer's own.
         worst : bool
             Stop at the first block that does not fit a core.
-
-        Returns
-        -------
-        list of dict
-            By the names of ``LIMITS``, for each block.
         """
         layout = self.layout if layout is None else layout
         out_axons = self._out_axons(layers, layout)
@@ -159,33 +154,15 @@ class ChipLayer:
 
 
 def find_exceeded(use):
-    """Limits that a block exceeds.
-
-    Parameters
-    ----------
-    use : dict of str to int
-        What the block needs.
-
-    Returns
-    -------
-    list of str
-        Names of limits.
-    """
+    """Names of the limits that a block exceeds, by what it needs."""
     return [name for name, limit in LIMITS.items() if use[name] > limit]
 
 
 def lay_out(layers):
-    """Cut layers into as few blocks as fit on cores.
+    """Set the layouts of layers: as few blocks as fit on cores.
 
-    Parameters
-    ----------
-    layers : list of ChipLayer
-        Those that send before those that receive; their layouts are set.
-
-    Raises
-    ------
-    BuildError
-        If a layer fits in no way; names the limit and the numbers.
+    Those that send come before those that receive. A layer that fits in no way is
+    refused as `BuildError`, which names the limit and the numbers.
     """
     for layer in reversed(layers):  # where axons go to must be known first
         for layout in _candidates(layer.shape):

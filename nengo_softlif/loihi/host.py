@@ -10,23 +10,15 @@ from nengo.exceptions import (
 )
 from scipy import sparse
 
+from .. import compat
 from .decays import DT
 
 
 def build(network, owner):
     """Let nengo-loihi build a network for its emulator.
 
-    Parameters
-    ----------
-    network : nengo.Network
-        The network; receives nengo-loihi's settings.
-    owner : type
-        Whose argument it is, for messages.
-
-    Returns
-    -------
-    nengo_loihi.builder.Model
-        Built, cut into blocks and discretised.
+    The network receives nengo-loihi's settings; what is built is cut into blocks and
+    discretised. The owner is whose argument it is, for messages.
 
     Raises
     ------
@@ -37,9 +29,8 @@ def build(network, owner):
     ValidationError
         If weights, gains or biases are infinite or NaN.
     """
-    from ..compat import nengo_loihi
 
-    class NamingModel(nengo_loihi.builder.Model):
+    class NamingModel(compat.nengo_loihi.builder.Model):
         """Names the object that cannot be built."""
 
         def __init__(self, **kwargs):
@@ -118,8 +109,8 @@ def read_host(loihi_model, model):
     host : nengo.Network
         Contains the objects themselves.
     senders : dict of nengo.Node to nengo.Connection
-        Nodes that stand for the chip, and what leads to them. Neither is in the
-        network.
+        Nodes that stand for the chip, and what leads to them, neither of which is in
+        the network.
     """
     model.params.update(loihi_model.params)
     host = nengo.Network(add_to_container=False)

@@ -12,7 +12,7 @@ SYNAPSE = nengo.Lowpass(0.01)
 """Behind pixels if the chip has no other synapse: what stands for ``Alpha(0.005)``."""
 
 
-def send_in_spikes(network, paths, images, pixel_rate, synapse, changes):
+def send_in_spikes(network, paths, images, pixel_rate, synapse, noted):
     """Let neurons lead to layers in place of the nodes that images come from.
 
     For each value there are two neurons without leak, of which the first fires
@@ -22,7 +22,7 @@ def send_in_spikes(network, paths, images, pixel_rate, synapse, changes):
     Parameters
     ----------
     network : nengo.Network
-        Receives the neurons.
+        Is changed.
     paths : dict of Layer to list of Input
         What leads to each layer of neurons on the chip.
     images : list of nengo.Node
@@ -31,8 +31,8 @@ def send_in_spikes(network, paths, images, pixel_rate, synapse, changes):
         Rate in Hz that stands for a value of one.
     synapse : nengo.Lowpass or None
         What they pass on their way; if not given, what others pass.
-    changes : Changes
-        To note what is done.
+    noted : Changes
+        Receives what is done.
 
     Returns
     -------
@@ -50,11 +50,11 @@ def send_in_spikes(network, paths, images, pixel_rate, synapse, changes):
                 new[layer].append(path)
                 continue
             if node not in senders:
-                senders[node] = _make_senders(network, node, pixel_rate, changes)
+                senders[node] = _make_senders(network, node, pixel_rate, noted)
             synapses = path.synapses
             if not synapses and own is not None:
                 synapses = (own,)
-                changes.note(
+                noted.note(
                     layer.obj.ensemble,
                     "synapse",
                     f"none behind {named(node)} -> {own}, as its values are spikes "
@@ -69,7 +69,7 @@ def send_in_spikes(network, paths, images, pixel_rate, synapse, changes):
     return new
 
 
-def _make_senders(network, node, pixel_rate, changes):
+def _make_senders(network, node, pixel_rate, noted):
     """Make the neurons that send what a node puts out."""
     made = []
     size = node.size_out
@@ -92,7 +92,7 @@ def _make_senders(network, node, pixel_rate, changes):
                 synapse=None,
             )
         compared = "over" if sign > 0 else "below"
-        changes.note(
+        noted.note(
             ensemble,
             "place",
             f"added on the host: {size:,} neurons send what of {named(node)} is "

@@ -43,7 +43,7 @@ class State(NamedTuple):
     rest: np.ndarray
 
 
-class Record(NamedTuple):
+class Kept(NamedTuple):
     """What is kept of compartments, for each example.
 
     Attributes
@@ -274,7 +274,7 @@ def advance(spikes, state, record, compartments, synapses):
         step before; the population's own columns are written.
     state : State
         Updated.
-    record : Record
+    record : Kept
         Updated.
     compartments : Compartments
         What they are.

@@ -8,7 +8,9 @@ import nengo
 import numpy as np
 from nengo.exceptions import BuildError, NengoWarning, Unconvertible
 
+from .. import compat
 from ..neurons import NeuronTable
+from ..tables import in_ms
 from .decays import DT, chip_tau_rc, chip_tau_ref
 from .notes import named
 from .synapses import chip_synapse, substitution
@@ -55,8 +57,8 @@ def _configure_lif(compartment, neurons):
 def _rounding_of_lif(neurons):
     tau_rc, tau_ref = neurons.tau_rc, neurons.tau_ref
     return (
-        f"tau_rc {_ms(tau_rc)} -> {_ms(chip_tau_rc(tau_rc))} (12 bits), tau_ref "
-        f"{_ms(tau_ref)} -> {_ms(chip_tau_ref(tau_ref))} (whole ms), "
+        f"tau_rc {in_ms(tau_rc)} -> {in_ms(chip_tau_rc(tau_rc))} (12 bits), tau_ref "
+        f"{in_ms(tau_ref)} -> {in_ms(chip_tau_ref(tau_ref))} (whole ms), "
     )
 
 
@@ -91,28 +93,11 @@ CHIP_NEURONS = NeuronTable(
 """The `ChipNeurons` for each type that the chip has."""
 
 
-def chip_neurons(layer, changes):
-    """Find neurons that behave as those of the chip.
+def make_chip_neurons(layer, noted):
+    """Make neurons that behave as those of the chip, and start at voltage zero.
 
-    Parameters
-    ----------
-    layer : Layer
-        Spiking neurons.
-    changes : Changes
-        To note what is done.
-
-    Returns
-    -------
-    nengo_loihi.LoihiLIF or nengo_loihi.neurons.LoihiSpikingRectifiedLinear
-        They start at voltage zero.
-
-    Raises
-    ------
-    Unconvertible
-        If the chip has none of that type.
+    Types that the chip does not have are refused as `Unconvertible`.
     """
-    import nengo_loihi
-
     neurons, ensemble = layer.neuron_type, layer.obj.ensemble
     row = CHIP_NEURONS.of(neurons)
     if row is None:
@@ -127,10 +112,10 @@ def chip_neurons(layer, changes):
             "keep the layer on the host: net.config[ensemble].on_chip = False"
         )
     zero = {"voltage": nengo.dists.Choice([0])}
-    chip = getattr(nengo_loihi.neurons, row.name)(
+    chip = getattr(compat.nengo_loihi.neurons, row.name)(
         **{name: getattr(neurons, name) for name in row.parameters}, initial_state=zero
     )
-    changes.note(
+    noted.note(
         ensemble,
         "neurons",
         f"{type(neurons).__name__} -> {row.name}, {row.rounding(neurons)}at most "
@@ -138,7 +123,7 @@ def chip_neurons(layer, changes):
     )
     initial = {**neurons.state, **(neurons.initial_state or {})}["voltage"]
     if initial != zero["voltage"]:
-        changes.note(ensemble, "voltages", f"{initial} -> all start at 0")
+        noted.note(ensemble, "voltages", f"{initial} -> all start at 0")
     return chip
 
 
@@ -153,10 +138,7 @@ def highest_rate(neurons):
 def warn_of_rounding(neuron_types):
     """Warn of refractory periods that are no whole number of steps, or zero.
 
-    Parameters
-    ----------
-    neuron_types : dict of nengo.Ensemble to nengo.neurons.NeuronType
-        What is on the chip.
+    The neuron types are those on the chip, by ensemble.
     """
     alike = {}
     for ensemble, neurons in neuron_types.items():
@@ -171,7 +153,7 @@ def warn_of_rounding(neuron_types):
         none = ", so there is none," if rounded == 0 else ""
         warnings.warn(
             f"the refractory period of {', '.join(map(named, ensembles))}, "
-            f"{_ms(tau_ref)}, becomes {_ms(rounded)} on the chip, which has whole "
+            f"{in_ms(tau_ref)}, becomes {in_ms(rounded)} on the chip, which has whole "
             f"milliseconds{none} and neurons may fire at up to {highest:,.0f} Hz "
             f"instead of {before}; train with tau_ref={max(rounded, DT):g}",
             NengoWarning,
@@ -182,12 +164,7 @@ def warn_of_rounding(neuron_types):
 def warn_of_high_rates(network, rates):
     """Warn of layers with rates that the chip's whole steps make coarse, or cut off.
 
-    Parameters
-    ----------
-    network : nengo.Network
-        Made by `.to_loihi`.
-    rates : dict of nengo.Ensemble to float
-        Highest rates of layers in Hz.
+    The network is one of `.to_loihi`; rates are the highest of ensembles, in Hz.
     """
     on_host = {e for e in rates if network.config[e].on_chip is False}
     senders = {
@@ -217,28 +194,11 @@ def warn_of_high_rates(network, rates):
         warnings.warn(message, NengoWarning, stacklevel=5)
 
 
-def one_synapse(layer, paths, synapse, changes):
+def choose_synapse(layer, paths, synapse, noted):
     """Find the filter of what reaches a layer; the chip has one for each neuron.
 
-    Parameters
-    ----------
-    layer : Layer
-        Neurons for the chip.
-    paths : list of Input
-        What leads to it.
-    synapse : nengo.Lowpass or None
-        To take instead of what matches.
-    changes : Changes
-        To note what is done.
-
-    Returns
-    -------
-    nengo.Lowpass or None
-
-    Raises
-    ------
-    Unconvertible
-        If no lowpass filter, or no single one, can stand for the synapses.
+    That is ``synapse`` where one is given, else what matches those of the network; None
+    for no filter. If none can stand for them, they are refused as `Unconvertible`.
     """
     ensemble = layer.obj.ensemble
     replaced = dict.fromkeys(
@@ -251,14 +211,14 @@ def one_synapse(layer, paths, synapse, changes):
         if taus[-1] - taus[0] > 1e-9:
             raise Unconvertible(
                 f"{ensemble} is reached through synapses with mean delays of "
-                f"{', '.join(_ms(tau) for tau in taus)}, but neurons of the chip have "
-                "one filter for all that reaches them; make them equal, or choose one "
+                f"{', '.join(map(in_ms, taus))}, but neurons of the chip have one "
+                "filter for all that reaches them; make them equal, or choose one "
                 "with to_loihi(..., synapse=nengo.Lowpass(tau))"
             )
         chosen = found.pop()
     for synapses in replaced:
         if synapses or chosen is not None:
-            changes.note(ensemble, "synapse", _replacement(synapses, chosen))
+            noted.note(ensemble, "synapse", _replacement(synapses, chosen))
     return chosen
 
 
@@ -273,27 +233,14 @@ def _replacement(synapses, chosen):
 
 
 def check_range(layer, synapse):
-    """Refuse what NengoLoihi cannot express in the chip's numbers.
+    """Refuse a layer that NengoLoihi cannot express in the chip's numbers.
 
     It scales a core's largest weight to 255, and the threshold and biases with it. All
     must fit then: the threshold comes to nothing beside large weights, and leaves its
     bits beside small ones.
-
-    Parameters
-    ----------
-    layer : ChipLayer
-        With all that leads to it, and its layout.
-    synapse : nengo.Lowpass or None
-        Of the layer.
-
-    Raises
-    ------
-    BuildError
-        If NengoLoihi would refuse a block; says of which layer, and why.
     """
-    from nengo_loihi.builder.discretize import discretize_compartment
-
     ensemble = layer.ensemble
+    discretize = compat.nengo_loihi.builder.discretize
     largest = _largest_weights(layer)
     for block in layer.layout.blocks():
         where = layer.layout.indices(block)
@@ -301,16 +248,14 @@ def check_range(layer, synapse):
         compartment = _compartment(ensemble, synapse, bias)
         try:
             with np.errstate(all="ignore"):  # it takes logarithms of zero
-                discretize_compartment(compartment, weight)
+                discretize.discretize_compartment(compartment, weight)
         except (AssertionError, BuildError) as error:
             raise _out_of_range(ensemble, synapse, weight, bias) from error
 
 
 def _compartment(ensemble, synapse, bias):
     """Make what NengoLoihi makes of neurons, before it rounds their numbers."""
-    from nengo_loihi.block import Compartment
-
-    compartment = Compartment(len(bias), str(ensemble))
+    compartment = compat.nengo_loihi.block.Compartment(len(bias), str(ensemble))
     compartment.bias[:] = bias
     compartment.configure_filter(0.0 if synapse is None else synapse.tau, dt=DT)
     neurons = ensemble.neuron_type
@@ -360,7 +305,3 @@ def _out_of_range(ensemble, synapse, weight, bias):
         "weight, cannot express that; scale the layer's weights or gains up, or its "
         "biases down"
     )
-
-
-def _ms(seconds):
-    return f"{1e3 * seconds:.6g} ms"

@@ -13,6 +13,7 @@ from nengo.params import Parameter
 from ..checks import network_of
 from ..layers import operators
 from ..tables import PrintedTable, Tabular
+from .target import LOIHI
 
 _KEY = "loihi_changes"
 
@@ -40,17 +41,7 @@ class Changes(Tabular):
         return PrintedTable(("layer", "what", "how"), rows, align="lll", nested=True)
 
     def note(self, obj, what, how):
-        """Note a change.
-
-        Parameters
-        ----------
-        obj : nengo.Ensemble or nengo.Node
-            Of what.
-        what : str
-            One word.
-        how : str
-            What it was and what it is now, with numbers.
-        """
+        """Note of an object what was changed, in one word, and how, with numbers."""
         self.layers.setdefault(obj, []).append((what, how))
 
     def keep(self, network):
@@ -73,15 +64,10 @@ class Changes(Tabular):
         return cls(found)
 
 
-def is_for_chip(network):
-    """Whether a network has NengoLoihi's settings, as those of `.to_loihi` have."""
-    return hasattr(network.config[nengo.Ensemble], "on_chip")
-
-
 def for_chip(model):
     """Return the network of what `.to_loihi` returned; refuse others."""
     network = network_of(model)
-    if not is_for_chip(network) or not any(
+    if not LOIHI.takes(network) or not any(
         network.config[ensemble].on_chip for ensemble in network.all_ensembles
     ):
         raise ValidationError(
@@ -107,17 +93,6 @@ def named(obj):
 
 
 def in_words(transform):
-    """Say what a transform does, but not how it orders its values.
-
-    Parameters
-    ----------
-    transform : nengo.transforms.Transform
-        Of a connection.
-
-    Returns
-    -------
-    str
-        A few words.
-    """
+    """Say what a transform does, but not how it orders its values."""
     steps = operators.read_sampled(transform)
     return ", then ".join(op.in_words() for op in steps if not op.moves)

@@ -8,17 +8,7 @@ from nengo.exceptions import Unconvertible
 def check_probes(network, chip):
     """Refuse probes of what is no more on the chip, or that NengoLoihi has not.
 
-    Parameters
-    ----------
-    network : nengo.Network
-        With the probes.
-    chip : list of Layer
-        Neurons for the chip.
-
-    Raises
-    ------
-    Unconvertible
-        If there are such.
+    The chip is a list of layers of neurons.
     """
     targets = {layer.obj for layer in chip}
     for probe in network.all_probes:
@@ -37,19 +27,9 @@ def check_probes(network, chip):
 
 
 def check_orders(network, layers):
-    """Refuse probes that NengoLoihi cannot divide among blocks.
+    """Refuse probes that NengoLoihi cannot divide among the blocks of layers.
 
-    Parameters
-    ----------
-    network : nengo.Network
-        With the probes.
-    layers : list of ChipLayer
-        What is on the chip, with its layout.
-
-    Raises
-    ------
-    Unconvertible
-        If a probe records neurons of several blocks in another order than theirs.
+    Such record neurons of several blocks in another order than theirs.
     """
     layouts = {layer.ensemble.neurons: layer.layout for layer in layers}
     for probe in network.all_probes:

@@ -27,48 +27,26 @@ def lif(j, sigma, tau_rc, tau_ref):
 
 
 @lru_cache
-def loihi_lif(tau_rc, tau_ref, dt=DT):
-    """Make the curve of neurons on the chip.
+def loihi_lif(tau_rc, tau_ref):
+    """Make the curve of neurons on the chip, of these time constants not yet rounded.
 
-    Parameters
-    ----------
-    tau_rc, tau_ref : float
-        Time constants of the neurons in seconds, not rounded yet.
-    dt : float
-        Length of a step in seconds.
-
-    Returns
-    -------
-    callable
-        With parameters and results of `.curves.curve`; the rates are those of
-        ``nengo_loihi.LoihiLIF``, the slope that of the soft curve. Calls with equal
-        numbers give the same object.
+    Parameters and results of the curve are those of `.curves.curve`; the rates are
+    those of ``nengo_loihi.LoihiLIF``, the slope that of the soft curve. Calls with
+    equal numbers give the same object.
     """
-    rounded = float(chip_tau_rc(tau_rc, dt)), float(chip_tau_ref(tau_ref, dt))
+    rounded = float(chip_tau_rc(tau_rc)), float(chip_tau_ref(tau_ref))
 
     def rates_and_slope(j, sigma, tau_rc, tau_ref):
         _, slope = curve(j, sigma, tau_rc, tau_ref)
-        return loihi_lif_rates(j, *rounded, dt), slope
+        return loihi_lif_rates(j, *rounded), slope
 
     return rates_and_slope
 
 
 def loihi_lif_rates(j, tau_rc, tau_ref, dt=DT):
-    """Rates of LIF neurons whose intervals are whole steps.
+    """Rates in Hz of LIF neurons whose intervals are whole steps; zero below threshold.
 
-    Parameters
-    ----------
-    j : tf.Tensor
-        Input currents above threshold, ``J - 1``.
-    tau_rc, tau_ref : float or tf.Tensor
-        Rounded time constants in seconds.
-    dt : float
-        Length of a step in seconds.
-
-    Returns
-    -------
-    tf.Tensor
-        In Hz, in the shape of ``j``; zero below threshold.
+    Currents are those above threshold, ``J - 1``; time constants are rounded ones.
     """
     return _rates(
         j, lambda above: (1 / dt) / tf.math.ceil(_period(above, tau_rc, tau_ref) / dt)
@@ -76,19 +54,9 @@ def loihi_lif_rates(j, tau_rc, tau_ref, dt=DT):
 
 
 def loihi_relu_rates(J, dt=DT):
-    """Rates of neurons without leak whose intervals are whole steps.
+    """Rates in Hz of neurons without leak whose intervals are whole steps.
 
-    Parameters
-    ----------
-    J : tf.Tensor
-        Input currents, which are the rates in Hz that any interval would allow.
-    dt : float
-        Length of a step in seconds.
-
-    Returns
-    -------
-    tf.Tensor
-        In Hz, in the shape of ``J``.
+    Currents are the rates in Hz that any interval would allow.
     """
     return _rates(J, lambda above: (1 / dt) / tf.math.ceil(1 / above / dt))
 

@@ -11,16 +11,7 @@ from .notes import in_words, named
 def cut_off(network, chip, keep, noted):
     """Remove what leads to layers of the chip, and nodes that led nowhere else.
 
-    Parameters
-    ----------
-    network : nengo.Network
-        Is changed.
-    chip : list of Layer
-        Neurons for the chip.
-    keep : list of nengo.Node
-        Not to be removed.
-    noted : Changes
-        To note what is done.
+    The network is changed; the nodes to keep are not removed.
     """
     used = set(keep) | {probe.obj for probe in network.all_probes}
     targets = {}  # what is cut off, and the layers it led to
@@ -55,16 +46,7 @@ def cut_off(network, chip, keep, noted):
 def send_to_host(network, chip, built, noted):
     """Make connections from the chip to the host weigh spikes, and no more.
 
-    Parameters
-    ----------
-    network : nengo.Network
-        Is changed.
-    chip : list of Layer
-        Neurons for the chip.
-    built : nengo.builder.Model
-        What Nengo built of the network: decoders.
-    noted : Changes
-        To note what is done.
+    The network is changed; of what Nengo built, decoders are taken.
     """
     sources = {layer.obj for layer in chip}
     for owner in _owners(network):

@@ -77,17 +77,9 @@ class Rounding:
         self._largest_bias = np.abs(bias).max()
 
     def __call__(self, weights):
-        """Round weights.
+        """Round the weights that lead to the layer, given those of all connections.
 
-        Parameters
-        ----------
-        weights : dict of tf.Tensor
-            From connections to their weights.
-
-        Returns
-        -------
-        dict of tf.Tensor
-            Those that lead to the layer, rounded. Gradients pass as if they were not.
+        Gradients pass as if they were not rounded.
         """
         dtype = next(iter(weights.values())).dtype
         factors = {c: tf.constant(f, dtype) for c, f in self.factors.items()}

@@ -1,5 +1,7 @@
 """From spikes down to the chip, one change at a time."""
 
+from functools import partial
+
 from ..engine import Simulator
 from ..evaluation import ENGINE, Prepared, Step, Watched
 from .backends import EMULATOR, WEIGHTS
@@ -70,16 +72,10 @@ def _emulated(chip, presentation):
     seed, batch_size = presentation.seed, presentation.batch_size
     watched = Watched.from_model(chip, seed)
     emulator = Emulator(watched.network, seed, batch_size, False, rounding=False)
-
-    def rounds(rounding):
-        def begin():
-            emulator.rounding = rounding
-
-        return begin
-
+    set_rounding = partial(setattr, emulator, "rounding")
     return (
-        Prepared(WEIGHTS, watched, emulator, rounds(False)),
-        Prepared(EMULATOR, watched, emulator, rounds(True)),
+        Prepared(WEIGHTS, watched, emulator, partial(set_rounding, False)),
+        Prepared(EMULATOR, watched, emulator, partial(set_rounding, True)),
     )
 
 

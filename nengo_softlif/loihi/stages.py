@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 from nengo.exceptions import SimulationError
 
+from .. import compat
 from ..engine import Counts, Stage, products, spread
 from ..layers import operators
 from . import kernels
@@ -27,7 +28,7 @@ class ChipSpikes(Stage):
     ----------
     chip : ChipArrays
         What is on it.
-    settings : Settings
+    settings : StageSettings
         What all stages share.
 
     Attributes
@@ -114,7 +115,7 @@ class EmulatedNeurons(Stage):
 
     def advance(self, n_before, n_steps):
         """Simulate a chunk."""
-        record = kernels.Record(
+        record = kernels.Kept(
             self._make_signal("current", n_steps),
             self._make_signal("voltage", n_steps),
             self.fired,
@@ -176,7 +177,7 @@ class Readout:
         together = len({neurons for neurons, _ in parts}) == 1
         if probe.key == "spiked" and matrices and together:
             weights = operators.Matrix(np.concatenate(probe.weights).T)
-            self.product = products.compiled(weights, np.float64)
+            self.product = products.prepare(weights, np.float64)
 
     def __call__(self, n_steps):
         """Return what it saw in the chunk, (n_examples, n_steps, size)."""
@@ -244,6 +245,4 @@ class Received(Stage):
 
 def _is_strict():
     """Whether nengo-loihi's emulator raises errors where the chip would go wrong."""
-    from ..compat import nengo_loihi
-
-    return nengo_loihi.emulator.EmulatorInterface.strict
+    return compat.nengo_loihi.emulator.EmulatorInterface.strict

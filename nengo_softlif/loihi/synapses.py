@@ -25,6 +25,7 @@ import nengo
 import numpy as np
 from nengo.exceptions import Unconvertible
 
+from .. import compat
 from ..engine import filters
 from .decays import DECAY_MAX, DT, current_decay
 
@@ -154,13 +155,13 @@ def _response(synapse, n_steps):
 
 def _chip_response(decay, n_steps):
     """What follows one spike on the chip, in integers, scaled as NengoLoihi does."""
-    from nengo_loihi.builder.discretize import decay_magnitude
-
     response, current = np.zeros(n_steps), _UNIT
     for i in range(n_steps):
         response[i] = current
         current = (current * (DECAY_MAX - decay)) >> 12
-    scale = decay_magnitude(np.array(decay), x0=_UNIT, offset=1)
+    scale = compat.nengo_loihi.builder.discretize.decay_magnitude(
+        np.array(decay), x0=_UNIT, offset=1
+    )
     return response / (_UNIT * float(scale))
 
 

@@ -3,6 +3,7 @@
 import nengo
 
 from ..targets import Target
+from .decays import DT
 
 
 class Loihi(Target):
@@ -10,7 +11,7 @@ class Loihi(Target):
 
     name = "loihi"
     conversion = "to_loihi"
-    step = 0.001
+    step = DT
     backends = {  # noqa: RUF012 (see Target)
         "loihi-emulator": "nengo_softlif.loihi.backends:EMULATOR",
         "loihi-weights": "nengo_softlif.loihi.backends:WEIGHTS",
@@ -29,7 +30,7 @@ class Loihi(Target):
         """Whether a network has NengoLoihi's settings, as `.to_loihi` leaves them."""
         return hasattr(network.config[nengo.Ensemble], "on_chip")
 
-    def made(self, network):
+    def has_made(self, network):
         """Whether `.to_loihi` returned a network: settings alone anyone can make."""
         from .notes import Changes
 

@@ -7,6 +7,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "curves": ["CURVES", "Curve", "Response", "curve", "soft_lif"],
         "neuron_builders": ["noise_counters", "noise_seeds"],
-        "operators": ["Values", "applied"],
+        "operators": ["Values", "make_form"],
     },
 )

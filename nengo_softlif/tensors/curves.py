@@ -269,13 +269,16 @@ class Response:
         the ensemble, and how many ensembles before it have the same.
     gain, bias : array_like
         A number, or one for each neuron: ``J = gain * x + bias``.
-    curve : Curve, optional
-        Another one in place of that in `CURVES`.
+
+    Attributes
+    ----------
+    curve : Curve
+        That in `CURVES`, unless a target puts another in its place.
     """
 
-    def __init__(self, neuron_type, seeds, gain=1.0, bias=0.0, curve=None):
+    def __init__(self, neuron_type, seeds, gain=1.0, bias=0.0):
         self.neuron_type = neuron_type
-        self.curve = CURVES.of(neuron_type) if curve is None else curve
+        self.curve = CURVES.of(neuron_type)
         self.gain, self.bias = _number(gain), _number(bias)
         self.keys = np.random.SeedSequence(seeds).generate_state(4).reshape(2, 2)
 

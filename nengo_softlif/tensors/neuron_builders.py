@@ -46,18 +46,7 @@ OpMerger.mergers[SimRates] = SimNeuronsMerger
 
 
 def noise_seeds(model):
-    """Find from what the noise of each ensemble is made.
-
-    Parameters
-    ----------
-    model : nengo.builder.Model
-        What was built, after NengoDL had been loaded.
-
-    Returns
-    -------
-    dict of SimRates to (int, int)
-        In the order in which they were built: see `SimRates`.
-    """
+    """Find from what the noise of each ensemble is made, by `SimRates`."""
     return {op: op.noise_seed for op in model.operators if isinstance(op, SimRates)}
 
 
@@ -160,15 +149,7 @@ class RatesBuilder(TFNeuronBuilder):
 def noise_counters(sim):
     """Counters of training passes of a simulator, one for each group of neurons.
 
-    Parameters
-    ----------
-    sim : nengo_dl.Simulator
-        A simulator of a network with neurons that have a curve.
-
-    Returns
-    -------
-    list of tf.Variable
-        Setting them sets which noise comes next.
+    Setting them sets which noise comes next.
     """
     builders = [
         getattr(builder, "built_neurons", None)

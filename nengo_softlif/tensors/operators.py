@@ -65,7 +65,7 @@ class Values:
         return tf.reshape(self.rows, (self.n_examples, *other.tensor.shape[1:]))
 
 
-class _Applied:
+class _Form:
     """An operator of `.operators`, and what of its connection is trained."""
 
     def __init__(self, op, built):
@@ -81,38 +81,16 @@ class _Applied:
         return weights.reshape(np.shape(self.built))
 
     def scaled(self, weights, factor):
-        """Weights that also multiply what comes out.
+        """Weights, as `__call__` takes them, that also multiply what comes out.
 
-        Parameters
-        ----------
-        weights : ndarray
-            As `__call__` takes them, of an operator that has filters.
-        factor : (size_out,) ndarray
-            For filters the same at all positions.
-
-        Returns
-        -------
-        ndarray
-            In the same form.
+        The factor, (size_out,), is for filters the same at all positions.
         """
         return weights * factor[: weights.shape[-1]]
 
     def shifted(self, weights, constant, offset):
-        """Weights from constants that also add an offset.
+        """Weights from constants that also add an offset; None if they cannot.
 
-        Parameters
-        ----------
-        weights : ndarray
-            As `__call__` takes them.
-        constant : ndarray
-            What goes in.
-        offset : (size_out,) ndarray
-            For filters the same at all positions.
-
-        Returns
-        -------
-        ndarray or None
-            None if these weights cannot do it.
+        The offset, (size_out,), is for filters the same at all positions.
         """
         if np.ptp(constant) > 0 or constant[0] == 0:
             return None
@@ -123,7 +101,7 @@ class _Applied:
         return None
 
 
-class _Slice(_Applied):
+class _Slice(_Form):
     def __call__(self, values, weights):
         flat, indices = values.flat, self.op.indices
         axis = 0 if values.batch_last else 1
@@ -136,7 +114,7 @@ class _Slice(_Applied):
         return Values(picked, values.batch_last)
 
 
-class _Place(_Applied):
+class _Place(_Form):
     def __init__(self, op, built):
         super().__init__(op, built)
         self.source = np.full(op.size_out, op.size_in)  # one past the last: zeros
@@ -148,14 +126,14 @@ class _Place(_Applied):
         return Values(_gathered(values.columns, self.source), batch_last=True)
 
 
-class _Scale(_Applied):
+class _Scale(_Form):
     def __call__(self, values, weights):
         if values.batch_last:
             weights = tf.reshape(weights, (-1, 1))
         return Values(values.flat * weights, values.batch_last)
 
 
-class _Matrix(_Applied):
+class _Matrix(_Form):
     def __init__(self, op, built):
         super().__init__(op, built)
         if op.is_sparse:
@@ -173,7 +151,7 @@ class _Matrix(_Applied):
         return Values(tf.matmul(values.rows, weights, transpose_b=True))
 
 
-class _Convolution(_Applied):
+class _Convolution(_Form):
     """Convolution.
 
     Of groups TensorFlow has no gradient on the CPU, unless it is depthwise or oneDNN
@@ -210,7 +188,7 @@ class _Convolution(_Applied):
         return Values(tf.concat(convolved, axis=3))
 
 
-class _Pool(_Applied):
+class _Pool(_Form):
     """Average pooling.
 
     TensorFlow's kernel leaves padding out of the average, but pads by itself only as
@@ -237,7 +215,7 @@ class _Pool(_Applied):
         return Values(pooled)
 
 
-class _Local(_Applied):
+class _Local(_Form):
     """Products of windows of an image with matrices of their own.
 
     Images lie with the batch last, (pixels, channels, batch): copying windows then
@@ -332,26 +310,11 @@ _KINDS = {
 }
 
 
-def applied(op, built=None):
-    """Make the TensorFlow form of an operator.
+def make_form(op, built=None):
+    """Make the TensorFlow form of an operator, or refuse it as `Unconvertible`.
 
-    Parameters
-    ----------
-    op : Operator
-        The operator.
-    built : ndarray, optional
-        Weights of its connection as Nengo's build made them.
-
-    Returns
-    -------
-    callable
-        Takes `Values` and weights in the form of its ``initial``, to which
-        ``restored`` is the inverse.
-
-    Raises
-    ------
-    Unconvertible
-        If it has no fast form.
+    Takes what Nengo's build made of its connection's weights. The form takes `Values`
+    and weights as its ``initial`` has them, to which ``restored`` is the inverse.
     """
     try:
         if type(op) not in _KINDS:

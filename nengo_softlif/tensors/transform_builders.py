@@ -8,7 +8,9 @@ import tensorflow as tf
 from nengo_dl.builder import Builder, OpBuilder
 from nengo_dl.transform_builders import ConvIncBuilder
 
+from ..layers import operators
 from ..transforms import AveragePoolSet
+from .operators import Values, make_form
 
 
 @Builder.register(AveragePoolSet)
@@ -19,37 +21,16 @@ class AveragePoolSetBuilder(OpBuilder):
     """
 
     def build_pre(self, signals, config):
-        """Look up the signals, and what a window counts."""
+        """Look up the signals."""
         super().build_pre(signals, config)
         (op,) = self.ops
-        self.pool = op.pool
-        self.X_data = signals[op.X].reshape(self.pool.input_shape)
-        self.Y_data = signals[op.Y]
-        if self.pool.padding == "ceil":
-            # Zeros on the lower and right edges let the last windows hang over;
-            # the kernel counts them, so it divides by too much.
-            windows = self.pool.windows
-            share = 1 / windows.inside.sum(axis=(2, 3))
-            self.correction = tf.constant(
-                np.prod(windows.size) * share[..., np.newaxis], signals.dtype
-            )
+        self.X_data, self.Y_data = signals[op.X], signals[op.Y]
+        self.pool = make_form(operators.Pool(op.pool.windows, op.pool.input_shape[2]))
 
     def build_step(self, signals):
         """Pool the images of a batch."""
-        images = signals.gather(self.X_data)
-        ceil = self.pool.padding == "ceil"
-        if ceil:
-            images = tf.pad(images, [(0, 0), *self.pool.windows.margins, (0, 0)])
-        pooled = tf.nn.avg_pool2d(
-            images,
-            self.pool.pool_size,
-            self.pool.strides,
-            "VALID" if ceil else self.pool.padding.upper(),
-        )
-        if ceil:
-            pooled *= self.correction
-        flat = tf.reshape(pooled, (signals.minibatch_size, self.pool.size_out))
-        signals.scatter(self.Y_data, flat)
+        images = Values(signals.gather(self.X_data))
+        signals.scatter(self.Y_data, self.pool(images, None).rows)
 
     @staticmethod
     def mergeable(x, y):

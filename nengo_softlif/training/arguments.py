@@ -80,17 +80,7 @@ def check_checkpoint(checkpoint):
 def check_callbacks(callbacks, optimizer):
     """Bring callbacks into a list, or refuse what is none of Keras 2, or has no effect.
 
-    Parameters
-    ----------
-    callbacks : tf.keras.callbacks.Callback or iterable of them, or None
-        As `fit` takes them.
-    optimizer : tf.keras.optimizers.Optimizer or None
-        What the user gave.
-
-    Returns
-    -------
-    list of tf.keras.callbacks.Callback
-        Empty for None.
+    The optimizer is what the user gave, or None.
     """
     if callbacks is None:
         callbacks = ()

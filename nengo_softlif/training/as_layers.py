@@ -1,8 +1,8 @@
 """The way to train feed-forward networks: as one Keras model."""
 
-import nengo
 import tensorflow as tf
 
+from ..layers import parameters
 from .keras_model import LayeredNetwork
 from .trainers import Trainer, check_one_step
 
@@ -30,7 +30,7 @@ class AsLayers(Trainer):
             answer,
             settings.batch_size,
             settings.seed,
-            _dtype_of(network),
+            parameters.dtype_of(network),
             settings.batch_norm,
             settings.target,
         )
@@ -65,10 +65,3 @@ class AsLayers(Trainer):
     def predict(self, images):
         """See `.Trainer`."""
         return self.keras_model.predict_on_batch(images)
-
-
-def _dtype_of(network):
-    """Floating point type in which NengoDL is set to train a network."""
-    if nengo.Network not in network.config.params:
-        return "float32"
-    return getattr(network.config[nengo.Network], "dtype", "float32")

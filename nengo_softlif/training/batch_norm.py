@@ -133,10 +133,7 @@ class BatchNorm:
     def fold(self):
         """Give the normalisation by moving averages as a product and a sum.
 
-        Returns
-        -------
-        factor, offset : (n_neurons,) ndarray
-            In float64.
+        Both are (n_neurons,) arrays, in float64.
         """
         numbers = (
             variable.numpy().astype(np.float64)

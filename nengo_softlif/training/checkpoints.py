@@ -23,17 +23,9 @@ def claimed(path):
     """Keep a checkpoint to one training, and delete it if that diverges.
 
     The training that a checkpoint is of would diverge again from there. The claim ends
-    with the process, however that ends; a claim within a claim is the same one.
-
-    Parameters
-    ----------
-    path : str or Path or None
-        The checkpoint, which need not exist.
-
-    Raises
-    ------
-    ValidationError
-        If another training claims it, or its folder takes no files.
+    with the process, however that ends; a claim within a claim is the same one. The
+    file need not exist. What another training claims, and a folder that takes no files,
+    are refused.
     """
     path = path and Path(os.path.realpath(expanded(path)))
     if path is None or not path.parent.is_dir():  # which saving will tell
@@ -77,7 +69,7 @@ def _process(mark):
     return ""
 
 
-def beside(path):
+def path_beside(path):
     """Path of the checkpoint of a training that leads to a file."""
     path = path.resolve() if path.is_symlink() else path
     return path.with_name(f"{path.name}.checkpoint")
@@ -86,23 +78,12 @@ def beside(path):
 def unlike(path, wanted):
     """Tell what makes a checkpoint that of another training than is wanted.
 
-    Parameters
-    ----------
-    path : Path
-        The checkpoint, which need not exist.
-    wanted : dict
-        What `record` returned.
-
-    Returns
-    -------
-    str
-        Differences in words, or why it cannot be read; empty if it can be used.
+    That is what `describe_training` returned. Returns differences in words, or why the
+    file cannot be read; nothing if it can be used, or is not there.
     """
-    from ..files import Checkpoint as form  # takes time to load
-
     try:
         if path.exists():
-            header, _ = files.read(path, "checkpoint", form)
+            header, _ = files.read(path, "checkpoint", files.CheckpointForm)
             return differences(header["settings"], wanted)
         return ""
     except ValidationError as error:
@@ -110,22 +91,7 @@ def unlike(path, wanted):
 
 
 def check(path, wanted, force):
-    """Refuse the checkpoint of another training than is wanted, or delete it.
-
-    Parameters
-    ----------
-    path : Path
-        The checkpoint, which need not exist.
-    wanted : dict
-        What `record` returned.
-    force : bool
-        Delete it.
-
-    Raises
-    ------
-    ValidationError
-        If it is of another training, or damaged, and is to be kept.
-    """
+    """Refuse the checkpoint of another training than is wanted, or delete it."""
     reason = unlike(path, wanted)
     if reason and not force:
         raise ValidationError(
@@ -137,27 +103,11 @@ def check(path, wanted, force):
         path.unlink()
 
 
-def trained(path, wanted, force):
+def load_trained(path, wanted, force):
     """Load the model in a file if it is of the training that is wanted.
 
-    Parameters
-    ----------
-    path : Path
-        A file, which need not exist.
-    wanted : dict
-        What `record` returned.
-    force : bool
-        The file is to be replaced.
-
-    Returns
-    -------
-    Model or None
-        None if there is no file, or it is to be replaced.
-
-    Raises
-    ------
-    ValidationError
-        If the file holds something else, and is to be kept.
+    None if there is no file, or it is to be replaced (``force``); a file that holds
+    something else is refused.
     """
     if force or not path.is_file():
         return None
@@ -182,8 +132,8 @@ def trained(path, wanted, force):
     )
 
 
-def record(model, data, seed, **settings):
-    """Describe what decides the course of a training.
+def describe_training(model, data, seed, **settings):
+    """Describe what decides the course of a training, as JSON gives it back.
 
     Parameters
     ----------
@@ -195,11 +145,6 @@ def record(model, data, seed, **settings):
         Seed of everything random, and of the network if it has none.
     **settings
         Other arguments of `.fit`, as numbers, strings, lists and dicts.
-
-    Returns
-    -------
-    dict
-        As JSON gives it back.
     """
     network = model.network
     if network.seed is None:
@@ -226,18 +171,7 @@ def _plain(numbers):
 
 
 def differences(found, wanted):
-    """Tell how one training differs from another, in words.
-
-    Parameters
-    ----------
-    found, wanted : dict
-        What decides their course; only what is wanted must be found.
-
-    Returns
-    -------
-    str
-        Empty if they are the same.
-    """
+    """Tell in words how one training differs from another: in what is wanted."""
     return ", ".join(
         _difference(name, found.get(name), value)
         for name, value in wanted.items()
@@ -272,26 +206,20 @@ class Checkpoint:
     def save(self, history, stopped=False):
         """Write the state after an epoch.
 
-        Parameters
-        ----------
-        history : dict of str to list of float
-            The history so far; its length tells how many epochs are done.
-        stopped : bool
-            Whether a callback has ended the training.
+        The length of the history tells how many are done; a callback may have stopped
+        it.
         """
         if self.path is not None:
-            from ..files import Checkpoint as form  # takes time to load
-
             header = {
                 "settings": self.settings,
                 "history": history,
                 "stopped": bool(stopped),
             }
             arrays = {name: v.numpy() for name, v in self.variables.items()}
-            files.write(self.path, header, arrays, "checkpoint", form)
+            files.write(self.path, header, arrays, "checkpoint", files.CheckpointForm)
 
     def restore(self):
-        """Take up the state in the file, if there is one.
+        """Take up the state in the file, if there is one; refuse that of others.
 
         Returns
         -------
@@ -299,17 +227,10 @@ class Checkpoint:
             Empty if training starts.
         stopped : bool
             Whether it had been ended.
-
-        Raises
-        ------
-        ValidationError
-            If the file is of another training, or damaged.
         """
-        from ..files import Checkpoint as form  # takes time to load
-
         if self.path is None or not os.path.exists(self.path):
             return {}, False
-        header, arrays = files.read(self.path, "checkpoint", form)
+        header, arrays = files.read(self.path, "checkpoint", files.CheckpointForm)
         different = differences(header["settings"], self.settings)
         if different or arrays.keys() != self.variables.keys():
             raise ValidationError(

@@ -18,7 +18,7 @@ from .weights import Weights, make_variable
 from .write_back import fold_back, normalise_layers
 
 
-class Neurons:
+class TrainedNeurons:
     """The neurons of a feed-forward network: what they make of their weighted inputs.
 
     Attributes
@@ -105,7 +105,7 @@ class LayeredNetwork:
         What was read of the network.
     weights : Weights
         Its operators, and variables of its connections.
-    neurons : Neurons
+    neurons : TrainedNeurons
         Its neurons.
     norms : dict of Layer to BatchNorm
         Of the layers that are normalised.
@@ -138,7 +138,7 @@ class LayeredNetwork:
         trainable = parameters.trainable(network)
         self.weights = Weights(network, self.feed_forward, trainable, dtype)
         self.passes = tf.Variable(0, dtype=tf.int32, trainable=False)
-        self.neurons = Neurons(self.feed_forward, trainable, seed, dtype)
+        self.neurons = TrainedNeurons(self.feed_forward, trainable, seed, dtype)
         self.norms = {}
         if batch_norm:
             self.norms = normalise_layers(

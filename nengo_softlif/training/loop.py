@@ -12,11 +12,9 @@ from ..layers import parameters
 from ..models import check_model, copied
 from .arguments import Settings, check_callbacks, check_checkpoint
 from .batches import TrainingImages
-from .checkpoints import Checkpoint, Diverged, claimed, record
+from .checkpoints import Checkpoint, Diverged, claimed, describe_training
 from .optimizers import describe_optimizer, make_optimizer
 from .trainers import find_trainers, make_trainer
-
-keras = tf.keras
 
 
 def fit(
@@ -128,7 +126,7 @@ def fit(
     callbacks = check_callbacks(callbacks, settings.optimizer)
     ways = find_trainers(model, settings)
     images = TrainingImages(model, data, settings)
-    decided_by = record(model, data, **settings.describe())
+    decided_by = describe_training(model, data, **settings.describe())
     # NengoDL's settings are part of a network's configuration: leave the user's be
     network, twin = copied(model.network)
     if network.seed is None:
@@ -161,7 +159,7 @@ def _describe_start(way, optimizer, network, preprocessing):
     return {
         "optimizer of Keras": describe_optimizer(optimizer),
         "initial weights": files.sha256(weights),
-        "neurons and connections": parameters.describe(network),
+        "neurons and connections": parameters.describe_parts(network),
         "noise seeds": list(way.noise_seeds),
         "preprocessing": preprocessing.header(),
         "mean image": files.sha256(preprocessing.arrays()),
@@ -174,7 +172,7 @@ def _train_epochs(way, images, settings, callbacks, checkpoint, progress_bar):
     history, stopped = checkpoint.restore()
     # also tells now, and not after an epoch, if it cannot be written
     checkpoint.save(history, stopped)
-    callbacks = keras.callbacks.CallbackList(
+    callbacks = tf.keras.callbacks.CallbackList(
         callbacks, model=keras_model, epochs=epochs
     )
     callbacks.on_train_begin()

@@ -199,15 +199,8 @@ def check_one_step(model):
 def find_trainers(model, settings):
     """Find the ways to train a model, as far as can be told before it is built.
 
-    Returns
-    -------
-    list of type
-        Subclasses of `Trainer`, in the order of their table.
-
-    Raises
-    ------
-    ValidationError
-        If there is none.
+    Returns subclasses of `Trainer`, in the order of their table. If there is none, the
+    reason of the first is raised.
     """
     names = list(TRAINERS) if settings.trainer is None else [settings.trainer]
     found, refusals = [], []
@@ -237,13 +230,7 @@ def _check_options(trainer, settings):
 
 
 def make_trainer(trainers, network, image, answer, settings):
-    """Make the first of several trainers that takes a network.
-
-    Raises
-    ------
-    ValidationError
-        If none takes it.
-    """
+    """Make the first of several trainers that takes a network, or refuse it."""
     reasons = []
     for trainer in trainers:
         try:

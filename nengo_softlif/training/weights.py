@@ -4,7 +4,7 @@ import nengo
 import numpy as np
 import tensorflow as tf
 
-from ..tensors import applied
+from ..tensors import make_form
 
 
 class Weights:
@@ -31,7 +31,7 @@ class Weights:
                 if op.connection is not None:
                     self.uses.setdefault(op.connection, []).append(op)
                     built = feed_forward.built.params[op.connection].weights
-                self.operators[op] = applied(op, built)
+                self.operators[op] = make_form(op, built)
         for i, connection in enumerate(network.all_connections):
             if connection not in self.uses:
                 continue

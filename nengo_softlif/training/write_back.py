@@ -10,10 +10,7 @@ from .batch_norm import BatchNorm
 def normalise_layers(feed_forward, weights, trainable, dtype):
     """Make the batch normalisation of all neurons that images reach, by layer.
 
-    Raises
-    ------
-    ValidationError
-        If one cannot be folded into the weights; names them.
+    What cannot be folded into the weights is refused.
     """
     norms = {}
     for layer, paths in feed_forward.paths.items():
@@ -38,21 +35,8 @@ def normalise_layers(feed_forward, weights, trainable, dtype):
 def fold_back(feed_forward, weights, biases, norms):
     """Return what Nengo would have built of a network as it is trained.
 
-    Parameters
-    ----------
-    feed_forward : FeedForward
-        The network, as it was built.
-    weights : Weights
-        Its weights.
-    biases : dict of Layer to tf.Variable
-        Of neurons whose biases are trained.
-    norms : dict of Layer to BatchNorm
-        Are folded into weights and biases.
-
-    Returns
-    -------
-    dict
-        As ``nengo.Simulator.data``.
+    Biases are variables, by layer; norms are folded into weights and biases. Returns a
+    dict as ``nengo.Simulator.data``.
     """
     arrays = {c: value.numpy() for c, value in weights.variables.items()}
     biases = {layer: bias.numpy() for layer, bias in biases.items()}

@@ -2,8 +2,8 @@
 
 ``python -m tests.benchmarks.crossover`` times the layers of the papers' networks on
 chunks of random spikes, both ways, over a range of densities, and prints at which
-density they take the same time. `nengo_softlif.products.DENSE_ADVANTAGE` is one over
-that.
+density they take the same time. One over that is
+`nengo_softlif.engine.products.DENSE_ADVANTAGE`.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def weighted_operators():
 
 def measured(name, operator, repeats):
     """Times at all densities, and where they cross."""
-    compiled = products.compiled(operator, np.float32)
+    compiled = products.prepare(operator, np.float32)
     rng = np.random.default_rng(0)
     spikes, dense = [], []
     for density in DENSITIES:

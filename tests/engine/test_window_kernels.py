@@ -28,7 +28,7 @@ def test_convolution(
     windows = Windows(shape[:2], kernel_size, strides, padding)
     operator = operators.Convolution(weights, windows, groups)
     images = rng.randn(3, 7, operator.size_in).astype(dtype)
-    result = products.compiled(operator, dtype)(images)
+    result = products.prepare(operator, dtype)(images)
     assert result.dtype == dtype
     tolerance = 1e-12 if dtype == np.float64 else 1e-4
     np.testing.assert_allclose(result, operator(images), rtol=0, atol=tolerance)

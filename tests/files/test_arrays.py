@@ -224,16 +224,16 @@ def test_the_largest_header_is_read(path):
 )
 def test_headers_of_another_form(path, change, match):
     header = {"settings": {"epochs": 3}, "history": {"loss": [0.5, 3]}, "stopped": True}
-    files.write(path, header, {}, "checkpoint", headers.Checkpoint)
-    assert files.read(path, "checkpoint", headers.Checkpoint)[0] == header
+    files.write(path, header, {}, "checkpoint", headers.CheckpointForm)
+    assert files.read(path, "checkpoint", headers.CheckpointForm)[0] == header
     header |= {"odd": None, **change}
     before = path.read_bytes()
     with pytest.raises(ValidationError, match=f"expected the header of a .*{match}"):
-        files.write(path, header, {}, "checkpoint", headers.Checkpoint)
+        files.write(path, header, {}, "checkpoint", headers.CheckpointForm)
     assert path.read_bytes() == before
     files.write(path, header, {}, "checkpoint")
     with pytest.raises(ValidationError, match=rf"model\.safetensors', but .*{match}"):
-        files.read(path, "checkpoint", headers.Checkpoint)
+        files.read(path, "checkpoint", headers.CheckpointForm)
 
 
 @pytest.mark.parametrize(

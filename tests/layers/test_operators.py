@@ -17,7 +17,7 @@ from nengo_softlif.layers.operators import (
     Scale,
     Slice,
 )
-from nengo_softlif.tensors import Values, applied
+from nengo_softlif.tensors import Values, make_form
 
 import nengo
 import numpy as np
@@ -196,9 +196,9 @@ def test_the_engine_computes_the_same(name, chance, rng):
     """Of numbers, of few spikes, and of many."""
     op, *_ = KINDS[name]
     spikes = (rng.uniform(size=(2, 4, op.size_in)) < chance).astype(np.uint8)
-    product = products.compiled(op, np.float64)
+    product = products.prepare(op, np.float64)
     expected = op(0.5 * spikes)
-    counted = products.numbers(product(Counts(spikes, np.array([0.5]))))
+    counted = products.to_numbers(product(Counts(spikes, np.array([0.5]))))
     for result in (counted, product(0.5 * spikes)):
         assert result.dtype == np.float64
         np.testing.assert_allclose(result, expected, rtol=0, atol=1e-12)
@@ -209,7 +209,7 @@ def test_the_engine_computes_the_same(name, chance, rng):
 def test_tensors_compute_the_same(name, batch_last, rng):
     """And scaled weights give scaled values."""
     op, *_ = KINDS[name]
-    form, x = applied(op, op.weights), rng.normal(size=(3, op.size_in))
+    form, x = make_form(op, op.weights), rng.normal(size=(3, op.size_in))
     values = Values(tf.constant(x.T if batch_last else x), batch_last)
     weights = None if op.weights is None else form.initial()
     np.testing.assert_allclose(form(values, weights).rows, op(x), atol=1e-12)
@@ -222,7 +222,7 @@ def test_tensors_compute_the_same(name, batch_last, rng):
 @pytest.mark.parametrize("name", ["sparse", "place twice"])
 def test_tensors_refuse_what_they_lack(name):
     with pytest.raises(Unconvertible, match="no fast form for training"):
-        applied(KINDS[name][0])
+        make_form(KINDS[name][0])
 
 
 # -- kinds that the package does not know ----------------------------------------------
@@ -329,4 +329,4 @@ def test_what_nobody_registered_is_refused_by_name():
     with pytest.raises(Unconvertible, match=r"Unheard.*is not known"):
         layers.n_synapses(network(Unheard(6)))
     with pytest.raises(Unconvertible, match="no fast form for training: Sums"):
-        applied(Sums(6, 6))
+        make_form(Sums(6, 6))

@@ -1,4 +1,4 @@
-"""`nengo_softlif.parameters`: what Nengo built, taken out and put back."""
+"""`nengo_softlif.layers.parameters`: what Nengo built, taken out and put back."""
 
 import warnings
 
@@ -7,7 +7,7 @@ from nengo_softlif.compat import nengo_dl
 from nengo_softlif.layers.parameters import (
     build,
     collect,
-    describe,
+    describe_parts,
     install,
     trainable,
     with_weights,
@@ -241,13 +241,13 @@ def test_arrays_do_not_share_memory_with_the_network(make):
 @networks
 def test_descriptions_outlive_installing_and_copying(make):
     net = make()
-    before = describe(net)
-    assert describe(net.copy(add_to_container=False)) == before
-    assert describe(make(seed=1)) == before
+    before = describe_parts(net)
+    assert describe_parts(net.copy(add_to_container=False)) == before
+    assert describe_parts(make(seed=1)) == before
     install(net, collect(net, build(net)))
-    assert describe(net) == before
+    assert describe_parts(net) == before
     for other in NETWORKS:
-        assert (describe(other()) == before) == (other is make)
+        assert (describe_parts(other()) == before) == (other is make)
 
 
 def test_names_count_all_objects_and_leave_out_what_is_not_trained():

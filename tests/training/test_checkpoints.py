@@ -218,7 +218,7 @@ def test_resume_with_other_optimizers(data, tmp_path, name):
 def test_an_older_checkpoint_is_read_as_it_was():
     """Its weights are those of the model, which training left the same."""
     header, arrays = files.read(
-        DATA / "small-checkpoint.safetensors", "checkpoint", headers.Checkpoint
+        DATA / "small-checkpoint.safetensors", "checkpoint", headers.CheckpointForm
     )
     model = load(DATA / "small-model.safetensors")
     assert header["history"] == model.history

@@ -16,7 +16,7 @@ from nengo_softlif import (
 )
 from nengo_softlif.compat import nengo_dl
 from nengo_softlif.training.batches import split_images
-from nengo_softlif.training.checkpoints import record
+from nengo_softlif.training.checkpoints import describe_training
 from nengo_softlif.training.loop import fit
 from nengo_softlif.training.optimizers import OneCycle
 
@@ -112,7 +112,10 @@ def test_tables_train_and_are_saved(tmp_path):
 def test_scales_in_an_array_decide_a_training_as_in_a_list(data):
     array, plain, other = networks.small(), networks.small(), networks.small()
     array.scale, plain.scale, other.scale = np.array([2.0, 3.0]), [2.0, 3.0], [2.0, 4.0]
-    assert record(array, data, 0) == record(plain, data, 0) != record(other, data, 0)
+    first, same, another = (
+        describe_training(model, data, 0) for model in (array, plain, other)
+    )
+    assert first == same != another
 
 
 def test_images_to_validate_on_have_no_say_in_the_preprocessing(data):

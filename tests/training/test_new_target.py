@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from nengo.exceptions import ValidationError
+from sample_data import few
 
 SETTINGS = {"epochs": 2, "batch_size": 64, "validation_split": 0.2, "seed": 1}
 
@@ -81,14 +82,7 @@ def row(monkeypatch):
 
 @pytest.fixture(scope="module")
 def data():
-    digits = datasets.load("digits")
-    return datasets.Dataset(
-        "some digits",
-        digits.x_train[:400],
-        digits.y_train[:400],
-        digits.x_test[:100],
-        digits.y_test[:100],
-    )
+    return few(datasets.load("digits"), 400, 100)
 
 
 def two_layers():
