@@ -72,9 +72,18 @@ class Backend(ABC):
         """
 
     def watch(self, model, seed):
-        """Copy a model, to count what fires in it: a ``Watched``.
+        """Copy a model, to count what fires in it.
 
-        The seed is for a network that has none.
+        Parameters
+        ----------
+        model : Model
+            Left as it is.
+        seed : int
+            Seed of the network if it has none.
+
+        Returns
+        -------
+        Watched
         """
         return Watched.from_model(model, seed)
 
@@ -101,7 +110,15 @@ class Backend(ABC):
         return None
 
     def check_rates(self, model, highest):  # noqa: B027
-        """Warn of highest rates, by ensemble in Hz, that are too high for a chip."""
+        """Warn of rates that are too high for a chip.
+
+        Parameters
+        ----------
+        model : Model
+            What ran.
+        highest : dict of nengo.Ensemble to float
+            The highest rate of each layer, in Hz.
+        """
 
 
 class Engine(Backend):
