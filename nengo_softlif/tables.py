@@ -25,7 +25,7 @@ class PrintedTable:
         Lines that stand below.
     nested : bool
         Whether the first cell of a row is a heading, written once for all rows that
-        have it in common.
+        have it in common and follow each other without an empty row.
     """
 
     head: tuple
@@ -60,10 +60,10 @@ class PrintedTable:
 
     def _nested(self):
         lines = self._lines([row[1:] for row in self.rows], first=1)
-        for heading, rows in groupby(self.rows, key=lambda row: row[0]):
-            yield str(heading)
-            for _ in rows:
-                yield f"  {next(lines)}"
+        for heading, rows in groupby(self.rows, key=lambda row: row[:1]):
+            yield from map(str, heading)
+            inside = [next(lines) for _ in rows]
+            yield from (f"  {line}" for line in inside if heading)
 
     def _is_left(self, column):
         return self.align[column] == "l" if self.align else column == 0
@@ -88,11 +88,11 @@ class PrintedTable:
 
     def _html_rows(self):
         """Rows, with a heading in the first that has it only."""
-        heading = None
+        heading = ()
         for row in self.rows:
-            repeated = self.nested and row[0] == heading
+            repeated = self.nested and row and row[:1] == heading
             yield ("", *row[1:]) if repeated else row
-            heading = row[0] if row else None
+            heading = row[:1]
 
     def _html_row(self, tag, cells):
         sides = ("left" if self._is_left(i) else "right" for i in range(len(cells)))

@@ -83,6 +83,19 @@ def test_nested_rows_stand_under_their_heading():
     assert bodies(table) == [body]
 
 
+def test_an_empty_row_parts_equal_headings():
+    rows = [("conv", "gain", "1"), (), ("conv", "gain", "2"), ("conv", "bias", "3")]
+    table = PrintedTable(("layer", "what", "how"), rows, align="lll", nested=True)
+    assert str(table).splitlines() == [
+        *("conv", "  gain  1", "conv", "  gain  2", "  bias  3")
+    ]
+    assert bodies(table) == [
+        [["conv", "gain", "1"]],
+        [["conv", "gain", "2"], ["", "bias", "3"]],
+    ]
+    assert len(json.loads(table.to_json())) == 3
+
+
 def test_json_has_an_object_for_each_row():
     table = PrintedTable(("layer", "cores"), [("conv1", 9), (), ("conv2", 2.5)])
     assert json.loads(table.to_json()) == [

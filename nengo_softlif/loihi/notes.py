@@ -33,12 +33,12 @@ class Changes(Tabular):
 
     def table(self):
         """Put them into a `.tables.PrintedTable`, layer by layer."""
-        rows = [
-            (named(obj), what, how)
-            for obj, notes in self.layers.items()
-            for what, how in notes
-        ]
-        return PrintedTable(("layer", "what", "how"), rows, align="lll", nested=True)
+        rows = []
+        for obj, notes in self.layers.items():
+            rows += [(named(obj), what, how) for what, how in notes]
+            rows.append(())  # the next may have the same name
+        head = ("layer", "what", "how")
+        return PrintedTable(head, rows[:-1], align="lll", nested=True)
 
     def note(self, obj, what, how):
         """Note of an object what was changed, in one word, and how, with numbers."""

@@ -423,13 +423,17 @@ def test_changes_are_printed_and_copied(spiking):
     assert str(conversion.changes(again)).count("-> LoihiLIF") == text.count(
         "-> LoihiLIF"
     )
+    for ensemble in spiking.network.all_ensembles:
+        ensemble.label = "alike"
+    told = str(conversion.changes(softlif.to_loihi(spiking)))
+    assert len(told.splitlines()) == len(text.splitlines())
 
 
 def test_notebooks_show_tables(spiking):
     chip = softlif.to_loihi(spiking)
     told = conversion.changes(chip)
     table = ElementTree.fromstring(told._repr_html_())
-    rows = [[cell.text or "" for cell in row] for row in table.find("tbody")]
+    rows = [[cell.text or "" for cell in row] for row in table.iterfind("tbody/tr")]
     notes = [note for of_layer in told.layers.values() for note in of_layer]
     assert [tuple(row[1:]) for row in rows] == notes
     assert [row[0] for row in rows if row[0]] == [obj.label for obj in told.layers]
