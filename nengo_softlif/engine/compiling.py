@@ -21,9 +21,26 @@ def compile_once(function):
     """
     settings = {"error_model": "numpy", "nogil": True}
     try:
-        return njit(cache=True, **settings)(function)
-    except RuntimeError:  # "no locator available"
-        return njit(**settings)(function)
+        compiled = njit(cache=True, **settings)(function)
+        _forget_unreadable(compiled)
+    except (RuntimeError, OSError):  # "no locator available", or one cannot write there
+        compiled = njit(**settings)(function)
+    return compiled
+
+
+def _forget_unreadable(compiled):
+    """Drop what was kept of classes that an upgrade has renamed.
+
+    Numba unpickles it before it looks whether it is of this source at all, so that
+    every run would end in an AttributeError.
+    """
+    cache = getattr(compiled, "_cache", None)
+    kept = getattr(cache, "_cache_file", None)
+    if kept is not None:
+        try:
+            kept._load_index()
+        except Exception:
+            cache.flush()
 
 
 class Compilation(event.Listener):

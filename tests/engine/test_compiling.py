@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import nengo_softlif
@@ -79,6 +80,41 @@ def test_a_read_only_installation_keeps_compiled_code_with_the_user(
 def test_where_nothing_can_be_written_all_is_compiled_anew(read_only):
     nowhere = {"HOME": os.devnull, "XDG_CACHE_HOME": f"{os.devnull}/cache"}
     assert "fired" in run(read_only, **nowhere)
+
+
+@pytest.mark.slow
+def test_what_was_kept_of_classes_that_are_gone_is_forgotten(tmp_path):
+    """As after an upgrade: Numba's files stay where they are."""
+    source = """
+        from typing import NamedTuple
+        import numpy as np
+        from nengo_softlif.engine import compile_once
+
+        class Before(NamedTuple):
+            values: np.ndarray
+
+        @compile_once
+        def total(given):
+            return given.values.sum()
+
+        print("total", total(Before(np.ones(3))))
+    """
+    source = textwrap.dedent(source)
+    module = tmp_path / "of_others.py"
+    for text in (source, source, source.replace("Before", "After")):
+        module.write_text(text)
+        done = subprocess.run(
+            [sys.executable, "-c", "import of_others"],
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path]),
+            },
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert "total 3.0" in done.stdout, done.stderr
+    assert list(tmp_path.rglob("*.nbi"))
 
 
 def test_compiling_is_measured_and_told(monkeypatch, capsys):
