@@ -287,7 +287,10 @@ def _ensembles(network):
 
 def _weighted(network):
     for i, connection in enumerate(network.all_connections):
-        if connection.has_weights and not isinstance(connection.transform, AveragePool):
+        transform = connection.transform
+        # transforms of other packages may have no place to write weights to
+        held = hasattr(transform, "init") or has_decoders(connection.pre_obj)
+        if connection.has_weights and held and not isinstance(transform, AveragePool):
             yield f"connections/{i}", connection
 
 

@@ -3,6 +3,7 @@
 The toys at the end are kinds that only this file knows.
 """
 
+import nengo_softlif as softlif
 from nengo_softlif import Simulator, layers
 from nengo_softlif.engine import Counts, products
 from nengo_softlif.geometry import Windows
@@ -321,6 +322,16 @@ def test_a_toy_obeys_the_laws(rng):
     assert op.in_words() == "Sums 6 x 6"
     (part,) = folding.fold([op], 6)
     np.testing.assert_array_equal(part.transform.init, op.matrix())
+
+
+def test_a_toy_goes_to_the_chip():
+    """As the matrix that it is."""
+    chip = softlif.to_loihi(network(Summed(6)))
+    connections = {c.post_obj: c for c in chip.all_connections}
+    folded = connections[chip.all_ensembles[1].neurons].transform
+    np.testing.assert_array_equal(folded.init, np.tril(np.ones((6, 6))))
+    with pytest.raises(Unconvertible, match="Unheard"):
+        softlif.to_loihi(network(Unheard(6)))
 
 
 def test_what_nobody_registered_is_refused_by_name():
