@@ -35,6 +35,12 @@ class Table(MutableMapping):
             self._added_by_packages = True
         return self._rows
 
+    def extended(self, rows):
+        """Return a table with these rows, too; packages are not asked once more."""
+        table = Table(self.name, {**self.rows, **rows})
+        table._added_by_packages = True
+        return table
+
     def __getitem__(self, name):
         """Load the object."""
         row = self.rows[name]

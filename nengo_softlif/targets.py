@@ -1,12 +1,13 @@
 """What the rest of the package asks of hardware, and of what emulates it."""
 
 from abc import ABC, abstractmethod
+from itertools import chain
 from types import NoneType
 
 from nengo.exceptions import ValidationError
 
 from .checks import network_of
-from .registry import BACKENDS, TARGETS, Table
+from .registry import BACKENDS, TARGETS
 
 
 class Target(ABC):
@@ -213,10 +214,8 @@ def target_of(model):
 
 def all_backends():
     """Return a `.Table` of everything that runs models, that of targets included."""
-    rows = dict(BACKENDS.rows)
-    for target in TARGETS.values():
-        rows.update(target.backends)
-    return Table("backends", rows)
+    of_targets = [target.backends.items() for target in TARGETS.values()]
+    return BACKENDS.extended(dict(chain.from_iterable(of_targets)))
 
 
 def check_unmade(model):

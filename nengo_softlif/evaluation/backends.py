@@ -247,7 +247,7 @@ class Prepared(Backend):
     """
 
     def __init__(self, backend, watched, simulator, before=None):
-        self.name, self.backend = backend.name, backend
+        self.name = backend.name
         self.watched, self.simulator, self.before = watched, simulator, before
         self.check, self.describe = backend.check, backend.describe
         self.check_rates = backend.check_rates

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from ..layers import parameters
 from .keras_model import LayeredNetwork
-from .trainers import Trainer, check_one_step
+from .trainers import Trainer
 
 
 class AsLayers(Trainer):
@@ -16,11 +16,6 @@ class AsLayers(Trainer):
     name = "layers"
     options = frozenset({"batch_norm", "target"})
     networks = "feed-forward layers of SoftLIFRate"
-
-    @classmethod
-    def check(cls, model, settings):
-        """Refuse networks that need time."""
-        check_one_step(model)
 
     def __init__(self, network, image, answer, settings):
         super().__init__(network, image, answer, settings)

@@ -6,7 +6,7 @@ from nengo.exceptions import ValidationError
 from ..compat import nengo_dl, quiet_simulator
 from ..layers import check_gains
 from ..tensors import noise_counters, noise_seeds
-from .trainers import Trainer, check_one_step
+from .trainers import Trainer
 
 
 class ThroughNengoDL(Trainer):
@@ -18,11 +18,6 @@ class ThroughNengoDL(Trainer):
     name = "nengo-dl"
     networks = "what NengoDL simulates"
     warning = "training through NengoDL, which is slower"
-
-    @classmethod
-    def check(cls, model, settings):
-        """Refuse networks that need time."""
-        check_one_step(model)
 
     def __init__(self, network, image, answer, settings):
         super().__init__(network, image, answer, settings)

@@ -69,7 +69,6 @@ class Trainer(ABC):
     output_name = None
 
     @classmethod
-    @abstractmethod
     def check(cls, model, settings):
         """Refuse what is not for this way, before anything is built.
 
@@ -84,8 +83,18 @@ class Trainer(ABC):
         ------
         ValidationError
             If it is none for this way, or lacks an argument. It is told if there is no
-            other way.
+            other way. Unless a subclass says otherwise: if one step per image does not
+            train it.
         """
+        check_timeless(model, "model", "train the rate network, then call to_spiking")
+        for node in model.network.all_nodes:
+            constant = node.size_in > 0 or isinstance(node.output, np.ndarray)
+            if not constant and node is not model.input:
+                raise ValidationError(
+                    f"{node} changes in time, but training takes one step per image; "
+                    "only the model's input may vary",
+                    attr="network",
+                )
 
     @abstractmethod
     def __init__(self, network, image, answer, settings):
@@ -181,19 +190,6 @@ class Trainer(ABC):
 
     def close(self):  # noqa: B027 (not every one has to)
         """Free what is held."""
-
-
-def check_one_step(model):
-    """Refuse networks that one step per image does not train: see `.Trainer.check`."""
-    check_timeless(model, "model", "train the rate network, then call to_spiking")
-    for node in model.network.all_nodes:
-        constant = node.size_in > 0 or isinstance(node.output, np.ndarray)
-        if not constant and node is not model.input:
-            raise ValidationError(
-                f"{node} changes in time, but training takes one step per image; only "
-                "the model's input may vary",
-                attr="network",
-            )
 
 
 def find_trainers(model, settings):
