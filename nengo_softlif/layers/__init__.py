@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "Description",
             "Part",
             "describe",
+            "name_objects",
         ],
         "parameters": ["check_gains"],
         "synops": ["connection_synapses", "fan_out", "n_synapses"],

@@ -218,7 +218,7 @@ def describe(network):
     except Unconvertible:
         layers = read(network, built, loops=True)
     indices = {layer: i for i, layer in enumerate(layers.values())}
-    labels = _labels(network)
+    labels = _name_values(network)
     return Description(
         tuple(
             _describe_layer(layer, layers.values(), indices, labels, image, built)
@@ -227,8 +227,8 @@ def describe(network):
     )
 
 
-def _labels(network):
-    """Names of objects, those by which evaluations tell of layers."""
+def name_objects(network):
+    """Name ensembles, nodes and probes, as evaluations do: by label, or by place."""
     names = {}
     for kind, objects in (
         ("layer", network.all_ensembles),
@@ -237,6 +237,12 @@ def _labels(network):
     ):
         for i, obj in enumerate(objects, 1):
             names[obj] = obj.label or f"{kind} {i}"
+    return names
+
+
+def _name_values(network):
+    """Names of objects, with neurons and the values of ensembles told apart."""
+    names = name_objects(network)
     for ensemble in network.all_ensembles:
         names[ensemble.neurons] = names[ensemble]
         names[ensemble] = f"values of {names[ensemble]}"

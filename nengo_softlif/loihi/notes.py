@@ -11,7 +11,7 @@ from nengo.exceptions import ValidationError
 from nengo.params import Parameter
 
 from ..checks import network_of
-from ..layers import operators
+from ..layers import name_objects, operators
 from ..tables import PrintedTable, Tabular
 from .target import LOIHI
 
@@ -79,12 +79,9 @@ def for_chip(model):
 
 def label(network):
     """Give names to what has none, those by which evaluations tell of layers."""
-    for kind, objects in (
-        ("layer", network.all_ensembles),
-        ("node", network.all_nodes),
-    ):
-        for i, obj in enumerate(objects):
-            obj.label = obj.label or f"{kind} {i + 1}"
+    names = name_objects(network)
+    for obj in [*network.all_ensembles, *network.all_nodes]:
+        obj.label = names[obj]
 
 
 def named(obj):
