@@ -1,0 +1,1 @@
+"""The engine run backwards: gradients of a loss through spikes and time."""
