@@ -18,6 +18,7 @@ from .noise import (  # noqa: E402
     LowpassNoise,
 )
 from .preprocessing import Preprocessing  # noqa: E402
+from .spiking_neurons import BernoulliSpiking, IntegrateAndFire  # noqa: E402
 from .stack import Stack  # noqa: E402
 from .transforms import AveragePool, LocallyConnected  # noqa: E402
 
@@ -41,10 +42,12 @@ __all__ = [
     "AlphaNoise",
     "AlphaRCNoise",
     "AveragePool",
+    "BernoulliSpiking",
     "Dropout",
     "Emulator",
     "Evaluation",
     "GaussianNoise",
+    "IntegrateAndFire",
     "Ladder",
     "LocallyConnected",
     "LoihiTarget",

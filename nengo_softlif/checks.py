@@ -11,6 +11,9 @@ from nengo.params import NumberParam
 LARGEST_SEED = 2**32 - 1
 """Seeds are those of NumPy's RandomState."""
 
+LARGEST_PARAMETER = 1e9
+"""No parameter of our neurons is larger, or smaller than its inverse."""
+
 
 def check_number(attr, value, what, low, low_open=False, high=np.inf):
     """Refuse what is not a number in ``[low, high)``, or with low_open above low."""
@@ -63,3 +66,20 @@ class FiniteParam(NumberParam):
                 f"expected a finite number, got {value}", attr=self.name, obj=instance
             )
         return super().coerce(instance, value)
+
+
+class BoundedParam(FiniteParam):
+    """A number with which rates can be computed, in float32 too."""
+
+    def coerce(self, instance, value):
+        """Refuse what would not keep to the laws of the curve."""
+        value = super().coerce(instance, value)
+        low, high = 1 / LARGEST_PARAMETER, LARGEST_PARAMETER
+        if value != 0 and not low <= value <= high:
+            raise ValidationError(
+                f"must lie between {low:g} and {high:g}, got {value:g}; beyond, "
+                "floating point numbers cannot hold the rates, or keep them in order",
+                attr=self.name,
+                obj=instance,
+            )
+        return value

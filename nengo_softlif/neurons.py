@@ -17,29 +17,9 @@ import numpy as np
 from nengo.exceptions import ValidationError
 from nengo.neurons import LIFRate
 
-from .checks import FiniteParam
+from .checks import BoundedParam
 from .noise import NoiseParam
 from .registry import Table
-
-LARGEST = 1e9
-"""No parameter is larger, or smaller than its inverse: see `SoftLIFRate`."""
-
-
-class _Number(FiniteParam):
-    """A number with which rates can be computed, in float32 too."""
-
-    def coerce(self, instance, value):
-        """Refuse what would not keep to the laws of the curve."""
-        value = super().coerce(instance, value)
-        if value != 0 and not 1 / LARGEST <= value <= LARGEST:
-            raise ValidationError(
-                f"must lie between {1 / LARGEST:g} and {LARGEST:g}, got {value:g}; "
-                "beyond, floating point numbers cannot hold the rates, or keep them in "
-                "order",
-                attr=self.name,
-                obj=instance,
-            )
-        return value
 
 
 class SoftLIFRate(LIFRate):
@@ -92,10 +72,10 @@ class SoftLIFRate(LIFRate):
        Neurons", arXiv:1510.08829, 2015, equations for r(j) and rho_2.
     """
 
-    sigma = _Number("sigma", low=0, low_open=True)
-    tau_rc = _Number("tau_rc", low=0, low_open=True)
-    tau_ref = _Number("tau_ref", low=0)
-    amplitude = _Number("amplitude", low=0, low_open=True)
+    sigma = BoundedParam("sigma", low=0, low_open=True)
+    tau_rc = BoundedParam("tau_rc", low=0, low_open=True)
+    tau_ref = BoundedParam("tau_ref", low=0)
+    amplitude = BoundedParam("amplitude", low=0, low_open=True)
     noise = NoiseParam("noise")
 
     def __init__(

@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["filters", "neurons", "products"],
     submod_attrs={
         "compiling": ["compilation", "compile_once"],
+        "neuron_kernels": ["integrate_and_fire"],
         "neurons": ["STAGES"],
         "plans": ["Plan", "add_stages"],
         "neuron_kernels": ["filtered", "lif", "only"],

@@ -4,6 +4,7 @@ import nengo
 import numpy as np
 from nengo.neurons import RatesToSpikesNeuronType
 
+from .. import spiking_neurons
 from ..neurons import NeuronTable
 from . import neuron_kernels
 from .products import Counts, to_numbers
@@ -217,6 +218,41 @@ class LIF(Neurons):
             super()._count(n_steps)
 
 
+class IntegrateAndFire(Neurons):
+    """Integrate-and-fire neurons, in one loop."""
+
+    def __init__(self, layer, stages, settings):
+        super().__init__(layer, stages, settings)
+        dt = settings.dt
+        self.constants = np.array([dt, self.neuron_type.leak(dt)], settings.dtype)
+        self.scale = np.array([self.amplitude / dt], settings.dtype)
+
+    def _simulate(self, n_steps):
+        if self.recorded:
+            return super()._simulate(n_steps)
+        current = self.add_up(n_steps, self.filtered)
+        shape = (self.settings.n_examples, n_steps, self.layer.size)
+        spikes = np.empty(shape, np.uint8)
+        spread(
+            neuron_kernels.integrate_and_fire,
+            [current, self.state["voltage"], spikes, self.fired],
+            [self.constants],
+        )
+        return Counts(spikes, self.scale)
+
+    def _count(self, n_steps):
+        if self.recorded:
+            super()._count(n_steps)
+
+
+class Bernoulli(Neurons):
+    """Neurons that fire by chance, with a sign; each example by its own chance."""
+
+    def _count(self, n_steps):
+        # spikes of both signs, which would cancel out in a sum
+        self.fired += np.count_nonzero(self.output, axis=1)
+
+
 def make_stage(layer, stages, settings):
     """Make a layer's stage, given those of its sources. Reset it before it runs."""
     if layer.neuron_type is not None:
@@ -232,6 +268,8 @@ STAGES = NeuronTable(
         nengo.LIF: LIF,
         nengo.SpikingRectifiedLinear: Integrating,
         nengo.RegularSpiking: Regular,
+        spiking_neurons.IntegrateAndFire: IntegrateAndFire,
+        spiking_neurons.BernoulliSpiking: Bernoulli,
         "nengo_loihi.neurons.LoihiLIF": "nengo_softlif.loihi.host_neurons:LoihiLIF",
     },
 )
