@@ -7,10 +7,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["filters", "neurons", "products"],
     submod_attrs={
         "compiling": ["compilation", "compile_once"],
-        "neuron_kernels": ["integrate_and_fire"],
+        "neuron_kernels": ["filtered", "integrate_and_fire", "lif", "only"],
         "neurons": ["STAGES"],
         "plans": ["Plan", "add_stages"],
-        "neuron_kernels": ["filtered", "lif", "only"],
         "product_kernels": ["find_spiking"],
         "products": ["Counts", "prepare", "to_numbers"],
         "row_sums": ["add_rows"],

@@ -60,7 +60,7 @@ def leak_corrected(upstream, spikes, scale, log_leak):
 
 
 @compile_once
-def retrace_lif(current, voltage, refractory, spikes, volts, opening, constants):
+def retrace_lif(current, voltage, refractory, spikes, volts, opening, kept, constants):
     """Repeat the course of LIF neurons: voltages before resets, and what input does.
 
     Parameters
@@ -73,9 +73,9 @@ def retrace_lif(current, voltage, refractory, spikes, volts, opening, constants)
         When they fired.
     volts : (n_steps, n) ndarray
         Receives the voltage at the end of each step, before it was reset.
-    opening : (n_steps, n) ndarray
-        Receives how much of the input, and of the voltage before, each step replaced
-        by the other: zero at rest.
+    opening, kept : (n_steps, n) ndarray
+        Receive the derivatives of the voltage by the current of the step, zero at rest,
+        and by the voltage before it, zero where that was cut off at its minimum.
     constants : (6,) ndarray
         As for the engine's `lif`.
     """
@@ -86,9 +86,14 @@ def retrace_lif(current, voltage, refractory, spikes, volts, opening, constants)
         high = min(low + BLOCK, n)
         m = high - low
         v, r = voltage[low:high].copy(), refractory[low:high].copy()
+        free = np.ones(m, volts.dtype)
         for t in range(n_steps):
             J = only(current, t)[low:high]
-            out, opened = volts[t, low:high], opening[t, low:high]
+            out, opened, left = (
+                volts[t, low:high],
+                opening[t, low:high],
+                kept[t, low:high],
+            )
             fired = spikes[t, low:high]
             for i in range(m):
                 rest = r[i] - dt
@@ -98,8 +103,11 @@ def retrace_lif(current, voltage, refractory, spikes, volts, opening, constants)
                 if r[i] > zero and r[i] < dt:  # its rest ends within this step
                     opened[i] = -math.expm1((r[i] - dt) / tau_rc)
             for i in range(m):
+                left[i] = free[i] * (one - opened[i])
+            for i in range(m):
                 new = v[i] + (J[i] - v[i]) * opened[i]
                 out[i] = new
+                free[i] = one if new >= min_voltage else zero
                 v[i] = max(new, min_voltage)
             for i in range(m):
                 if fired[i]:
@@ -110,13 +118,15 @@ def retrace_lif(current, voltage, refractory, spikes, volts, opening, constants)
 
 
 @compile_once
-def retrace_leaky(current, spikes, volts, constants):
+def retrace_leaky(current, voltage, spikes, volts, constants):
     """Repeat the course of integrate-and-fire neurons: voltages before resets.
 
     Parameters
     ----------
     current : (n_steps or 1, n) ndarray
         Input current.
+    voltage : (n,) ndarray
+        At the start.
     spikes : (n_steps, n) ndarray of uint8
         When they fired.
     volts : (n_steps, n) ndarray
@@ -125,7 +135,7 @@ def retrace_leaky(current, spikes, volts, constants):
         Time step, and what a step leaves of the voltage.
     """
     dt, decay = constants
-    v = np.zeros(volts.shape[1], volts.dtype)
+    v = voltage.copy()
     for t in range(len(volts)):
         J, out, fired = only(current, t), volts[t], spikes[t]
         for i in range(len(v)):
