@@ -23,13 +23,18 @@ the same simulation always adds up in the same order.
 """
 
 
+FEW_CHANNELS = 8
+"""Convolutions of fewer channels do not follow spikes: a pixel rarely has more than one
+at a time, and what is done for each pixel outweighs the multiplications."""
+
+
 @dataclass
 class Counts:
     """Spikes: small whole numbers, and what each spike counts.
 
     Attributes
     ----------
-    values : (n_examples, n_steps, n) ndarray of uint8
+    values : (n_examples, n_steps, n) ndarray of uint8, or int8 if some are negative
         How many.
     scale : (1,) or (n,) ndarray
         What one counts.
@@ -175,7 +180,9 @@ class _Convolution:
 
     def __call__(self, values):
         operator, windows = self.convolution, self.convolution.windows
-        if isinstance(values, Counts) and operator.groups == 1 and values.is_sparse():
+        follows = isinstance(values, Counts) and operator.groups == 1
+        follows = follows and operator.input_shape[2] >= FEW_CHANNELS
+        if follows and values.is_sparse():
             out = np.empty((*values.shape[:2], operator.size_out), self.kernel.dtype)
             counts = np.ascontiguousarray(values.values)
             spread(
