@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "neuron_kernels": ["filtered", "integrate_and_fire", "lif", "only"],
         "neurons": ["STAGES"],
         "plans": ["Plan", "add_stages"],
-        "product_kernels": ["find_spiking"],
+        "product_kernels": ["find_spiking", "frame_outputs", "turn_round"],
         "products": ["Counts", "prepare", "to_numbers"],
         "row_sums": ["add_rows"],
         "simulator": ["Simulator"],

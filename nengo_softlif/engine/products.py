@@ -23,11 +23,6 @@ the same simulation always adds up in the same order.
 """
 
 
-FEW_CHANNELS = 8
-"""Convolutions of fewer channels do not follow spikes: a pixel rarely has more than one
-at a time, and what is done for each pixel outweighs the multiplications."""
-
-
 @dataclass
 class Counts:
     """Spikes: small whole numbers, and what each spike counts.
@@ -175,14 +170,10 @@ class _Convolution:
     def __init__(self, convolution, dtype):
         self.convolution = convolution
         self.kernel = convolution.weights.astype(dtype)
-        channels_first = np.moveaxis(self.kernel, 2, 0)
-        self.turned = np.ascontiguousarray(channels_first[:, :, ::-1])
 
     def __call__(self, values):
         operator, windows = self.convolution, self.convolution.windows
-        follows = isinstance(values, Counts) and operator.groups == 1
-        follows = follows and operator.input_shape[2] >= FEW_CHANNELS
-        if follows and values.is_sparse():
+        if isinstance(values, Counts) and operator.groups == 1 and values.is_sparse():
             out = np.empty((*values.shape[:2], operator.size_out), self.kernel.dtype)
             counts = np.ascontiguousarray(values.values)
             spread(
@@ -191,11 +182,21 @@ class _Convolution:
                     counts.reshape(-1, *operator.input_shape),
                     out.reshape(-1, *operator.output_shape),
                 ],
-                [values.scale, self.turned, windows.strides, windows.before],
+                [values.scale, self.turned, windows.strides, self.frame],
             )
             return out
         values = to_numbers(values)
         return self._dense(values).reshape(*values.shape[:2], operator.size_out)
+
+    @cached_property
+    def turned(self):
+        """The kernel, laid out for following spikes."""
+        return product_kernels.turn_round(self.kernel)
+
+    @cached_property
+    def frame(self):
+        """The frame around outputs, for the same."""
+        return product_kernels.frame_outputs(self.convolution.windows)
 
     @cached_property
     def panels(self):

@@ -30,31 +30,30 @@ def leak_corrected(upstream, spikes, scale, log_leak):
         Logarithm of what a step leaves of the voltage; zero corrects nothing.
     """
     n_examples, n_steps, n = spikes.shape
-    leak = math.exp(log_leak)
+    leak = upstream.dtype.type(math.exp(log_leak))
+    trace, factor = np.empty(BLOCK, upstream.dtype), np.empty(BLOCK, upstream.dtype)
+    coming, number = np.empty(BLOCK, upstream.dtype), np.empty(BLOCK, np.int32)
     for example in range(n_examples):
         for low in range(0, n, BLOCK):
             high = min(low + BLOCK, n)
             m = high - low
-            trace, counted = np.zeros((2, m), upstream.dtype)
+            trace[:], number[:], coming[:] = 0, 0, 0
             if log_leak != 0:
                 for t in range(n_steps):
                     fired = spikes[example, t, low:high]
                     for i in range(m):
-                        trace[i] = leak * trace[i] + fired[i]
-                        counted[i] += fired[i]
-                for i in range(m):
-                    n_spikes = counted[i] if counted[i] > 0 else 1
-                    seen = 1.0 if trace[i] > 1e-3 else 0.0
-                    counted[i] = scale * (seen + log_leak * trace[i] / n_spikes)
-            else:
-                counted[:] = scale
-            coming = trace
-            coming[:] = 0
+                        # a whole number would make this double precision
+                        trace[i] = leak * trace[i] + trace.dtype.type(fired[i])
+                    for i in range(m):
+                        number[i] += fired[i]
+            for i in range(m):
+                seen = 1.0 if trace[i] > 1e-3 or log_leak == 0 else 0.0
+                factor[i] = scale * (seen + log_leak * trace[i] / max(number[i], 1))
             for t in range(n_steps - 1, -1, -1):
                 fired = spikes[example, t, low:high]
                 given = upstream[example, t, low:high]
                 for i in range(m):
-                    new = given[i] * counted[i]
+                    new = given[i] * factor[i]
                     coming[i] = new if fired[i] else coming[i]
                     given[i] = coming[i]
 

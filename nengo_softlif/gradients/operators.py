@@ -7,7 +7,16 @@ convolution follows the spikes where there are few.
 import numpy as np
 from nengo.exceptions import Unconvertible
 
-from ..engine import Counts, convolve, lay_in_panels, prepare, spread, to_numbers
+from ..engine import (
+    Counts,
+    convolve,
+    frame_outputs,
+    lay_in_panels,
+    prepare,
+    spread,
+    to_numbers,
+    turn_round,
+)
 from ..layers import operators
 from . import product_kernels
 
@@ -157,23 +166,15 @@ class _Convolution(Back):
         return by_values if everywhere else at_spikes, by_weights
 
     def _follow(self, values, delta, wanted):
-        op, size = self.op, self.windows.size
+        op = self.op
         counts = np.ascontiguousarray(values.values).reshape(-1, *op.input_shape)
         delta = np.ascontiguousarray(delta).reshape(-1, *op.output_shape)
-        kernel = np.ascontiguousarray(product_kernels.turn_round(self.kernel))
+        kernel = turn_round(self.kernel)
         out = np.empty((len(counts) * wanted[0], *op.input_shape), self.dtype)
         n_channels = kernel.shape[0] * wanted[1]
         by_kernel = np.zeros((GROUPS, n_channels, *kernel.shape[1:]), self.dtype)
         edges = np.arange(GROUPS + 1) * len(counts) // GROUPS
-        frame = tuple(
-            int(n)
-            for n in (
-                op.input_shape[0] + size[0] - 1,
-                op.input_shape[1] + size[1] - 1,
-                size[0] - 1 - self.windows.before[0],
-                size[1] - 1 - self.windows.before[1],
-            )
-        )
+        frame = frame_outputs(self.windows)
         others = values.scale, kernel, tuple(self.windows.strides), frame
 
         def follow(first, by_kernel):

@@ -10,28 +10,6 @@ import numpy as np
 
 from ..engine import add_rows, compile_once, find_spiking, only
 
-STRETCH = 64
-"""Rows of a kernel are filled up to so many values, which `add_rows` adds at once."""
-
-
-def turn_round(kernel):
-    """Lay a kernel out as `follow_back` wants it.
-
-    Parameters
-    ----------
-    kernel : (height, width, channels, filters) ndarray
-        The kernel.
-
-    Returns
-    -------
-    (channels, height, n) ndarray
-        Turned round both ways, with rows of width x filters values filled up with
-        zeros.
-    """
-    turned = np.moveaxis(kernel[::-1, ::-1], 2, 0)
-    rows = turned.reshape(*turned.shape[:2], -1)
-    return np.pad(rows, [(0, 0), (0, 0), (0, -rows.shape[2] % STRETCH)])
-
 
 def turn_back(rows, shape):
     """Bring what `turn_round` laid out back into the shape of the kernel."""
@@ -182,16 +160,24 @@ def spread_windows(delta, out, share, size, strides, before):
         Of windows, steps between them, and how far the first hangs over the edge.
     """
     n_rows, n_columns, n_channels = out.shape[1:]
+    length = n_columns * n_channels
+    line = np.empty(length, out.dtype)
     for image in range(len(out)):
-        out[image, :, :, :] = 0
+        pixels = out[image].reshape(-1)
+        pixels[:] = 0
         for row in range(delta.shape[1]):
-            top = row * strides[0] - before[0]
+            # first along the row, and then whole lines are added
+            given = delta[image, row].reshape(-1)
+            line[:] = 0
             for column in range(delta.shape[2]):
                 left = column * strides[1] - before[1]
-                given = delta[image, row, column]
-                factor = share[row, column]
-                for y in range(max(top, 0), min(top + size[0], n_rows)):
-                    for x in range(max(left, 0), min(left + size[1], n_columns)):
-                        pixel = out[image, y, x]
-                        for i in range(n_channels):
-                            pixel[i] += factor * given[i]
+                factor, start = share[row, column], column * n_channels
+                for x in range(max(left, 0), min(left + size[1], n_columns)):
+                    at = x * n_channels
+                    for i in range(n_channels):
+                        line[at + i] += factor * given[start + i]
+            top = row * strides[0] - before[0]
+            for y in range(max(top, 0), min(top + size[0], n_rows)):
+                target = pixels[y * length : (y + 1) * length]
+                for i in range(length):
+                    target[i] += line[i]

@@ -215,22 +215,18 @@ class Course:
 
     def _sum(self, layer):
         """Sum of what comes into a layer, filtered."""
-        total = np.zeros((1, 1, layer.size), self.unrolled.dtype)
+        total = None
         for i, (matrices, members) in enumerate(self.unrolled.groups[layer]):
-            part = None
-            for j, (source, path) in enumerate(members):
-                values = self._follow((layer, i, j), source, path)
-                alone = part is None and len(members) == 1
-                values = values if alone else to_numbers(values)
-                part = values if part is None else part + values
+            parts = [
+                self._follow((layer, i, j), source, path)
+                for j, (source, path) in enumerate(members)
+            ]
+            part = _add(parts)
             if matrices is not None:
                 part = self._filter(part, matrices)
-            if (
-                len(self.unrolled.groups[layer]) == 1
-                and layer not in self.unrolled.neurons
-            ):
-                return part
-            total = total + to_numbers(part)
+            total = part if total is None else _add([total, part])
+        if total is None:
+            return np.zeros((1, 1, layer.size), self.unrolled.dtype)
         return total
 
     def _follow(self, key, source, path):
@@ -271,6 +267,7 @@ class Course:
         dtype = self.unrolled.dtype
         bias = self.bound.biases.get(layer, layer.bias).astype(dtype)
         gain = layer.gain.astype(dtype)
+        total = to_numbers(total)
         if np.any(gain != 1):
             total = total * gain
         if np.any(bias != 0):
@@ -370,6 +367,13 @@ class Course:
             return None
         # neurons go back in place
         return delta if path else delta.copy()
+
+
+def _add(parts):
+    """Add up; a single one stays as it is, spikes or numbers."""
+    if len(parts) == 1:
+        return parts[0]
+    return sum(map(to_numbers, parts[1:]), to_numbers(parts[0]))
 
 
 def _average(values):

@@ -13,7 +13,7 @@ from .trainers import Trainer
 from .weights import Weights, make_variable
 from .write_back import fold_back
 
-TOGETHER = 500_000_000
+TOGETHER = 250_000_000
 """Bytes of the examples that are run at a time; the same on all machines, so that sums
 are the same."""
 
