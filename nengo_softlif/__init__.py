@@ -8,7 +8,8 @@ compat.install()  # first: from here on nengo_dl and nengo_loihi can be imported
 
 from . import datasets, networks, noise, transforms  # noqa: E402
 from .loihi import LoihiTarget  # noqa: E402
-from .models import Model, load  # noqa: E402
+from .models import Model  # noqa: E402
+from .networks import load  # noqa: E402 (which makes networks again)
 from .neurons import SoftLIFRate  # noqa: E402
 from .noise import (  # noqa: E402
     AlphaNoise,

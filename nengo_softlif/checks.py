@@ -50,6 +50,19 @@ def network_of(network):
     return found
 
 
+def changed(frozen, **changes):
+    """Return an object of Nengo's frozen kind like this one, with other parameters.
+
+    They are not checked again.
+    """
+    cls = type(frozen)
+    new = cls.__new__(cls)
+    state = {**frozen.__getstate__(), **changes}
+    state.pop("_FrozenObject__argreprs", None)  # what repr last said
+    new.__setstate__(state)
+    return new
+
+
 class FiniteParam(NumberParam):
     """A parameter that holds a number, but neither NaN nor infinity."""
 

@@ -18,7 +18,7 @@ import numpy as np
 from nengo.exceptions import ValidationError
 from nengo.neurons import LIFRate
 
-from .checks import BoundedParam
+from .checks import BoundedParam, changed
 from .noise import NoiseParam
 from .registry import Table
 
@@ -235,11 +235,7 @@ class SoftLIFRate(LIFRate):
         SoftLIFRate
             Of the same class.
         """
-        state = {**self.__getstate__(), "noise": noise}
-        state.pop("_FrozenObject__argreprs", None)  # what repr last said
-        twin = type(self).__new__(type(self))
-        twin.__setstate__(state)
-        return twin
+        return changed(self, noise=noise)
 
     def step(self, dt, J, output):
         """Write the rates for the currents ``J`` into ``output``."""

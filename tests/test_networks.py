@@ -9,6 +9,7 @@ from nengo_softlif import (
 )
 from nengo_softlif.compat import nengo_dl
 from nengo_softlif.layers.parameters import install
+from nengo_softlif.networks.remaking import LAYERS, Sizes
 
 import nengo
 import numpy as np
@@ -201,7 +202,7 @@ def test_small_pools_while_images_are_large_enough(shape, pools):
     ],
 )
 def test_networks_larger_than_memory_are_not_begun(make, match, monkeypatch):
-    monkeypatch.setattr("nengo_softlif.stack.memory", lambda: 1e9)
+    monkeypatch.setattr("nengo_softlif.machine.memory", lambda: 1e9)
     with pytest.raises(ValidationError, match=match):
         make()
 
@@ -223,9 +224,9 @@ def test_seeds_that_cannot_be(seed):
 def test_sizes_are_known_before_the_network(function, shape, n_classes):
     network = function(shape, n_classes).network
     made = {n: a.shape for n, a in arrays_of(network).items()}
-    layers = networks._LAYERS[function]
-    layers(networks._Sizes(shape, made), n_classes)
+    layers = LAYERS[function]
+    layers(Sizes(shape, made), n_classes)
     for name in made:
         if name.endswith(("gain", "weights")):
             with pytest.raises(KeyError, match=name):
-                layers(networks._Sizes(shape, {**made, name: (9, 9)}), n_classes)
+                layers(Sizes(shape, {**made, name: (9, 9)}), n_classes)

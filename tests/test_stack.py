@@ -163,5 +163,5 @@ def test_dropout_needs_soft_neurons():
     with nengo.Network():
         stack = Stack((4, 4, 1), nengo.LIFRate())
         stack.dense(4)
-        with pytest.raises(ValidationError, match="dropout is noise of SoftLIFRate"):
+        with pytest.raises(ValidationError, match="dropout is noise, which LIFRate"):
             stack.dense(4, dropout=0.5)

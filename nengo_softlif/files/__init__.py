@@ -7,7 +7,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["npz"],
     submod_attrs={
         "arrays": ["read", "sha256", "write"],
-        "headers": ["ArgumentsForm", "CheckpointForm", "ModelForm", "convert"],
+        "headers": [
+            "ArgumentsForm",
+            "CheckpointForm",
+            "InSpikesForm",
+            "ModelForm",
+            "convert",
+        ],
         "paths": ["check_unpacked", "expanded", "irregular"],
         "records": ["Record"],
         "replacement": ["replace"],
