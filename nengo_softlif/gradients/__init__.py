@@ -17,7 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "ThroughVoltage",
             "Triangular",
         ],
-        "losses": ["LOSSES"],
+        "losses": ["LOSSES", "CrossEntropy", "Loss", "Membrane"],
         "neurons": ["TIMED", "TimedNeurons"],
         "operators": ["Back"],
         "unrolled": ["Unrolled"],
