@@ -256,7 +256,9 @@ class ThroughRates(Derivative):
         def part(upstream, current):
             for example, given in enumerate(upstream):
                 J = current[example] if len(current) > 1 else current[0]
-                given *= soft_lif_slope(J, self.sigma, neurons.neuron_type)
+                for t, row in enumerate(given):  # which stays in the second cache
+                    at = J[t] if len(J) > 1 else J[0]
+                    row *= soft_lif_slope(at, self.sigma, neurons.neuron_type)
 
         spread(part, [upstream, current])
         return upstream
@@ -286,22 +288,23 @@ def soft_lif_slope(J, sigma, lif):
     are less exact where arguments are close to one; there the slope vanishes.
     """
     number = J.dtype.type
-    sigma, log_sigma = number(sigma), number(np.log(sigma))
+    one, sigma = number(1), number(sigma)
     tau_rc, tau_ref = number(lif.tau_rc), number(lif.tau_ref)
-    scaled = (J - number(1)) / sigma
+    scaled = (J - one) / sigma
     e = np.exp(-np.abs(scaled))
-    z = np.log(number(1) + e) + np.maximum(scaled, number(0))
     # an exponential to the last digit: log(1 + 1 / z) = -log(z), and the logistic is z
     tail = scaled < number(-12)
-    z[tail] = number(1)
+    z = np.log(one + e) + np.maximum(scaled, number(0))
+    np.copyto(z, one, where=tail)
+    logistic = np.where(scaled > 0, one, e) / ((one + e) * z)
+    np.copyto(logistic, one, where=tail)
     z *= sigma
-    logistic = np.where(scaled > 0, number(1), e) / (number(1) + e) / z
-    logistic[tail] = 1 / sigma
-    wait = np.log((number(1) + z) / z)
-    wait[tail] = -scaled[tail] - log_sigma
-    z[tail] = 0
-    rate = number(1) / (tau_ref + tau_rc * wait)
-    return number(lif.amplitude) * tau_rc * rate * rate * logistic / (number(1) + z)
+    wait = np.log((one + z) / z)
+    np.copyto(wait, -scaled - np.log(sigma), where=tail)
+    interval = tau_ref + tau_rc * wait
+    np.copyto(z, number(0), where=tail)
+    logistic *= number(lif.amplitude) * tau_rc / sigma
+    return logistic / (interval * interval * (one + z))
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ ENCODINGS = ("poisson", "constant")
 """Ways in which images come in."""
 
 THRESHOLD = 0.75 * (1 + 1e-5)
-"""Of the neurons behind pools. The published 0.75 is three spikes out of a pool of four,
+"""Of the neurons behind pools. The published 0.75 is three spikes of a pool of four,
 which do not reach above it: without the small part, rounding would decide that."""
 
 # of pixels from 0 to 255, by the shape of images

@@ -58,7 +58,10 @@ def main():
     for presentation_time in args.times:
         result = softlif.evaluate(model, data, presentation_time=presentation_time)
         print(result)
-        results.append(result.to_dict())
+        record = json.loads(result.to_json())
+        for key in ("predictions_over_time", "predictions", "labels"):
+            del record[key]  # single answers are many
+        results.append(record)
     report = {
         "settings": {
             k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items()
