@@ -5,6 +5,7 @@ Another type of neurons, from another package too, needs a row in these tables:
 - ``FAMILIES`` here: its spiking partner, for `.to_spiking`;
 - ``tensors.CURVES``: rates and slopes in TensorFlow, for `.fit`; without, it trains as
   far as NengoDL can train it;
+- ``tensors.BUILDERS``: the step of a spiking type in TensorFlow, for NengoDL;
 - ``engine.STAGES``: a fast form for `.Simulator`; without, its own ``step`` is called;
 - ``loihi.CHIP_NEURONS``: what the chip has for it; without, `.to_loihi` refuses it. And
   ``loihi.CHIP_CURVES``, to train for the chip.

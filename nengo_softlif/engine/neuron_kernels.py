@@ -170,22 +170,22 @@ def integrate_and_fire(current, voltage, spikes, fired, constants):
         low = (task % n_blocks) * BLOCK
         high = min(low + BLOCK, n)
         m = high - low
-        count = np.zeros(m, np.int32)
+        count = np.empty(m, np.uint8)
         v = voltage[example, low:high]
         given = only(current, example)
-        for t in range(n_steps):
-            J = only(given, t)[low:high]
-            out = spikes[example, t, low:high]
+        for first in range(0, n_steps, 255):  # as many as a byte can count
+            count[:] = 0
+            for t in range(first, min(first + 255, n_steps)):
+                J = only(given, t)[low:high]
+                out = spikes[example, t, low:high]
+                for i in range(m):
+                    new = v[i] + dt * J[i]
+                    out[i] = new > one
+                    v[i] = zero if new > one else new * decay
+                for i in range(m):
+                    count[i] += out[i]
             for i in range(m):
-                v[i] += dt * J[i]
-            for i in range(m):
-                out[i] = v[i] > one
-            for i in range(m):
-                v[i] = zero if v[i] > one else v[i] * decay
-            for i in range(m):
-                count[i] += out[i]
-        for i in range(m):
-            fired[example, low + i] += count[i]
+                fired[example, low + i] += count[i]
 
 
 @compile_once

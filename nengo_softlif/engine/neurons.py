@@ -104,7 +104,11 @@ class Neurons(Sum):
 
     def _count(self, n_steps):
         weight = self.settings.dt / self.amplitude * n_steps / self.output.shape[1]
-        self.fired = self.fired + self.output.sum(axis=1, dtype=np.float64) * weight
+        spiking, output = self.neuron_type.spiking, self.output
+        if spiking and self.neuron_type.negative:
+            output = np.abs(output)  # spikes of both signs do not cancel out
+        fired = output.sum(axis=1, dtype=np.float64) * weight
+        self.fired = self.fired + (np.rint(fired) if spiking else fired)
 
 
 class Integrating(Neurons):
@@ -245,14 +249,6 @@ class IntegrateAndFire(Neurons):
             super()._count(n_steps)
 
 
-class Bernoulli(Neurons):
-    """Neurons that fire by chance, with a sign; each example by its own chance."""
-
-    def _count(self, n_steps):
-        # spikes of both signs, which would cancel out in a sum
-        self.fired += np.count_nonzero(self.output, axis=1)
-
-
 def make_stage(layer, stages, settings):
     """Make a layer's stage, given those of its sources. Reset it before it runs."""
     if layer.neuron_type is not None:
@@ -269,7 +265,6 @@ STAGES = NeuronTable(
         nengo.SpikingRectifiedLinear: Integrating,
         nengo.RegularSpiking: Regular,
         spiking_neurons.IntegrateAndFire: IntegrateAndFire,
-        spiking_neurons.BernoulliSpiking: Bernoulli,
         "nengo_loihi.neurons.LoihiLIF": "nengo_softlif.loihi.host_neurons:LoihiLIF",
     },
 )
