@@ -230,10 +230,12 @@ class Stack:
         nengo.Connection
             The shortcut.
         """
-        if start not in self._shapes or not isinstance(self._top, nengo.Ensemble):
+        below = [layer for layer in self._shapes if layer is not self._top]
+        ends = isinstance(self._top, nengo.Ensemble)
+        if not ends or not any(layer is start for layer in below):
             raise ValidationError(
-                "expected a layer of this stack, and neurons on top of it, got "
-                f"{start!r} and {self._top!r}",
+                f"expected a layer of this stack below neurons on top, got {start!r} "
+                f"below {self._top!r}",
                 attr="start",
                 obj=self,
             )
@@ -272,9 +274,8 @@ class Stack:
         nengo.Node
             Passes the pooled image on.
         """
-        transform = AveragePool(
-            self._image("average pool"), pool_size, strides, padding
-        )
+        image = self._image("average pool")
+        transform = AveragePool(image, pool_size, strides, padding)
         return self._node(f"pool{self._n_layers}", transform)
 
     def readout(self, n_classes, std=0.01, synapse=None):

@@ -3,19 +3,20 @@ r"""Networks of integrate-and-fire neurons, to be trained in spikes: Lee et al.'
 All are made alike. Images come in as spikes: one neuron for each value fires by chance,
 in proportion to it and with its sign. Convolutions and fully connected layers are of
 `.IntegrateAndFire` neurons that leak, without biases; behind each average pool are some
-that do not leak, with the threshold 0.75 (a gain of 1/0.75). No connection has a
-synapse, so that a spike of height :math:`1/\Delta t` adds its weight to a voltage. What
-leads into a residual block also leads past it, into the neurons at its end.
+that do not leak, with the threshold 0.75 (a gain of 1/0.75, see ``THRESHOLD``). No
+connection has a synapse, so that a spike of height :math:`1/\Delta t` adds its weight
+to a voltage. What leads into a residual block also leads past it, into the neurons at
+its end.
 
 The readout integrates, with the leak of the neurons, and never fires:
 
 .. math:: V(t) = l \, (V(t - \Delta t) + \Delta t \, u(t)), \qquad
           l = e^{-\Delta t / \tau_{RC}}
 
-Its probe has this as synapse. It shows at each step what arrived up to this step:
-between the image and the answer there is no delay but what neurons take to fire. The
-authors divide the last voltage by the number of steps for their loss; for the answer
-that makes no difference.
+Its probe has this as synapse. Within a step, spikes pass all layers; but Nengo shows
+what a synapse gives one step later, so that the probe shows :math:`V(t - \Delta t)`, at
+the first step zero. The authors divide the last voltage by the number of steps for
+their loss; for the answer that makes no difference.
 
 The weights start as in the authors' code: normally distributed, with a variance of
 2 / fan_in, or 1 / fan_in in residual networks; of the readout, too. Windows of strided
@@ -45,8 +46,12 @@ ENCODINGS = ("poisson", "constant")
 """Ways in which images come in."""
 
 THRESHOLD = 0.75 * (1 + 1e-5)
-"""Of the neurons behind pools. The published 0.75 is three spikes of a pool of four,
-which do not reach above it: without the small part, rounding would decide that."""
+"""Of the neurons behind pools.
+
+Three spikes in the four pixels of a window bring a voltage to 0.75 exactly, which must
+not fire. That happens often, and float32 would round it either way. A little above,
+nothing lies between but errors of rounding, and neurons do what those of 0.75 do.
+"""
 
 # of pixels from 0 to 255, by the shape of images
 _PREPARED = {
@@ -72,7 +77,8 @@ def lenet(
     """Make Lee et al.'s network for MNIST.
 
     20 filters of 5 x 5, average pool 2, 50 filters of 5 x 5, average pool 2, 200
-    neurons, 10 classes. What these networks share, and the source: see the module.
+    neurons, 10 classes. What Lee et al.'s networks share, and the source: see
+    `nengo_softlif.networks.lee`.
 
     Parameters
     ----------
@@ -270,7 +276,7 @@ def integrator(tau_rc, dt=0.001):
     """Return the synapse that adds up what comes in, and leaks as the neurons do.
 
     At steps of ``dt`` it is ``V(t) = l (V(t - dt) + dt u(t))`` exactly, with ``l =
-    exp(-dt / tau_rc)``. At others it has the same leak, and another factor.
+    exp(-dt / tau_rc)``. At others it has the same leak, and a factor a little off.
     """
     leak = np.exp(-dt / tau_rc)
     # what Nengo makes of gain / (tau_rc s + 1) is V(t) = l V(t - dt) + gain (1 - l) u
