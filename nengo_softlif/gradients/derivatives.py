@@ -7,6 +7,7 @@ voltage :math:`v_t` before it is reset, resets pass nothing back.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import nengo
@@ -15,9 +16,13 @@ from nengo.exceptions import ValidationError
 
 from ..checks import check_number
 from ..engine import spread
+from ..neurons import SoftLIFRate
 from ..registry import Table
 from ..spiking_neurons import IntegrateAndFire
 from . import neuron_kernels
+
+SLOPES = 2048
+"""Entries of tables of slopes: around the threshold, and on either side of that."""
 
 
 class Derivative(ABC):
@@ -252,59 +257,43 @@ class ThroughRates(Derivative):
 
     def back(self, neurons, current, spikes, upstream):
         """See `Derivative`."""
-
-        def part(upstream, current):
-            for example, given in enumerate(upstream):
-                J = current[example] if len(current) > 1 else current[0]
-                for t, row in enumerate(given):  # which stays in the second cache
-                    at = J[t] if len(J) > 1 else J[0]
-                    row *= soft_lif_slope(at, self.sigma, neurons.neuron_type)
-
-        spread(part, [upstream, current])
+        lif = neurons.neuron_type
+        numbers = self.sigma, lif.tau_rc, lif.tau_ref, lif.amplitude
+        table, reach = tabulate_slope(*numbers, upstream.dtype)
+        spread(
+            neuron_kernels.times_slope,
+            [upstream, current],
+            [table, upstream.dtype.type(reach)],
+        )
         return upstream
 
 
-def soft_lif_slope(J, sigma, lif):
-    """Derivative of the soft LIF curve, as of `.SoftLIFRate`, in a quick form.
+@lru_cache
+def tabulate_slope(sigma, tau_rc, tau_ref, amplitude, dtype):
+    """Tabulate the derivative of a soft LIF curve, which takes long to compute.
 
     Parameters
     ----------
-    J : ndarray
-        Input currents.
-    sigma : float
-        Smoothing.
-    lif : nengo.LIF
-        Has the time constants and the amplitude.
+    sigma, tau_rc, tau_ref, amplitude : float
+        As of `.SoftLIFRate`.
+    dtype : dtype
+        Precision.
 
     Returns
     -------
-    ndarray
-        Times the amplitude; to a thousandth, where it is not below a millionth of its
-        largest value.
-
-    Notes
-    -----
-    Logarithms and exponentials are those that NumPy computes on whole vectors, which
-    are less exact where arguments are close to one; there the slope vanishes.
+    table : (n,) ndarray
+        What `neuron_kernels.times_slope` looks up; what that gives is right to a
+        ten-thousandth of the largest slope, and for most to a millionth.
+    reach : float
+        How far around the threshold it is finest.
     """
-    number = J.dtype.type
-    one, sigma = number(1), number(sigma)
-    tau_rc, tau_ref = number(lif.tau_rc), number(lif.tau_ref)
-    scaled = (J - one) / sigma
-    e = np.exp(-np.abs(scaled))
-    # an exponential to the last digit: log(1 + 1 / z) = -log(z), and the logistic is z
-    tail = scaled < number(-12)
-    z = np.log(one + e) + np.maximum(scaled, number(0))
-    np.copyto(z, one, where=tail)
-    logistic = np.where(scaled > 0, one, e) / ((one + e) * z)
-    np.copyto(logistic, one, where=tail)
-    z *= sigma
-    wait = np.log((one + z) / z)
-    np.copyto(wait, -scaled - np.log(sigma), where=tail)
-    interval = tau_ref + tau_rc * wait
-    np.copyto(z, number(0), where=tail)
-    logistic *= number(lif.amplitude) * tau_rc / sigma
-    return logistic / (interval * interval * (one + z))
+    reach, part = 16 * sigma, np.arange(1, SLOPES) / SLOPES
+    around = np.linspace(-reach, reach, SLOPES, endpoint=False)
+    x = np.concatenate([-reach / part, around, [reach], reach / part[::-1]])
+    curve = SoftLIFRate(sigma, tau_rc, tau_ref, amplitude)
+    slopes = curve.derivative(1 + x, np.ones(1), np.zeros(1))[:, 0]
+    # nothing far away, on either side; the last one is looked at, but counts nothing
+    return np.pad(slopes, [(1, 2)]).astype(dtype), reach
 
 
 @dataclass(frozen=True)

@@ -183,6 +183,42 @@ def back_through_membrane(upstream, slopes, spikes, opening, kept, gain):
 
 
 @compile_once
+def times_slope(upstream, current, table, reach):
+    """Multiply by the slope of a curve at the current, which is looked up.
+
+    Parameters
+    ----------
+    upstream : (n_examples, n_steps, n) ndarray
+        Gradient by rates; becomes that by the current.
+    current : (n_examples or 1, n_steps or 1, n) ndarray
+        Input current.
+    table : (3 * m + 2,) ndarray
+        Slopes, between which lines are drawn: m up to ``1 - reach``, by the inverse of
+        the distance from the threshold; m around it; and m above, by its inverse.
+    reach : float
+        See above.
+    """
+    one, zero = table.dtype.type(1), table.dtype.type(0)
+    n_part = (len(table) - 2) // 3
+    m, half = table.dtype.type(n_part), table.dtype.type(0.5)
+    inverse = one / reach
+    for example in range(len(upstream)):
+        given_current = only(current, example)
+        for t in range(upstream.shape[1]):
+            J, given = only(given_current, t), upstream[example, t]
+            for i in range(len(given)):
+                x = (J[i] - one) * inverse
+                far = one / max(abs(x), one)
+                middle = m + m * half * (min(max(x, -one), one) + one)
+                # how much is left of the parts beyond
+                side = m * (one - far)
+                place = middle + (side if x > zero else -side)
+                at = int(place)
+                low = table[at]
+                given[i] *= low + (place - at) * (table[at + 1] - low)
+
+
+@compile_once
 def filtered_back(upstream, out, A, b, c):
     """Gradient of a linear filter: the same filter, backwards through time.
 
