@@ -141,7 +141,7 @@ class _Dense:
     """Product with a dense matrix."""
 
     def __init__(self, matrix, dtype):
-        self.weights = np.ascontiguousarray(matrix.weights.T, dtype)
+        self.weights = np.asarray(matrix.weights, dtype).T
 
     @cached_property
     def blocks(self):
