@@ -58,9 +58,7 @@ class TrainingImages:
         images = self._data.x_train[self._validation]
         labels = self._data.y_train[self._validation]
         answers = trainer.answers(images, self.preprocessing).astype(np.float64)
-        largest = answers.max(axis=1)
-        log_sum = largest + np.log(np.exp(answers - largest[:, None]).sum(axis=1))
-        loss = np.mean(log_sum - answers[np.arange(len(labels)), labels])
+        loss = np.mean(trainer.loss.values(answers, labels)[0])
         error = np.mean(answers.argmax(axis=1) != labels)
         return {
             "validation_loss": float(loss),

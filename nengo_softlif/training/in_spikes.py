@@ -123,7 +123,7 @@ class InSpikes(Trainer):
         self._apply(totals)
         self.keras_model._train_counter.assign_add(1)  # callbacks look at it
         n, loss, right = self._seen
-        return loss / n, right / n
+        return float(loss / n), float(right / n)
 
     def _bind(self):
         """Let the network run with the weights of this step."""

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from nengo.exceptions import NengoWarning, Unconvertible, ValidationError
 
+from ..gradients import CrossEntropy
 from ..models import check_timeless
 from ..registry import TRAINERS
 
@@ -51,6 +52,8 @@ class Trainer(ABC):
         From which the noise of each ensemble is made.
     output_name : str or None
         What Keras calls the output, if it has a name.
+    loss : Loss
+        By which answers are judged that are not trained on.
 
     Raises
     ------
@@ -67,6 +70,7 @@ class Trainer(ABC):
     counters = ()
     noise_seeds = ()
     output_name = None
+    loss = CrossEntropy()
 
     @classmethod
     def check(cls, model, settings):
