@@ -9,5 +9,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "neuron_builders": ["noise_counters", "noise_seeds"],
         "operators": ["Values", "make_form"],
         "spiking_builders": ["BUILDERS"],
+        "over_time": [
+            "OVER_TIME",
+            "back_through_membrane",
+            "back_to_input",
+            "filtered",
+            "sum_to",
+        ],
     },
 )
