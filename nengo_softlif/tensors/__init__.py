@@ -8,7 +8,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "curves": ["CURVES", "Curve", "Response", "curve", "soft_lif"],
         "neuron_builders": ["noise_counters", "noise_seeds"],
         "operators": ["Values", "make_form"],
-        "spiking_builders": ["BUILDERS"],
         "over_time": [
             "OVER_TIME",
             "back_through_membrane",
@@ -16,5 +15,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "filtered",
             "sum_to",
         ],
+        "spiking_builders": ["BUILDERS"],
     },
 )

@@ -275,7 +275,7 @@ spikes."""
 
 
 def back_to_input(upstream, spikes, scale, log_leak):
-    """Give the input of neurons the gradient of their next spike, corrected by the leak.
+    """Give the input of neurons the gradient of their next spike.
 
     Parameters
     ----------
@@ -286,7 +286,8 @@ def back_to_input(upstream, spikes, scale, log_leak):
     scale : float
         Factor on the gradient.
     log_leak : float
-        Logarithm of what a step leaves of the voltage; zero corrects nothing.
+        Logarithm of what a step leaves of the voltage, for which the gradient is
+        corrected; not if it is zero.
 
     Returns
     -------

@@ -52,7 +52,7 @@ class InSpikes(Trainer):
         self.loss = LOSSES[settings.loss or "cross-entropy"]()
         self.feed_forward = FeedForward(network, image, answer, timed=True)
         trainable = parameters.trainable(network)
-        self.unrolled = _unroll(
+        self.unrolled = unroll(
             self.feed_forward,
             trainable,
             settings.derivative or _choose_derivative(self.feed_forward),
@@ -174,7 +174,7 @@ def sees_gpu():
     return bool(tf.config.get_visible_devices("GPU"))
 
 
-def _unroll(*args):
+def unroll(*args):
     """Unroll a network over time: in TensorFlow on a GPU, if that has all it takes."""
     if sees_gpu():
         try:

@@ -1,7 +1,9 @@
 """A feed-forward network over time in TensorFlow, for processors without Numba.
 
-What it computes is `.gradients`' but for rounding: forward in spikes, and backward with
-what stands for their derivative.
+It computes what `.gradients` does, but for rounding: forward in spikes, and backward
+with what stands for their derivative. On some GPUs TensorFlow multiplies float32 with
+fewer digits unless it is told not to, by
+``tf.config.experimental.enable_tensor_float_32_execution(False)``.
 """
 
 from functools import cached_property, partial
@@ -27,7 +29,8 @@ from ..tensors import (
 class TensorUnrolled(Unrolled):
     """A network of feed-forward layers of spiking neurons, unrolled in TensorFlow.
 
-    Parameters and methods are those of `.Unrolled`.
+    Parameters and methods are those of `.Unrolled`. Memory that it tells is that of the
+    engine: as many examples are then run at a time, for which the same is drawn.
 
     Raises
     ------
@@ -58,16 +61,6 @@ class TensorUnrolled(Unrolled):
     def learns(self, key):
         """Whether a connection's weights, or the biases of a layer, are trained."""
         return self._trainable[getattr(key, "obj", key)]
-
-    def n_bytes(self, n_steps):
-        """Memory of one example, forward and backward, in bytes; estimated from above.
-
-        What neurons put out and what goes into each operator is kept as numbers.
-        """
-        paths = self.feed_forward.paths.values()
-        sizes = [op.size_out for layer in paths for _, path in layer for op in path]
-        kept = sum(layer.size for layer in self.feed_forward.layers) + sum(sizes)
-        return super().n_bytes(n_steps) + n_steps * self.dtype.itemsize * kept
 
     # -- as TensorFlow's graph ---------------------------------------------------------
 
@@ -276,7 +269,11 @@ class TensorBound:
         ]
         kinds = (connections, self.weights), (neurons, self.biases)
         trained = [
-            [pair for pair in zip(keys, tensors, strict=True) if unrolled.learns(pair[0])]
+            [
+                pair
+                for pair in zip(keys, tensors, strict=True)
+                if unrolled.learns(pair[0])
+            ]
             for keys, tensors in kinds
         ]
         self.keys = [[key for key, _ in pairs] for pairs in trained]
@@ -286,7 +283,7 @@ class TensorBound:
         return tf.constant(np.reshape(values, shape), self.unrolled.dtype)
 
     def forward(self, images, n_steps, masks=None, rng=None):
-        """Run examples from the initial state, see `.gradients`.
+        """Run examples from the initial state; parameters are the engine's.
 
         Returns
         -------
@@ -347,7 +344,7 @@ class TensorCourse:
     def backward(self, upstream):
         """Go back from a gradient by the outputs to those by weights and biases.
 
-        Can be called once. Parameters and what is returned are those of `.gradients`.
+        Can be called once. What it takes and returns is what the engine's does.
         """
         unrolled, bound = self._unrolled, self._bound
         outputs, upstream = self._outputs, self._turn(upstream)
