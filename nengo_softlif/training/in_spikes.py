@@ -2,13 +2,14 @@
 
 import numpy as np
 import tensorflow as tf
-from nengo.exceptions import ValidationError
+from nengo.exceptions import Unconvertible, ValidationError
 
 from ..gradients import DERIVATIVES, LOSSES, Unrolled
 from ..layers import FeedForward, parameters
 from ..machine import memory
 from ..noise import Dropout
 from ..spiking_neurons import IntegrateAndFire
+from .tensor_graph import TensorUnrolled
 from .trainers import Trainer
 from .weights import Weights, make_variable
 from .write_back import fold_back
@@ -51,7 +52,7 @@ class InSpikes(Trainer):
         self.loss = LOSSES[settings.loss or "cross-entropy"]()
         self.feed_forward = FeedForward(network, image, answer, timed=True)
         trainable = parameters.trainable(network)
-        self.unrolled = Unrolled(
+        self.unrolled = unroll(
             self.feed_forward,
             trainable,
             settings.derivative or _choose_derivative(self.feed_forward),
@@ -166,6 +167,21 @@ class InSpikes(Trainer):
             course = bound.forward(part, self.n_steps, rng=rng)
             answers.append(self.loss.answers(course.outputs))
         return np.concatenate(answers)
+
+
+def sees_gpu():
+    """Whether TensorFlow may use a GPU."""
+    return bool(tf.config.get_visible_devices("GPU"))
+
+
+def unroll(*args):
+    """Unroll a network over time: in TensorFlow on a GPU, if that has all it takes."""
+    if sees_gpu():
+        try:
+            return TensorUnrolled(*args)
+        except Unconvertible:
+            pass  # the engine may take it, or else tells why not
+    return Unrolled(*args)
 
 
 def _timed(images):
