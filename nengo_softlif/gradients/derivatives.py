@@ -282,8 +282,9 @@ def tabulate_slope(sigma, tau_rc, tau_ref, amplitude, dtype):
     Returns
     -------
     table : (n,) ndarray
-        What `neuron_kernels.times_slope` looks up; what that gives is right to a
-        ten-thousandth of the largest slope, and for most to a millionth.
+        What `neuron_kernels.times_slope` looks up. Within a thousand sigma of the
+        threshold it is right to a ten-thousandth of the largest slope, and for most
+        currents to a millionth; far away it vanishes, also without refractory time.
     reach : float
         How far around the threshold it is finest.
     """
