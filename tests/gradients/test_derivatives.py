@@ -228,7 +228,7 @@ def test_slopes_are_those_of_the_equations(neuron_type, dtype):
     right = soft_lif_slopes(neuron_type, J).astype(float)
     found = slopes_at(neuron_type, J)
     np.testing.assert_allclose(found, right, rtol=0, atol=1e-4 * right.max())
-    far = slopes_at(neuron_type, np.array([-1e30, -1e6, 1e6, 1e30], dtype))
+    far = slopes_at(neuron_type, np.array([-1e30, 1e30], dtype))
     assert np.isfinite(far).all()
     assert np.all((far >= 0) & (far <= 1e-3 * right.max()))
 
