@@ -291,8 +291,9 @@ def soft_lif_slope(J, sigma, lif):
     scaled = (J - number(1)) / sigma
     e = np.exp(-np.abs(scaled))
     z = np.log(number(1) + e) + np.maximum(scaled, number(0))
-    # an exponential to the last digit: log(1 + 1 / z) = -log(z), and the logistic is z
-    tail = scaled < number(-12)
+    # nearly an exponential: log(1 + 1 / z) = -log(z), and the logistic is z / sigma;
+    # in single precision 1 + e is less exact than that
+    tail = scaled < number(-8)
     z[tail] = number(1)
     z *= sigma
     logistic = np.where(scaled > 0, number(1), e) / (number(1) + e) / z
