@@ -8,6 +8,10 @@ from nengo.exceptions import ValidationError
 from .images import FORMS, by_feature, in_one_form, n_features, real_numbers
 from .tables import format_size
 
+EVENT = 0.001
+"""Scale of frames of events, in events: divided by it, one is as high as a spike of a
+neuron in Nengo, 1 / dt, with the usual step. Weights then mean the same behind both."""
+
 
 @dataclass(frozen=True, eq=False)
 class Preprocessing:
@@ -16,7 +20,8 @@ class Preprocessing:
     An image has its mean subtracted, is divided by a scale, cropped, and flattened
     (C order, channels last). Training crops and mirrors at random, which makes up more
     images than there are; testing crops the centre. It is saved with the model, as the
-    weights mean nothing without it.
+    weights mean nothing without it. Of frames, (n, n_steps, height, width, channels),
+    each is an image; those of one example are cropped and mirrored alike.
 
     Parameters
     ----------
@@ -65,11 +70,12 @@ class Preprocessing:
         Parameters
         ----------
         x_train : array_like (n, height, width, channels) or (n, height, width)
-            Raw training images, or a table (n, values).
+            Raw training images, or a table (n, values), or frames.
         scale : float or sequence of float, optional
             Default: for each channel (for each value of a table) the standard
             deviation over all pixels of all images once the mean is subtracted, so
             that what the network sees has unit variance. Where nothing varies it is 1.
+            Of frames `EVENT`: each event is a spike then, for steps of 1 ms.
         crop : int or (int, int), optional
             See `Preprocessing`.
         flip : bool
@@ -78,9 +84,13 @@ class Preprocessing:
         Returns
         -------
         Preprocessing
-            With one mean per pixel.
+            With one mean per pixel; of frames the mean is 0, as of events where nothing
+            happens.
         """
         images = in_one_form(_numbers("x_train", x_train))
+        if images.ndim == 5 and images.size > 0:
+            scale = EVENT if scale is None else scale
+            return cls(images.shape[2:], 0, scale, crop, flip)
         if images.ndim != 4 or images.size == 0:
             raise ValidationError(
                 f"expected images of shape {FORMS}, got {images.shape}",
@@ -107,14 +117,16 @@ class Preprocessing:
         Parameters
         ----------
         images : array_like (n, height, width, channels) or (n, height, width)
-            Raw images; without channel axis if they have one channel.
+            Raw images; without channel axis if they have one channel. Or frames.
 
         Returns
         -------
         ndarray (n, size)
-            float32, in units of ``scale``.
+            float32, in units of ``scale``; of frames (n, n_steps, size).
         """
         images = self._checked(images)
+        if images.ndim == 5:
+            return self.test(_flat(images)).reshape(*images.shape[:2], self.size)
         top, left = self._room() // 2
         height, width, _ = self.output_shape
         rows, columns = slice(top, top + height), slice(left, left + width)
@@ -132,14 +144,14 @@ class Preprocessing:
         Parameters
         ----------
         images : array_like (n, height, width, channels) or (n, height, width)
-            Raw images; without channel axis if they have one channel.
+            Raw images; without channel axis if they have one channel. Or frames.
         rng : numpy.random.Generator
             Draws the parts; the same state draws the same ones.
 
         Returns
         -------
         ndarray (n, size)
-            float32, in units of ``scale``.
+            float32, in units of ``scale``; of frames (n, n_steps, size).
         """
         if self.crop is None and not self.flip:
             return self.test(images)
@@ -151,6 +163,10 @@ class Preprocessing:
         if self.flip:
             mirrored = rng.random(len(images)) < 0.5
             columns[mirrored] = columns[mirrored, ::-1]
+        shape = (*images.shape[:-3], self.size)
+        if images.ndim == 5:
+            rows, columns = (np.repeat(x, shape[1], axis=0) for x in (rows, columns))
+            images = _flat(images)
         # one index (n, height, width) crops and mirrors every image and its mean
         n_rows, n_columns, _ = self.image_shape
         pixel = rows[:, :, np.newaxis] * n_columns + columns[:, np.newaxis, :]
@@ -164,7 +180,7 @@ class Preprocessing:
             :, np.newaxis, np.newaxis
         ]
         images = images.reshape(-1, n_channels).take(pixel, axis=0)
-        return self._scaled(images, mean, scale)
+        return self._scaled(images, mean, scale).reshape(shape)
 
     def header(self):
         """Return the settings but the mean, as JSON can hold them."""
@@ -223,10 +239,11 @@ class Preprocessing:
     def _checked(self, given):
         given = _numbers("images", given)
         images = in_one_form(given)
-        if images.ndim != 4 or images.shape[1:] != self.image_shape:
+        if images.ndim not in (4, 5) or images.shape[-3:] != self.image_shape:
             raise ValidationError(
                 f"expected images of {format_size(self.image_shape)} (height x width x "
-                f"channels) in an array (n, ...), got {format_size(given.shape[1:])} "
+                f"channels) in an array (n, ...), or (n, n_steps, ...) for frames, "
+                f"got {format_size(given.shape[1:])} "
                 f"in an array of shape {given.shape}; resize them, or use the model of "
                 "such images",
                 attr="Preprocessing.image_shape",
@@ -263,6 +280,11 @@ class Preprocessing:
                 attr="Preprocessing.images",
             )
         return scaled
+
+
+def _flat(frames):
+    """All frames, one after the other."""
+    return frames.reshape(-1, *frames.shape[2:])
 
 
 def _checked_shape(given):
