@@ -130,9 +130,9 @@ class Dataset:
         """Sizes, not the arrays themselves."""
         height, width, channels = self.image_shape
         kind = f"images of {format_size(self.image_shape)}"
-        if self.n_steps is not None:
+        if self.n_frames is not None:
             size = format_size(self.image_shape)
-            kind = f"examples of {self.n_steps} frames of {size}"
+            kind = f"examples of {self.n_frames} frames of {size}"
         elif (height, width) == (1, 1):
             kind = f"rows of {channels} values"
         return (
@@ -146,7 +146,7 @@ class Dataset:
         return self.x_train.shape[-3:]
 
     @property
-    def n_steps(self):
+    def n_frames(self):
         """Number of frames for each example; None if these are images."""
         return self.x_train.shape[1] if self.x_train.ndim == 5 else None
 
@@ -183,11 +183,11 @@ class Dataset:
             Of images, as float32.
         """
         return self._over_time(
-            "averaged", lambda sums: (sums / self.n_steps).astype(np.float32)
+            "averaged", lambda sums: (sums / self.n_frames).astype(np.float32)
         )
 
     def _over_time(self, did, finish):
-        if self.n_steps is None:
+        if self.n_frames is None:
             raise ValidationError(
                 f"{self!r} has no frames that could be {did}", attr="Dataset.x_train"
             )

@@ -439,7 +439,7 @@ def frames(**changes):
 def test_frames():
     given = frames()
     data = Dataset("own", **given)
-    assert data.n_steps == 3
+    assert data.n_frames == 3
     assert data.image_shape == (5, 4, 2)
     assert data.x_train.dtype == data.x_test.dtype == np.uint8
     assert not data.x_train.flags.writeable
@@ -448,7 +448,7 @@ def test_frames():
         "Dataset('own', 8 training and 4 test examples of 3 frames of 5 x 4 x 2, "
         "3 classes)"
     )
-    assert Dataset("own", **arrays()).n_steps is None
+    assert Dataset("own", **arrays()).n_frames is None
 
 
 @pytest.mark.parametrize(
@@ -480,7 +480,7 @@ def test_frames_from_a_file(tmp_path):
     path = tmp_path / "flows.npz"
     np.savez_compressed(path, **frames())
     data = datasets.load(path)
-    assert data.n_steps == 3
+    assert data.n_frames == 3
     assert data.sha256 == Dataset("own", **frames()).sha256
 
 
@@ -489,7 +489,7 @@ def test_frames_are_summed_and_averaged():
     data = Dataset("own", **frames(x_train=x_train, x_test=10 * frames()["x_test"]))
     summed, averaged = data.summed(), data.averaged()
     assert (summed.name, averaged.name) == ("own, summed", "own, averaged")
-    assert summed.n_steps is averaged.n_steps is None
+    assert summed.n_frames is averaged.n_frames is None
     assert (summed.x_train.dtype, summed.x_test.dtype) == (np.uint16, np.uint8)
     assert averaged.x_train.dtype == np.float32
     np.testing.assert_array_equal(summed.x_train, x_train.sum(axis=1))

@@ -152,7 +152,7 @@ def explain(
     """
     check_model(model)
     check_data(data, model)
-    if data.n_steps is not None:
+    if data.n_frames is not None:
         raise ValidationError(
             f"{data.name!r} has frames, but the first rung is of rates, without time; "
             "explain with data.averaged()",

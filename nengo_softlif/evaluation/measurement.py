@@ -182,7 +182,7 @@ def _show(model, data, backend, presentation, tally, answers, title):
     watched = backend.watch(model, seed)
     watched.fan_out = tally.fan_out
     shown = data.x_test
-    if data.n_steps is not None:
+    if data.n_frames is not None:
         shown = shown[:, : presentation.n_time_steps]
     batches = (
         model.preprocessing.test(shown[answers.examples[i : i + batch_size]])

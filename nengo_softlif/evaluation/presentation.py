@@ -98,14 +98,14 @@ class Presentation:
         batch_size = self._batch_size(backend, int(n_examples))
         n_steps = self.n_time_steps if backend.timed else 1
         check_memory(n_steps, batch_size * model.output.size_in)
-        if data.n_steps is not None:
+        if data.n_frames is not None:
             check_memory(n_steps, batch_size * model.input.size_out, "prepared pixels")
         return replace(self, n_examples=int(n_examples), batch_size=batch_size)
 
     def _with_time(self, data):
         """Fill in how long images are shown; of frames all."""
         _check_seconds("dt", self.dt, 0.001)
-        time = PRESENTATION_TIME if data.n_steps is None else data.n_steps * self.dt
+        time = PRESENTATION_TIME if data.n_frames is None else data.n_frames * self.dt
         return replace(self, presentation_time=time)
 
     def _check_times(self, model, backend):
@@ -169,7 +169,7 @@ def _check_seconds(attr, seconds, such_as):
 
 def _check_frames(presentation, data, backend):
     """Refuse frames where images are shown, and to show more than there are."""
-    if data.n_steps is None:
+    if data.n_frames is None:
         return
     if not backend.shows_frames:
         raise ValidationError(
@@ -177,10 +177,10 @@ def _check_frames(presentation, data, backend):
             "has frames; use another backend, such as 'engine', or data.averaged()",
             attr="backend",
         )
-    if presentation.n_time_steps > data.n_steps:
+    if presentation.n_time_steps > data.n_frames:
         raise ValidationError(
-            f"expected at most {data.n_steps * presentation.dt:g} s, as {data.name!r} "
-            f"has {data.n_steps} frames for each example, one for each step of "
+            f"expected at most {data.n_frames * presentation.dt:g} s, as {data.name!r} "
+            f"has {data.n_frames} frames for each example, one for each step of "
             f"{presentation.dt:g} s; got {presentation.presentation_time:g} s",
             attr="presentation_time",
         )

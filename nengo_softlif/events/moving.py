@@ -172,7 +172,7 @@ def _shift(images, axis, place):
 
 def _check_images(data):
     """Refuse what is no `.Dataset` of images."""
-    if not hasattr(data, "x_train") or data.n_steps is not None:
+    if not hasattr(data, "x_train") or data.n_frames is not None:
         raise ValidationError(
             "expected a Dataset of images, such as datasets.load('digits'), got "
             f"{data!r}",

@@ -26,10 +26,14 @@ def save(path, train, y_train, test, y_test, sensor_size, dt=0.001, n_steps=None
     ----------
     path : str or Path
         Of the file; ``.npz`` is its ending.
-    train, test : sequence of structured arrays
-        Events of each example, as for `frames`.
-    y_train, y_test : array_like (n,)
-        Their classes, counted from 0, each of which occurs in training.
+    train : sequence of structured arrays
+        Events of each example to train on, as for `frames`.
+    y_train : array_like (n,)
+        Their classes, counted from 0.
+    test : sequence of structured arrays
+        Events of each example to test on.
+    y_test : array_like (n,)
+        Their classes, each of which occurs in training.
     sensor_size, dt, n_steps
         As for `frames`. The file keeps the events, so that ``datasets.load(path, dt)``
         can make other frames of them.

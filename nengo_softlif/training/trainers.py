@@ -232,12 +232,12 @@ def _check_options(trainer, settings):
 
 
 def _check_frames(trainer, data):
-    if data.n_steps is not None and not trainer.takes_frames:
+    if data.n_frames is not None and not trainer.takes_frames:
         able = [repr(n) for n in TRAINERS if TRAINERS[n].takes_frames]
         instead = f"train with {' or '.join(able)}, or " if able else "train "
         raise ValidationError(
             f"{trainer.name!r} trains in one step per image, but {data.name!r} has "
-            f"{data.n_steps} frames for each example; {instead}on data.averaged()",
+            f"{data.n_frames} frames for each example; {instead}on data.averaged()",
             attr="data",
         )
 

@@ -60,10 +60,10 @@ def test_a_file_has_the_form_that_is_documented(path):
 
 def test_other_frames_can_be_made_of_a_file(path):
     save(path, n_steps=25)
-    assert datasets.load(path).n_steps == 25
-    assert datasets.load(path, dt=0.005).n_steps == 5  # the same time
-    assert datasets.load(path, dt=0.006).n_steps == 5
-    assert datasets.load(path, n_steps=30).n_steps == 30
+    assert datasets.load(path).n_frames == 25
+    assert datasets.load(path, dt=0.005).n_frames == 5  # the same time
+    assert datasets.load(path, dt=0.006).n_frames == 5
+    assert datasets.load(path, n_steps=30).n_frames == 30
     data = datasets.load(path, dt=0.01, n_steps=2)
     np.testing.assert_array_equal(
         data.x_train, events.frames(examples(6), SENSOR, 0.01, 2)
