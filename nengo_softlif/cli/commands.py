@@ -174,7 +174,7 @@ def _train(model, data, checkpoint, settings):
 @click.option("--data", required=True, help="Data set: a name or an .npz file.")
 @options.backend
 @options.synapse
-@options.presentation_time
+@options.presentation_time_of_frames
 @click.option(
     "--dt",
     type=options.SECONDS,

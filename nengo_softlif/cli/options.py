@@ -217,6 +217,12 @@ presentation_time = click.option(
     show_default=True,
     help="Seconds per image.",
 )
+presentation_time_of_frames = click.option(
+    "--presentation-time",
+    type=SECONDS,
+    help="Seconds per image. Default: 0.2; of frames, of which one is shown in each "
+    "step, all.",
+)
 window = click.option(
     "--window",
     type=SECONDS_FROM_0,

@@ -33,6 +33,9 @@ class TrainingImages:
     def shuffle(self, epoch):
         """Yield images and labels of an epoch's batches, in an order of its own.
 
+        These are (batch_size, size) images or, of data that change over time, frames
+        (batch_size, n_steps, size).
+
         A thread prepares the next ones meanwhile.
         """
         rng = np.random.default_rng((self._settings.seed, epoch))

@@ -146,7 +146,7 @@ def fit(
     )
     check_checkpoint(checkpoint)
     callbacks = check_callbacks(callbacks, settings.optimizer)
-    ways = find_trainers(model, settings)
+    ways = find_trainers(model, data, settings)
     images = TrainingImages(model, data, settings)
     decided_by = describe_training(model, data, **settings.describe())
     # NengoDL's settings are part of a network's configuration: leave the user's be
