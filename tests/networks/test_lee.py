@@ -257,6 +257,8 @@ def test_networks_compute_what_the_paper_says(make, encoding):
         for spikes, _ in expected:
             del spikes["input"]
     assert {*probes} == {*expected[0][0]}
+    for label in probes:
+        assert 0 < np.mean([spikes[label] != 0 for spikes, _ in expected]) < 0.9, label
 
     model.input.output = images[0].ravel()
     check(nengo_saw(model.network, n_steps), model, probes, expected[0], 1e-9)
@@ -280,7 +282,6 @@ def check(seen, model, probes, expected, tolerance):
     """Compare what was seen with what was computed."""
     spikes, answers = expected
     for label, probe in probes.items():
-        assert 0 < np.mean(spikes[label] != 0) < 0.9, label
         np.testing.assert_allclose(
             seen[probe], 1000 * spikes[label], rtol=1e-6, err_msg=label
         )
