@@ -33,6 +33,9 @@ class Preprocessing:
         Height and width of the part the network sees, in pixels. None is all of it.
     flip : bool
         Whether training mirrors each image left to right with probability 1/2.
+    shift : int
+        By how many pixels at most training moves the part that the network sees beyond
+        the edges, where there is nothing but zeros.
 
     Raises
     ------
@@ -45,6 +48,7 @@ class Preprocessing:
     scale: float | tuple
     crop: tuple | None = None
     flip: bool = False
+    shift: int = 0
 
     def __post_init__(self):
         """Check the settings and bring them into the same form."""
@@ -55,6 +59,7 @@ class Preprocessing:
             ("scale", _checked_scale(self.scale, image_shape)),
             ("crop", _checked_crop(self.crop, image_shape)),
             ("flip", bool(self.flip)),
+            ("shift", _checked_shift(self.shift)),
         ):
             object.__setattr__(self, name, value)
 
@@ -141,18 +146,24 @@ class Preprocessing:
         ndarray (n, size)
             float32, in units of ``scale``.
         """
-        if self.crop is None and not self.flip:
+        if self.crop is None and not self.flip and not self.shift:
             return self.test(images)
         images = self._checked(images)
         height, width, n_channels = self.output_shape
-        top, left = rng.integers(self._room() + 1, size=(len(images), 2)).T
+        room = self._room() + 2 * self.shift
+        top, left = rng.integers(room + 1, size=(len(images), 2)).T - self.shift
         rows = top[:, np.newaxis] + np.arange(height)
         columns = left[:, np.newaxis] + np.arange(width)
         if self.flip:
             mirrored = rng.random(len(images)) < 0.5
             columns[mirrored] = columns[mirrored, ::-1]
-        # one index (n, height, width) crops and mirrors every image and its mean
         n_rows, n_columns, _ = self.image_shape
+        beyond = None
+        if self.shift:
+            beyond = _outside(rows, n_rows)[:, :, np.newaxis]
+            beyond = beyond | _outside(columns, n_columns)[:, np.newaxis]
+            rows, columns = rows.clip(0, n_rows - 1), columns.clip(0, n_columns - 1)
+        # one index (n, height, width) crops and mirrors every image and its mean
         pixel = rows[:, :, np.newaxis] * n_columns + columns[:, np.newaxis, :]
         mean, scale = (
             values.reshape(-1, n_channels).take(pixel, axis=0)
@@ -164,16 +175,22 @@ class Preprocessing:
             :, np.newaxis, np.newaxis
         ]
         images = images.reshape(-1, n_channels).take(pixel, axis=0)
-        return self._scaled(images, mean, scale)
+        scaled = self._scaled(images, mean, scale)
+        if beyond is not None:
+            scaled.reshape(images.shape)[beyond] = 0
+        return scaled
 
     def header(self):
         """Return the settings but the mean, as JSON can hold them."""
-        return {
+        header = {
             "image_shape": list(self.image_shape),
             "scale": self.scale if isinstance(self.scale, float) else list(self.scale),
             "crop": None if self.crop is None else list(self.crop),
             "flip": self.flip,
         }
+        if self.shift:  # told only then, since trainings are known by this
+            header["shift"] = self.shift
+        return header
 
     def arrays(self):
         """Return the mean, as ``{"mean": ndarray}``."""
@@ -202,6 +219,7 @@ class Preprocessing:
                 header["scale"],
                 header["crop"],
                 header["flip"],
+                header.get("shift") or 0,
             )
         except KeyError as error:
             raise ValidationError(
@@ -218,7 +236,7 @@ class Preprocessing:
 
     def __hash__(self):
         """Equal ones have equal hashes; the mean is left out."""
-        return hash((self.image_shape, self.scale, self.crop, self.flip))
+        return hash((self.image_shape, self.scale, self.crop, self.flip, self.shift))
 
     def _checked(self, given):
         given = _numbers("images", given)
@@ -329,6 +347,20 @@ def _checked_crop(given, image_shape):
             attr="Preprocessing.crop",
         )
     return crop
+
+
+def _checked_shift(given):
+    whole = isinstance(given, (int, np.integer)) and not isinstance(given, bool)
+    if not whole or given < 0:
+        raise ValidationError(
+            f"expected 0 or a whole number of pixels, got {given!r}",
+            attr="Preprocessing.shift",
+        )
+    return int(given)
+
+
+def _outside(index, length):
+    return (index < 0) | (index >= length)
 
 
 def _spread(images, mean):

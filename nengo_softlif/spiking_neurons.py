@@ -1,13 +1,8 @@
-"""Spiking neurons that networks are trained with in spikes, as Lee et al. do [1]_.
+"""Spiking neurons of networks that are trained in spikes: those of Lee et al.
 
 They are written for input from spikes without a synapse: a spike of height ``1 / dt``,
-which passes a weight ``w``, adds ``w`` to a voltage.
-
-References
-----------
-.. [1] C. Lee, S. S. Sarwar, P. Panda, G. Srinivasan and K. Roy, "Enabling Spike-Based
-   Backpropagation for Training Deep Neural Network Architectures", Frontiers in
-   Neuroscience 14:119, 2020, arXiv:1903.06379.
+which passes a weight ``w``, adds ``w`` to a voltage. The equations, and where they are
+from, stand with each type.
 """
 
 import math

@@ -147,13 +147,10 @@ class LIF(Neurons):
 
     def __init__(self, layer, stages, settings):
         super().__init__(layer, stages, settings)
-        neurons, dt = self.neuron_type, settings.dt
-        tau_rc, tau_ref = self._time_constants()
-        self.constants = np.array([dt, tau_rc, tau_ref, neurons.min_voltage])
-        decay = -np.expm1(-dt / tau_rc)
-        self.rounded = np.array(
-            [*self.constants, decay, self.within_steps], settings.dtype
-        )
+        constants = self.constants_of(self.neuron_type, settings.dt)
+        self.constants = constants[:4]
+        self.rounded = constants.astype(settings.dtype)
+        dt = settings.dt
         self.scale = np.array([self.amplitude / dt], settings.dtype)
         self.shape = (settings.n_examples, layer.size)
 
@@ -184,8 +181,18 @@ class LIF(Neurons):
                 [n_steps, self.constants],
             )
 
-    def _time_constants(self):
-        return self.neuron_type.tau_rc, self.neuron_type.tau_ref
+    @classmethod
+    def constants_of(cls, neurons, dt):
+        """What `neuron_kernels.lif` takes as constants, in float64."""
+        tau_rc, tau_ref = cls.time_constants(neurons, dt)
+        decay = -np.expm1(-dt / tau_rc)
+        given = [dt, tau_rc, tau_ref, neurons.min_voltage, decay, cls.within_steps]
+        return np.array(given)
+
+    @staticmethod
+    def time_constants(neurons, dt):
+        """Time constants of membrane and refractory period, in seconds."""
+        return neurons.tau_rc, neurons.tau_ref
 
     def _states(self):
         return self.state["voltage"], self.state["refractory_time"]

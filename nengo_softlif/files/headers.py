@@ -69,6 +69,7 @@ class PreprocessingForm(Struct):
     scale: Scale | list[Scale]
     crop: Pair | None
     flip: bool
+    shift: Index | None = None
 
 
 class ModelForm(Struct):

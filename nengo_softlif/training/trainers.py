@@ -86,7 +86,12 @@ class Trainer(ABC):
             other way. Unless a subclass says otherwise: if one step per image does not
             train it.
         """
-        check_timeless(model, "model", "train the rate network, then call to_spiking")
+        check_timeless(
+            model,
+            "model",
+            "train the rate network and call to_spiking, or train in spikes by giving "
+            "a presentation_time",
+        )
         for node in model.network.all_nodes:
             constant = node.size_in > 0 or isinstance(node.output, np.ndarray)
             if not constant and node is not model.input:
