@@ -106,6 +106,12 @@ def back_by(slope):
     return back
 
 
+def start_of(neuron):
+    """The voltage at which all neurons of a type start."""
+    (voltage,) = neuron.make_state(1)["voltage"]
+    return voltage
+
+
 # -- networks --------------------------------------------------------------------------
 
 
@@ -174,11 +180,13 @@ class Reference:
     def forward(self, shown, n_steps, masks=None):
         """Run one example: (n_steps, size). Masks are by ensemble."""
         self.values, self.currents, self.masks = {}, {}, masks or {}
+        filtering = [*self.network.all_connections, self.probe]
+        self.delays = {obj: delays(obj.synapse, n_steps) for obj in filtering}
         for obj in self.objects():
             total = np.zeros((n_steps, obj.size_in))
             for c in self._leading_to(obj):
                 part = self.values[c.pre_obj] @ self.matrix(c).T
-                total += delays(c.synapse, n_steps) @ part
+                total += self.delays[c] @ part
             if obj is self.image:
                 total = np.broadcast_to(shown, (n_steps, obj.size_out))
             elif isinstance(obj, nengo.Node) and obj.size_in == 0:
@@ -187,26 +195,27 @@ class Reference:
                 neuron = obj.ensemble.neuron_type
                 J = self.built[obj.ensemble].gain * total + self.biases[obj.ensemble]
                 self.currents[obj] = J
-                spikes, _, _ = follow(neuron, J)
+                spikes, _, _ = follow(neuron, J, start_of(neuron))
                 total = spikes * neuron.amplitude / DT * self.masks.get(obj.ensemble, 1)
             self.values[obj] = total
-        self.filter = delays(self.probe.synapse, n_steps)
-        return self.filter @ self.values[self.probe.target]
+        return self.delays[self.probe] @ self.values[self.probe.target]
 
     def backward(self, upstream):
         """Gradients by the weights of connections and by the biases of ensembles."""
         by_weights, by_biases = {}, {}
         grads = {obj: np.zeros_like(values) for obj, values in self.values.items()}
-        grads[self.probe.target] = self.filter.T @ upstream
+        grads[self.probe.target] = self.delays[self.probe].T @ upstream
         for obj in reversed(self.objects()):
             delta = grads[obj]
             if isinstance(obj, nengo.ensemble.Neurons):
                 delta = delta * self.masks.get(obj.ensemble, 1)
-                delta = self.back(obj.ensemble.neuron_type, self.currents[obj], delta)
+                neuron = obj.ensemble.neuron_type
+                start = start_of(neuron)
+                delta = self.back(neuron, self.currents[obj], delta, voltage=start)
                 by_biases[obj.ensemble] = delta.sum(axis=0)
                 delta = self.built[obj.ensemble].gain * delta
             for c in self._leading_to(obj):
-                part = delays(c.synapse, len(delta)).T @ delta
+                part = self.delays[c].T @ delta
                 grads[c.pre_obj] = grads[c.pre_obj] + part @ self.matrix(c)
                 outer = part.T @ self.values[c.pre_obj]
                 for i, op in enumerate(self.weights[c]):
@@ -218,7 +227,13 @@ class Reference:
         """Of the rate network at the measured means, which synapses let pass."""
         self.values = {o: v.mean(axis=0)[None] for o, v in self.values.items()}
         self.currents = {o: J.mean(axis=0)[None] for o, J in self.currents.items()}
-        self.filter = np.ones((1, 1))
+        self.delays = dict.fromkeys(self.delays, np.ones((1, 1)))
+        for obj in self.objects():
+            if isinstance(obj, nengo.Node) and obj.size_in > 0:
+                sources = self._leading_to(obj)
+                self.values[obj] = sum(
+                    self.values[c.pre_obj] @ self.matrix(c).T for c in sources
+                )
         return self.backward(upstream.sum(axis=0)[None])
 
     def _by_weights(self, connection, i, op, outer):

@@ -35,6 +35,24 @@ def discretise(synapses, dt):
     return A, b, c
 
 
+def settle(A, b, c):
+    """Find what a discrete filter puts out in the end, if one goes in all the time.
+
+    Parameters
+    ----------
+    A, b, c : (order, order), (order,), (order,) ndarray
+        From `discretise`.
+
+    Returns
+    -------
+    float
+        Infinite if the filter does not forget.
+    """
+    if np.abs(np.linalg.eigvals(A)).max() > 1 - 1e-12:
+        return np.inf
+    return float(c @ np.linalg.solve(np.eye(len(A)) - A, b))
+
+
 def _discretise_one(synapse, dt):
     A, B, C, D = tf2ss(synapse.num, synapse.den)
     order, d = len(A), D.item()

@@ -48,10 +48,7 @@ class Unrolled:
         for layer in feed_forward.layers:
             if layer.neuron_type is not None:
                 self.neurons[layer] = self._time_neurons(layer)
-        self.groups = {
-            layer: _group(layer, feed_forward, dt, self.dtype)
-            for layer in feed_forward.layers
-        }
+        self.groups = {layer: self._group(layer) for layer in feed_forward.layers}
         for paths in feed_forward.paths.values():
             for op in (op for _, path in paths for op in path):
                 find_kind(op)
@@ -68,6 +65,32 @@ class Unrolled:
         if neurons.passes:
             self.derivative.check(layer.neuron_type)
         return neurons
+
+    def _group(self, layer):
+        """Sort the paths into a layer by their synapses, each row of them as a filter.
+
+        Returns a list of the filter's matrices and gain, if any, and the paths.
+        """
+        groups = {}
+        for read, path in zip(
+            layer.inputs, self.feed_forward.paths[layer], strict=True
+        ):
+            groups.setdefault(read.synapses, []).append(path)
+        found = []
+        for synapses, members in groups.items():
+            matrices = gain = None
+            if synapses:
+                matrices = filters.discretise(synapses, self.dt)
+                gain = filters.settle(*matrices)
+                if self.derivative.averages and not np.isfinite(gain):
+                    raise Unconvertible(
+                        f"{layer.obj} has input through {synapses}, which never "
+                        "settles, so that means do not tell what comes of it; use "
+                        "'soft-lif' or 'fast-sigmoid'"
+                    )
+                matrices = tuple(np.ascontiguousarray(m, self.dtype) for m in matrices)
+            found.append((matrices, gain, members))
+        return found
 
     def _find_passing(self):
         """Find the layers through which a gradient reaches anything that is trained."""
@@ -120,22 +143,6 @@ class Unrolled:
             sizes.append(max([layer.size, *along]))
             kept += layer.size * (each + 1 if layer in self.neurons else each)
         return n_steps * (kept + 4 * each * max(sizes))
-
-
-def _group(layer, feed_forward, dt, dtype):
-    """Sort the paths into a layer by their synapses, each row of them as a filter."""
-    groups = {}
-    paths = zip(layer.inputs, feed_forward.paths[layer], strict=True)
-    for read, (source, path) in paths:
-        groups.setdefault(read.synapses, []).append((source, path))
-    found = []
-    for synapses, members in groups.items():
-        matrices = None
-        if synapses:
-            matrices = filters.discretise(synapses, dt)
-            matrices = tuple(np.ascontiguousarray(m, dtype) for m in matrices)
-        found.append((matrices, members))
-    return found
 
 
 class Bound:
@@ -216,7 +223,7 @@ class Course:
     def _sum(self, layer):
         """Sum of what comes into a layer, filtered."""
         total = None
-        for i, (matrices, members) in enumerate(self.unrolled.groups[layer]):
+        for i, (matrices, _, members) in enumerate(self.unrolled.groups[layer]):
             parts = [
                 self._follow((layer, i, j), source, path)
                 for j, (source, path) in enumerate(members)
@@ -334,9 +341,11 @@ class Course:
 
     def _spread_back(self, layer, delta, deltas):
         """Go back along all paths into a layer, to their weights and sources."""
-        for i, (matrices, members) in enumerate(self.unrolled.groups[layer]):
+        for i, (matrices, gain, members) in enumerate(self.unrolled.groups[layer]):
             part = delta
-            if matrices is not None and not self._averaged:
+            if matrices is not None and self._averaged:
+                part = delta * delta.dtype.type(gain)
+            elif matrices is not None:
                 part = np.empty_like(delta)
                 spread(neuron_kernels.filtered_back, [delta, part], matrices)
             for j, (source, path) in enumerate(members):

@@ -86,7 +86,7 @@ class TensorUnrolled(Unrolled):
             spikes.append(tf.cast(tf.sign(fired), tf.int8 if signed else tf.uint8))
             return _masked(fired, next(masks))
 
-        def through(x, matrices):
+        def through(x, matrices, gain):
             return filtered(x, n_steps, *matrices)
 
         outputs = self._walk(images, weights, biases, through, respond)
@@ -105,9 +105,10 @@ class TensorUnrolled(Unrolled):
             rates = self._pass(layer, x, current, shape, lambda: fired)
             return _masked(rates, next(masks))
 
-        outputs = self._walk(
-            _mean(images), weights, biases, lambda x, matrices: x, respond
-        )
+        def through(x, matrices, gain):
+            return x * gain
+
+        outputs = self._walk(_mean(images), weights, biases, through, respond)
         return tf.broadcast_to(outputs, (1, n_examples, outputs.shape[2]))
 
     def _walk(self, images, weights, biases, through, respond):
@@ -134,13 +135,13 @@ class TensorUnrolled(Unrolled):
     def _sum(self, layer, values, weights, through):
         """Sum of what comes into a layer, filtered."""
         total = None
-        for matrices, members in self.groups[layer]:
+        for matrices, gain, members in self.groups[layer]:
             parts = [
                 self._follow(values[source], path, weights) for source, path in members
             ]
             part = sum(parts[1:], parts[0])
             if matrices is not None:
-                part = through(part, matrices)
+                part = through(part, matrices, gain)
             total = part if total is None else total + part
         if total is None:
             return tf.zeros((1, 1, layer.size), self.dtype)

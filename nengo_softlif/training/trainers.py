@@ -210,34 +210,43 @@ def find_trainers(model, data, settings):
     """Find the ways to train a model, as far as can be told before it is built.
 
     Returns subclasses of `Trainer`, in the order of their table. If there is none, the
-    reason of the first is raised.
+    reason of the first is raised of those that have all options that were asked for.
     """
     names = list(TRAINERS) if settings.trainer is None else [settings.trainer]
-    found, refusals = [], []
+    found, refusals, lacking = [], [], []
     for name in names:
         trainer = TRAINERS.find(name, "trainer")
+        missing = [o for o in settings.options if o not in trainer.options]
+        if missing:
+            lacking.append((trainer, missing[0]))
+            continue
         try:
-            _check_options(trainer, settings)
             _check_frames(trainer, data)
             trainer.check(model, settings)
         except ValidationError as error:
             refusals.append(error)
         else:
             found.append(trainer)
-    if not found:
+    if not found and refusals:
         raise refusals[0]
+    if not found:
+        raise _lack(settings, *lacking[0])
     return found
 
 
-def _check_options(trainer, settings):
-    for option in settings.options:
-        if option not in trainer.options:
-            able = [repr(n) for n in TRAINERS if option in TRAINERS[n].options]
-            raise ValidationError(
-                f"{trainer.name!r} trains without; train with {' or '.join(able)}, or "
-                "leave it out",
-                attr=option,
-            )
+def _lack(settings, trainer, option):
+    """Make the error for options that a way to train does not have."""
+    if settings.trainer is None and len(settings.options) > 1:
+        return ValidationError(
+            f"no way to train has {' and '.join(settings.options)}; leave one out",
+            attr=settings.options[0],
+        )
+    able = [repr(n) for n in TRAINERS if option in TRAINERS[n].options]
+    return ValidationError(
+        f"{trainer.name!r} trains without; train with {' or '.join(able)}, or leave it "
+        "out",
+        attr=option,
+    )
 
 
 def _check_frames(trainer, data):
