@@ -8,7 +8,8 @@ compat.install()  # first: from here on nengo_dl and nengo_loihi can be imported
 
 from . import datasets, events, networks, noise, transforms  # noqa: E402
 from .loihi import LoihiTarget  # noqa: E402
-from .models import Model, load  # noqa: E402
+from .models import Model  # noqa: E402
+from .networks import load  # noqa: E402 (which makes networks again)
 from .neurons import SoftLIFRate  # noqa: E402
 from .noise import (  # noqa: E402
     AlphaNoise,
@@ -18,6 +19,7 @@ from .noise import (  # noqa: E402
     LowpassNoise,
 )
 from .preprocessing import Preprocessing  # noqa: E402
+from .spiking_neurons import BernoulliSpiking, IntegrateAndFire  # noqa: E402
 from .stack import Stack  # noqa: E402
 from .transforms import AveragePool, LocallyConnected  # noqa: E402
 
@@ -41,10 +43,12 @@ __all__ = [
     "AlphaNoise",
     "AlphaRCNoise",
     "AveragePool",
+    "BernoulliSpiking",
     "Dropout",
     "Emulator",
     "Evaluation",
     "GaussianNoise",
+    "IntegrateAndFire",
     "Ladder",
     "LocallyConnected",
     "LoihiTarget",

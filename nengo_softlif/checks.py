@@ -11,6 +11,9 @@ from nengo.params import NumberParam
 LARGEST_SEED = 2**32 - 1
 """Seeds are those of NumPy's RandomState."""
 
+LARGEST_PARAMETER = 1e9
+"""No parameter of our neurons is larger, or smaller than its inverse."""
+
 
 def check_number(attr, value, what, low, low_open=False, high=np.inf):
     """Refuse what is not a number in ``[low, high)``, or with low_open above low."""
@@ -47,6 +50,19 @@ def network_of(network):
     return found
 
 
+def changed(frozen, **changes):
+    """Return an object of Nengo's frozen kind like this one, with other parameters.
+
+    They are not checked again.
+    """
+    cls = type(frozen)
+    new = cls.__new__(cls)
+    state = {**frozen.__getstate__(), **changes}
+    state.pop("_FrozenObject__argreprs", None)  # what repr last said
+    new.__setstate__(state)
+    return new
+
+
 class FiniteParam(NumberParam):
     """A parameter that holds a number, but neither NaN nor infinity."""
 
@@ -63,3 +79,20 @@ class FiniteParam(NumberParam):
                 f"expected a finite number, got {value}", attr=self.name, obj=instance
             )
         return super().coerce(instance, value)
+
+
+class BoundedParam(FiniteParam):
+    """A number with which rates can be computed, in float32 too."""
+
+    def coerce(self, instance, value):
+        """Refuse what would not keep to the laws of the curve."""
+        value = super().coerce(instance, value)
+        low, high = 1 / LARGEST_PARAMETER, LARGEST_PARAMETER
+        if value != 0 and not low <= value <= high:
+            raise ValidationError(
+                f"must lie between {low:g} and {high:g}, got {value:g}; beyond, "
+                "floating point numbers cannot hold the rates, or keep them in order",
+                attr=self.name,
+                obj=instance,
+            )
+        return value

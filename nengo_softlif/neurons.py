@@ -5,6 +5,7 @@ Another type of neurons, from another package too, needs a row in these tables:
 - ``FAMILIES`` here: its spiking partner, for `.to_spiking`;
 - ``tensors.CURVES``: rates and slopes in TensorFlow, for `.fit`; without, it trains as
   far as NengoDL can train it;
+- ``tensors.BUILDERS``: the step of a spiking type in TensorFlow, for NengoDL;
 - ``engine.STAGES``: a fast form for `.Simulator`; without, its own ``step`` is called;
 - ``loihi.CHIP_NEURONS``: what the chip has for it; without, `.to_loihi` refuses it. And
   ``loihi.CHIP_CURVES``, to train for the chip.
@@ -17,29 +18,9 @@ import numpy as np
 from nengo.exceptions import ValidationError
 from nengo.neurons import LIFRate
 
-from .checks import FiniteParam
+from .checks import BoundedParam, changed
 from .noise import NoiseParam
 from .registry import Table
-
-LARGEST = 1e9
-"""No parameter is larger, or smaller than its inverse: see `SoftLIFRate`."""
-
-
-class _Number(FiniteParam):
-    """A number with which rates can be computed, in float32 too."""
-
-    def coerce(self, instance, value):
-        """Refuse what would not keep to the laws of the curve."""
-        value = super().coerce(instance, value)
-        if value != 0 and not 1 / LARGEST <= value <= LARGEST:
-            raise ValidationError(
-                f"must lie between {1 / LARGEST:g} and {LARGEST:g}, got {value:g}; "
-                "beyond, floating point numbers cannot hold the rates, or keep them in "
-                "order",
-                attr=self.name,
-                obj=instance,
-            )
-        return value
 
 
 class SoftLIFRate(LIFRate):
@@ -92,10 +73,10 @@ class SoftLIFRate(LIFRate):
        Neurons", arXiv:1510.08829, 2015, equations for r(j) and rho_2.
     """
 
-    sigma = _Number("sigma", low=0, low_open=True)
-    tau_rc = _Number("tau_rc", low=0, low_open=True)
-    tau_ref = _Number("tau_ref", low=0)
-    amplitude = _Number("amplitude", low=0, low_open=True)
+    sigma = BoundedParam("sigma", low=0, low_open=True)
+    tau_rc = BoundedParam("tau_rc", low=0, low_open=True)
+    tau_ref = BoundedParam("tau_ref", low=0)
+    amplitude = BoundedParam("amplitude", low=0, low_open=True)
     noise = NoiseParam("noise")
 
     def __init__(
@@ -254,11 +235,7 @@ class SoftLIFRate(LIFRate):
         SoftLIFRate
             Of the same class.
         """
-        state = {**self.__getstate__(), "noise": noise}
-        state.pop("_FrozenObject__argreprs", None)  # what repr last said
-        twin = type(self).__new__(type(self))
-        twin.__setstate__(state)
-        return twin
+        return changed(self, noise=noise)
 
     def step(self, dt, J, output):
         """Write the rates for the currents ``J`` into ``output``."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from .images import FORMS, by_feature, in_one_form, n_features, real_numbers
+from .images import FORMS, in_one_form, n_features, real_numbers, spread
 from .tables import format_size
 
 EVENT = 0.001
@@ -38,6 +38,9 @@ class Preprocessing:
         Height and width of the part the network sees, in pixels. None is all of it.
     flip : bool
         Whether training mirrors each image left to right with probability 1/2.
+    shift : int
+        By how many pixels at most training moves the part that the network sees beyond
+        the edges, where there is nothing but zeros.
 
     Raises
     ------
@@ -50,6 +53,7 @@ class Preprocessing:
     scale: float | tuple
     crop: tuple | None = None
     flip: bool = False
+    shift: int = 0
 
     def __post_init__(self):
         """Check the settings and bring them into the same form."""
@@ -60,6 +64,7 @@ class Preprocessing:
             ("scale", _checked_scale(self.scale, image_shape)),
             ("crop", _checked_crop(self.crop, image_shape)),
             ("flip", bool(self.flip)),
+            ("shift", _checked_shift(self.shift)),
         ):
             object.__setattr__(self, name, value)
 
@@ -98,7 +103,7 @@ class Preprocessing:
             )
         mean = images.mean(axis=0, dtype=np.float64)
         if scale is None:
-            scale = _spread(images, mean)
+            scale = spread(images, mean)
         return cls(images.shape[1:], mean, scale, crop, flip)
 
     @property
@@ -153,11 +158,12 @@ class Preprocessing:
         ndarray (n, size)
             float32, in units of ``scale``; of frames (n, n_steps, size).
         """
-        if self.crop is None and not self.flip:
+        if self.crop is None and not self.flip and not self.shift:
             return self.test(images)
         images = self._checked(images)
         height, width, n_channels = self.output_shape
-        top, left = rng.integers(self._room() + 1, size=(len(images), 2)).T
+        room = self._room() + 2 * self.shift
+        top, left = rng.integers(room + 1, size=(len(images), 2)).T - self.shift
         rows = top[:, np.newaxis] + np.arange(height)
         columns = left[:, np.newaxis] + np.arange(width)
         if self.flip:
@@ -167,8 +173,13 @@ class Preprocessing:
         if images.ndim == 5:
             rows, columns = (np.repeat(x, shape[1], axis=0) for x in (rows, columns))
             images = _flat(images)
-        # one index (n, height, width) crops and mirrors every image and its mean
         n_rows, n_columns, _ = self.image_shape
+        beyond = None
+        if self.shift:
+            beyond = _outside(rows, n_rows)[:, :, np.newaxis]
+            beyond = beyond | _outside(columns, n_columns)[:, np.newaxis]
+            rows, columns = rows.clip(0, n_rows - 1), columns.clip(0, n_columns - 1)
+        # one index (n, height, width) crops and mirrors every image and its mean
         pixel = rows[:, :, np.newaxis] * n_columns + columns[:, np.newaxis, :]
         mean, scale = (
             values.reshape(-1, n_channels).take(pixel, axis=0)
@@ -180,16 +191,22 @@ class Preprocessing:
             :, np.newaxis, np.newaxis
         ]
         images = images.reshape(-1, n_channels).take(pixel, axis=0)
-        return self._scaled(images, mean, scale).reshape(shape)
+        scaled = self._scaled(images, mean, scale)
+        if beyond is not None:
+            scaled.reshape(images.shape)[beyond] = 0
+        return scaled.reshape(shape)
 
     def header(self):
         """Return the settings but the mean, as JSON can hold them."""
-        return {
+        header = {
             "image_shape": list(self.image_shape),
             "scale": self.scale if isinstance(self.scale, float) else list(self.scale),
             "crop": None if self.crop is None else list(self.crop),
             "flip": self.flip,
         }
+        if self.shift:  # told only then, since trainings are known by this
+            header["shift"] = self.shift
+        return header
 
     def arrays(self):
         """Return the mean, as ``{"mean": ndarray}``."""
@@ -218,6 +235,7 @@ class Preprocessing:
                 header["scale"],
                 header["crop"],
                 header["flip"],
+                header.get("shift") or 0,
             )
         except KeyError as error:
             raise ValidationError(
@@ -234,7 +252,7 @@ class Preprocessing:
 
     def __hash__(self):
         """Equal ones have equal hashes; the mean is left out."""
-        return hash((self.image_shape, self.scale, self.crop, self.flip))
+        return hash((self.image_shape, self.scale, self.crop, self.flip, self.shift))
 
     def _checked(self, given):
         given = _numbers("images", given)
@@ -353,27 +371,18 @@ def _checked_crop(given, image_shape):
     return crop
 
 
-def _spread(images, mean):
-    """Standard deviation of features around the mean image, 1 where there is none."""
-    # in pieces, as all images in float64 would take eight times their memory
-    pieces = (images[i : i + 1000] - mean for i in range(0, len(images), 1000))
-    # of one feature all at once, in the order in which it was always summed
-    n_scales = n_features(mean.shape)
-    squares = sum(np.sum(p**2, axis=None if n_scales == 1 else 0) for p in pieces)
-    squares = np.reshape(squares, (-1, n_scales)).sum(axis=0)
-    spread = np.sqrt(squares / (images.size / n_scales))
-    # of what is constant, rounding leaves a little
-    largest = np.abs(by_feature(mean[np.newaxis])).max(axis=0)
-    limits = np.finfo(np.float32)
-    constant = (spread <= 1e-9 * largest) | (spread < limits.tiny)
-    if constant.all():
+def _checked_shift(given):
+    whole = isinstance(given, (int, np.integer)) and not isinstance(given, bool)
+    if not whole or given < 0:
         raise ValidationError(
-            "all training images are the same, so there is no standard deviation to "
-            "divide by; give a scale",
-            attr="Preprocessing.scale",
+            f"expected 0 or a whole number of pixels, got {given!r}",
+            attr="Preprocessing.shift",
         )
-    # and less than float32 tells apart must not be blown up
-    return np.where(constant, 1.0, np.maximum(spread, limits.eps * largest))
+    return int(given)
+
+
+def _outside(index, length):
+    return (index < 0) | (index >= length)
 
 
 def _numbers(attr, values):

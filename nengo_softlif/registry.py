@@ -102,6 +102,7 @@ TRAINERS = Table(
     "trainers",
     {
         "layers": "nengo_softlif.training.as_layers:AsLayers",
+        "spikes": "nengo_softlif.training.in_spikes:InSpikes",
         "nengo-dl": "nengo_softlif.training.through_nengo_dl:ThroughNengoDL",
     },
 )

@@ -1,14 +1,12 @@
 """Layer upon layer: short code for convolutional networks of plain Nengo objects."""
 
-import math
-
 import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
 from nengo.params import BoolParam
 
-from .checks import check_number, check_whole
-from .machine import memory
+from .checks import changed, check_number, check_whole
+from .machine import check_memory
 from .neurons import SoftLIFRate
 from .noise import Dropout
 from .transforms import AveragePool, LocallyConnected
@@ -34,7 +32,15 @@ class Stack:
     neuron_type : nengo.neurons.NeuronType
         Neurons of all layers.
     gain : float
-        Gain of all neurons.
+        Gain of all neurons. It is an attribute: what it is set to counts for the
+        layers that follow.
+    biases : bool
+        Give neurons the bias current of one, and layers biases to train. Without,
+        all that neurons get is their weighted input: what integrates and fires needs
+        no more.
+    variance : float
+        Variance of initial weights, times the number of inputs of a neuron: 2 is that
+        of He et al. 2015.
 
     Raises
     ------
@@ -54,7 +60,9 @@ class Stack:
     Model(784 inputs, conv1 12544 - dense2 100 neurons, 10 classes)
     """
 
-    def __init__(self, image_shape, neuron_type=None, gain=1.0):
+    def __init__(
+        self, image_shape, neuron_type=None, gain=1.0, biases=True, variance=2.0
+    ):
         if np.shape(image_shape) != (3,):
             raise ValidationError(
                 f"expected (height, width, channels), got {image_shape!r}",
@@ -63,19 +71,31 @@ class Stack:
             )
         for length in image_shape:
             check_whole("image_shape", length, 1)
-        _check_memory("images", image_shape)
-        check_number("gain", gain, "a positive number", 0, low_open=True)
+        check_memory("images", image_shape)
+        check_number("variance", variance, "a positive number", 0, low_open=True)
         self.neuron_type = SoftLIFRate() if neuron_type is None else neuron_type
         self.gain = gain
+        self.biases = biases
+        self.variance = variance
         self.input = nengo.Node(np.zeros(int(np.prod(image_shape))), label="image")
-        self._top = self.input
-        self.shape = tuple(image_shape)
+        self._shapes = {}
+        self._put(self.input, tuple(image_shape))
         self._n_layers = 0
         # What nengo_dl.configure_settings(trainable=None) does, without TensorFlow;
         # doing it again would forget what was set before
         config = nengo.Network.context[-1].config[nengo.Ensemble]
         if not hasattr(config, "trainable"):
             config.set_param("trainable", BoolParam("trainable", None, optional=True))
+
+    @property
+    def gain(self):
+        """Gain of the neurons of the next layers."""
+        return self._gain
+
+    @gain.setter
+    def gain(self, gain):
+        check_number("gain", gain, "a positive number", 0, low_open=True)
+        self._gain = gain
 
     def convolution(
         self, n_filters, kernel_size=3, strides=1, padding="same", std=None, dropout=0
@@ -91,9 +111,9 @@ class Stack:
         padding : {"same", "valid"}
             As in `nengo.Convolution`.
         std : float, optional
-            Standard deviation of the initial weights; by default that of He et
-            al. 2015, ``sqrt(2 / fan_in)``, where only what can lie on the image counts
-            as input.
+            Standard deviation of the initial weights; by default
+            ``sqrt(variance / fan_in)``, where only what can lie on the image counts as
+            input.
         dropout : float
             Probability of silencing each neuron in training.
 
@@ -114,15 +134,14 @@ class Stack:
             init=self._normal(std, _fan_in(kernel_size, image)),
         )
         shape = transform.output_shape.shape
-        _check_memory("a layer", shape, each=16)  # gain and bias of each neuron
-        rows, columns, _ = shape
+        check_memory("a layer", shape, each=16)  # gain and bias of each neuron
         bias = nengo.Convolution(
             n_filters,
-            (rows, columns, 1),
+            (*shape[:2], 1),
             kernel_size=(1, 1),
-            init=_zeros(1, 1, 1, n_filters),
+            init=np.zeros((1, 1, 1, n_filters)),
         )
-        return self._neurons("conv", transform, shape, bias, dropout)
+        return self._layer("conv", transform, shape, bias, dropout)
 
     def local(
         self, n_filters, kernel_size=3, strides=1, padding="same", std=None, dropout=0
@@ -143,9 +162,10 @@ class Stack:
             init=self._normal(std, _fan_in(kernel_size, image)),
         )
         shape = transform.output_shape.shape
-        _check_memory("weights", (*shape, *kernel_size, image[2]))
-        bias = nengo.Dense((transform.size_out, 1), init=_zeros(transform.size_out, 1))
-        return self._neurons("local", transform, shape, bias, dropout)
+        check_memory("weights", (*shape, *kernel_size, image[2]))
+        n_values = transform.size_out
+        bias = nengo.Dense((n_values, 1), init=np.zeros((n_values, 1)))
+        return self._layer("local", transform, shape, bias, dropout)
 
     def dense(self, n_neurons, std=None, dropout=0):
         """Add a fully connected layer of neurons.
@@ -164,10 +184,82 @@ class Stack:
         """
         check_whole("n_neurons", n_neurons, 1)
         size = int(np.prod(self.shape))
-        _check_memory("weights", (n_neurons, size))
+        check_memory("weights", (n_neurons, size))
         transform = nengo.Dense((n_neurons, size), init=self._normal(std, size))
-        bias = nengo.Dense((n_neurons, 1), init=_zeros(n_neurons, 1))
-        return self._neurons("dense", transform, (n_neurons,), bias, dropout)
+        bias = nengo.Dense((n_neurons, 1), init=np.zeros((n_neurons, 1)))
+        return self._layer("dense", transform, (n_neurons,), bias, dropout)
+
+    def neurons(self, neuron_type=None, label=None):
+        """Add neurons without weights: one for each value, which is its input.
+
+        They encode images, or fire at what a pool gives. They have no biases to train.
+
+        Parameters
+        ----------
+        neuron_type : nengo.neurons.NeuronType, optional
+            By default those of the other layers.
+        label : str, optional
+            Name of the layer; by default that of what is below, and "neurons".
+
+        Returns
+        -------
+        nengo.Ensemble
+            The neurons.
+        """
+        check_memory("a layer", self.shape, each=16)
+        label = f"{self._top.label} neurons" if label is None else label
+        return self._neurons(label, None, self.shape, neuron_type)
+
+    def shortcut(self, start, strides=1, weights=True, std=None):
+        """Add a residual connection past layers, to the input of the neurons on top.
+
+        Parameters
+        ----------
+        start : nengo.Ensemble or nengo.Node
+            Where it starts: what one of these methods returned.
+        strides : int or (int, int)
+            Steps between the pixels of that image that it takes.
+        weights : bool
+            Whether it goes through a convolution of 1 x 1, which makes as many channels
+            as there are on top.
+        std : float
+            As in `convolution`.
+
+        Returns
+        -------
+        nengo.Connection
+            The shortcut.
+        """
+        below = [layer for layer in self._shapes if layer is not self._top]
+        ends = isinstance(self._top, nengo.Ensemble)
+        if not ends or not any(layer is start for layer in below):
+            raise ValidationError(
+                f"expected a layer of this stack below neurons on top, got {start!r} "
+                f"below {self._top!r}",
+                attr="start",
+                obj=self,
+            )
+        image, strides = self._image("shortcut", start), _pair("strides", strides)
+        transform, shape = None, image
+        if weights:
+            init = self._normal(std, image[2])
+            transform = nengo.Convolution(
+                self.shape[-1], image, (1, 1), strides, init=init
+            )
+        elif strides != (1, 1):
+            transform = AveragePool(image, 1, strides)
+        if transform is not None:
+            shape = transform.output_shape.shape
+        if shape != self.shape:
+            raise ValidationError(
+                f"a shortcut of {shape} (height, width, channels) does not fit the "
+                f"neurons of {self.shape} on top; give it the strides of the layers "
+                "between, and weights where the number of channels changes",
+                attr="strides",
+                obj=self,
+            )
+        label = f"{self._top.label} shortcut"
+        return self._connect(start, self._top, transform, label)
 
     def average_pool(self, pool_size=2, strides=None, padding="valid"):
         """Average over windows of the image below.
@@ -182,12 +274,11 @@ class Stack:
         nengo.Node
             Passes the pooled image on.
         """
-        transform = AveragePool(
-            self._image("average pool"), pool_size, strides, padding
-        )
+        image = self._image("average pool")
+        transform = AveragePool(image, pool_size, strides, padding)
         return self._node(f"pool{self._n_layers}", transform)
 
-    def readout(self, n_classes, std=0.01):
+    def readout(self, n_classes, std=0.01, synapse=None):
         """Add the linear readout: one number per class.
 
         Parameters
@@ -196,7 +287,9 @@ class Stack:
             Number of classes.
         std : float
             Standard deviation of the initial weights: small, so that training
-            starts undecided.
+            starts undecided. None is that of other layers.
+        synapse : nengo.synapses.Synapse, optional
+            Filter of the answer.
 
         Returns
         -------
@@ -205,73 +298,87 @@ class Stack:
         """
         check_whole("n_classes", n_classes, 1)
         size = int(np.prod(self.shape))
-        _check_memory("weights", (n_classes, size))
+        check_memory("weights", (n_classes, size))
         transform = nengo.Dense((n_classes, size), init=self._normal(std, size))
         node = self._node("readout", transform)
-        bias = nengo.Dense((n_classes, 1), init=_zeros(n_classes, 1))
+        bias = nengo.Dense((n_classes, 1), init=np.zeros((n_classes, 1)))
         self._bias(node, bias, "readout")
-        return nengo.Probe(node, label="answer")
+        return nengo.Probe(node, synapse=synapse, label="answer")
 
-    def _neurons(self, kind, transform, shape, bias, dropout):
+    def _layer(self, kind, transform, shape, bias, dropout):
         self._n_layers += 1
         label = f"{kind}{self._n_layers}"
-        neuron_type = self.neuron_type
+        ensemble = self._neurons(label, transform, shape, dropout=dropout)
+        self._bias(ensemble.neurons, bias, label)
+        return ensemble
+
+    def _neurons(self, label, transform, shape, neuron_type=None, dropout=0):
+        neuron_type = self.neuron_type if neuron_type is None else neuron_type
         if dropout:
-            if not isinstance(neuron_type, SoftLIFRate):
+            if not hasattr(neuron_type, "noise"):
                 raise ValidationError(
-                    f"dropout is noise of SoftLIFRate neurons; {neuron_type} have none",
+                    f"dropout is noise, which {neuron_type} do not have; SoftLIFRate "
+                    "and IntegrateAndFire do",
                     attr="dropout",
                     obj=self,
                 )
-            neuron_type = neuron_type.with_noise(Dropout(dropout, neuron_type.noise))
+            noise = Dropout(dropout, neuron_type.noise)
+            neuron_type = changed(neuron_type, noise=noise)
         n_neurons = int(np.prod(shape))
         ensemble = nengo.Ensemble(
             n_neurons,
             dimensions=1,
             neuron_type=neuron_type,
-            gain=np.full(n_neurons, self.gain),
-            bias=np.ones(n_neurons),  # the threshold lies at J = 1
+            gain=np.full(n_neurons, float(self.gain)),
+            # with one, what comes in lies above or below the threshold at J = 1
+            bias=np.full(n_neurons, 1.0 if self.biases else 0.0),
             label=label,
         )
         nengo.Network.context[-1].config[ensemble].trainable = False
-        self._connect(ensemble.neurons, transform, label)
-        self._bias(ensemble.neurons, bias, label)
-        self._top, self.shape = ensemble.neurons, shape
-        return ensemble
+        self._connect(self._top, ensemble, transform, label)
+        return self._put(ensemble, shape)
 
     def _node(self, label, transform):
         node = nengo.Node(size_in=transform.size_out, label=label)
-        self._connect(node, transform, label)
-        self._top = node
+        self._connect(self._top, node, transform, label)
         shape = getattr(transform, "output_shape", None)
-        self.shape = (transform.size_out,) if shape is None else shape.shape
-        return node
+        return self._put(node, (transform.size_out,) if shape is None else shape.shape)
 
-    def _connect(self, target, transform, label):
-        nengo.Connection(
-            self._top, target, transform=transform, synapse=None, label=label
+    def _put(self, layer, shape):
+        self._top, self.shape = layer, shape
+        self._shapes[layer] = shape
+        return layer
+
+    def _connect(self, start, end, transform, label):
+        start, end = (getattr(layer, "neurons", layer) for layer in (start, end))
+        return nengo.Connection(
+            start, end, transform=transform, synapse=None, label=label
         )
 
     def _bias(self, target, transform, label):
+        if not self.biases:
+            return
         ones = nengo.Node(np.ones(transform.size_in), label=f"{label} one")
         nengo.Connection(
             ones, target, transform=transform, synapse=None, label=f"{label} bias"
         )
 
-    def _image(self, what):
-        if len(self.shape) != 3:
+    def _image(self, what, layer=None):
+        shape = self._shapes[self._top if layer is None else layer]
+        if len(shape) != 3:
             raise ValidationError(
                 f"a {what} needs an image below it, but there is a layer of "
-                f"{self.shape[0]} values without one",
+                f"{shape[0]} values without one",
                 attr="image_shape",
                 obj=self,
             )
-        return self.shape
+        return shape
 
     def _normal(self, std, fan_in):
         if std is not None:
             check_number("std", std, "None or a positive number", 0, low_open=True)
-        return nengo.dists.Gaussian(0, np.sqrt(2 / fan_in) if std is None else std)
+        std = np.sqrt(self.variance / fan_in) if std is None else std
+        return nengo.dists.Gaussian(0, std)
 
 
 def _pair(attr, value):
@@ -287,24 +394,7 @@ def _pair(attr, value):
     return pair
 
 
-def _check_memory(what, shape, each=8):
-    """Refuse arrays that do not fit memory, before they are made."""
-    n_bytes = each * math.prod(int(length) for length in shape)
-    if 2 * n_bytes > memory():
-        raise ValidationError(
-            f"{what} of {' x '.join(str(length) for length in shape)} would take "
-            f"{n_bytes / 1e9:.4g} GB, but this machine has {memory() / 1e9:.1f} GB, of "
-            "which half is left for the work; use smaller images or layers",
-            attr="image_shape",
-            obj=Stack,
-        )
-
-
 def _fan_in(kernel_size, image_shape):
     """Count the inputs of a kernel; what hangs over the edge of the image has none."""
     rows, columns = np.minimum(kernel_size, image_shape[:2])
     return int(rows * columns * image_shape[2])
-
-
-def _zeros(*shape):
-    return np.zeros(shape)

@@ -3,8 +3,10 @@
 from nengo_softlif import (
     AlphaNoise,
     AlphaRCNoise,
+    BernoulliSpiking,
     Dropout,
     GaussianNoise,
+    IntegrateAndFire,
     LowpassNoise,
     SoftLIFRate,
 )
@@ -45,10 +47,15 @@ SPIKING = [
     nengo_loihi.LoihiLIF(tau_ref=0.0004),
     nengo_loihi.LoihiLIF(tau_ref=0),
     nengo_loihi.neurons.LoihiSpikingRectifiedLinear(),
+    IntegrateAndFire(),
+    IntegrateAndFire(float("inf"), amplitude=0.3),
+    IntegrateAndFire(0.01, initial_state={"voltage": nengo.dists.Uniform(-1, 1.5)}),
 ]
 STOCHASTIC = [
     nengo.PoissonSpiking(nengo.LIFRate()),
     nengo.StochasticSpiking(nengo.LIFRate()),
+    BernoulliSpiking(),
+    BernoulliSpiking(amplitude=0.3),
 ]
 
 NOISES = [

@@ -1,6 +1,13 @@
 """Networks that several test files build."""
 
-from nengo_softlif import AveragePool, LocallyConnected, Model, SoftLIFRate
+from nengo_softlif import (
+    AveragePool,
+    BernoulliSpiking,
+    IntegrateAndFire,
+    LocallyConnected,
+    Model,
+    SoftLIFRate,
+)
 from nengo_softlif.layers.parameters import build, collect, install
 
 import nengo
@@ -178,12 +185,19 @@ def filters_without_state(image):
     return connect(first, None, normal(20, 30, scale=0.1), nengo.Lowpass(0))
 
 
+def drive_of(neuron_type):
+    """Size of currents for a type: one, or in Hz where the current is that."""
+    return 300 if isinstance(neuron_type, IntegrateAndFire | BernoulliSpiking) else 1
+
+
 def only_neurons(neuron_type):
+    drive = drive_of(neuron_type)
+
     def build(image):
         first = neurons(40, neuron_type)
-        connect(image, first, normal(40, 72))
+        connect(image, first, normal(40, 72, scale=drive))
         second = neurons(30, neuron_type, seed=2)
-        return connect(first, second, normal(30, 40, scale=0.05))
+        return connect(first, second, normal(30, 40, scale=0.05 * max(drive / 20, 1)))
 
     build.__name__ = str(neuron_type)
     return build

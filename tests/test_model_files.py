@@ -203,4 +203,7 @@ def test_names_in_files_are_only_those_of_the_list(tmp_path):
         altered(path, lambda h, name=name: h["source"].update(function=name))
         with pytest.raises(ValidationError, match=f"names the network '{name}'"):
             load(path)
-    assert set(networks.FUNCTIONS) == {"small", "mnist", "cifar10"}
+    assert set(networks.FUNCTIONS) == {
+        *("small", "mnist", "cifar10"),
+        *("lenet", "vgg9", "resnet9", "resnet11"),
+    }

@@ -1,5 +1,6 @@
 """`nengo_softlif.Stack` computes what its layers say."""
 
+import nengo_softlif as softlif
 from nengo_softlif import (
     AlphaNoise,
     AveragePool,
@@ -85,6 +86,8 @@ def test_initial_weights_keep_the_variance_beside_padding(layer, shape, fan_in):
         ({"gain": np.nan}, "gain: expected a positive number, got nan"),
         ({"gain": 0}, "gain: expected a positive number, got 0"),
         ({"gain": "1"}, "gain: expected a positive number, got '1'"),
+        ({"variance": 0}, "variance: expected a positive number, got 0"),
+        ({"variance": np.inf}, "variance: expected a positive number, got inf"),
     ],
 )
 def test_stacks_that_cannot_be(settings, match):
@@ -159,9 +162,152 @@ def test_layers_that_cannot_be(add, match):
             add(stack)
 
 
-def test_dropout_needs_soft_neurons():
+# -- without biases, neurons without weights, shortcuts --------------------------------
+
+
+def test_without_biases_neurons_get_their_weighted_input(rng):
+    with nengo.Network(seed=0) as net:
+        stack = Stack((4, 4, 2), nengo.RectifiedLinear(), biases=False)
+        stack.convolution(3)
+        stack.local(2)
+        stack.dense(5)
+        answer = stack.readout(2, synapse=0.01)
+    assert all(np.all(e.bias == 0) for e in net.all_ensembles)
+    assert [n.label for n in net.all_nodes] == ["image", "readout"]
+    assert len(net.all_connections) == 4
+    assert answer.synapse == nengo.Lowpass(0.01)
+    stack.input.output = rng.normal(size=32)
+    with net:
+        probe = nengo.Probe(answer.obj)
+    with nengo.Simulator(net, progress_bar=False) as sim:
+        sim.step()
+        first = sim.data[probe][0]
+    # what has no threshold but zero grows with its input
+    stack.input.output = 3 * stack.input.output
+    with nengo.Simulator(net, progress_bar=False) as sim:
+        sim.step()
+    assert np.any(first != 0)
+    np.testing.assert_allclose(sim.data[probe][0], 3 * first, rtol=1e-10)
+
+
+def test_neurons_without_weights(rng):
+    """They fire at what is below, and may have another gain than other layers."""
+    soft = SoftLIFRate(0.1, amplitude=0.1)
+    with nengo.Network() as net:
+        stack = Stack((4, 4, 2), soft, gain=2.0)
+        encoder = stack.neurons(nengo.RectifiedLinear(), label="encoder")
+        stack.average_pool(2)
+        stack.gain = 0.5
+        pooled = stack.neurons()
+        probes = [nengo.Probe(e.neurons) for e in (encoder, pooled)]
+    assert [e.label for e in net.all_ensembles] == ["encoder", "pool0 neurons"]
+    assert (stack.shape, pooled.n_neurons) == ((2, 2, 2), 8)
+    assert [net.config[e].trainable for e in net.all_ensembles] == [False, False]
+    image = stack.input.output = rng.normal(size=32)
+    with nengo.Simulator(net, progress_bar=False) as sim:
+        sim.step()
+    encoded, fired = (sim.data[probe][0] for probe in probes)
+    np.testing.assert_allclose(encoded, np.maximum(2 * image + 1, 0), rtol=1e-12)
+    means = encoded.reshape(2, 2, 2, 2, 2).mean(axis=(1, 3)).ravel()
+    expected = soft.rates(0.5 * means + 1, [1], [0])[:, 0]
+    np.testing.assert_allclose(fired, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("weights", [True, False])
+@pytest.mark.parametrize("strides", [1, 2, (2, 1)])
+@pytest.mark.parametrize("above", ["convolution", "local"])
+def test_shortcuts_are_added_to_the_input_of_neurons(weights, strides, above, rng):
+    n_filters = 4 if weights else 3
+    with nengo.Network(seed=1) as net:
+        stack = Stack((5, 4, 2), nengo.RectifiedLinear(), biases=False)
+        start = stack.convolution(3)
+        stack.convolution(6)
+        end = getattr(stack, above)(n_filters, strides=strides)
+        probes = [nengo.Probe(start.neurons), nengo.Probe(end.neurons, "input")]
+        stack.input.output = rng.normal(size=40)
+    with nengo.Simulator(net, progress_bar=False) as sim:
+        sim.step()
+    image, before = (sim.data[probe][0] for probe in probes)
+    with net:
+        connection = stack.shortcut(start, strides, weights)
+    assert stack.shape[2] == n_filters
+    with nengo.Simulator(net, progress_bar=False) as sim:
+        sim.step()
+        weights_of = sim.data[connection].weights
+    rows, columns = (strides, strides) if isinstance(strides, int) else strides
+    past = image.reshape(5, 4, 3)[::rows, ::columns]
+    if weights:
+        past = past @ weights_of[0, 0]
+        assert weights_of.std() == pytest.approx(np.sqrt(2 / 3), rel=0.6)
+    np.testing.assert_allclose(
+        sim.data[probes[1]][0] - before, past.ravel(), rtol=1e-9, atol=1e-12
+    )
+
+
+def test_shortcuts_start_from_any_layer():
+    with nengo.Network() as net:
+        stack = Stack((4, 4, 3))
+        pool = stack.average_pool(2)
+        stack.convolution(3)
+        stack.shortcut(pool, weights=False)
+        stack.shortcut(stack.input, strides=2, std=0.25)
+    assert len(net.all_connections) == 1 + 2 + 2
+
+
+@pytest.mark.parametrize("variance", [1.0, 2, 0.5])
+def test_initial_weights_have_the_variance_that_is_asked_for(variance):
+    with nengo.Network(seed=0) as net:
+        stack = Stack((8, 8, 10), variance=variance, biases=False)
+        start = stack.convolution(40)
+        stack.convolution(50)
+        stack.shortcut(start)
+        stack.dense(20)
+        stack.readout(40, std=None)
+    stds = [a.std() for n, a in arrays_of(net).items() if n.endswith("weights")]
+    fan_ins = [90, 360, 40, 3200, 20]
+    assert stds == pytest.approx(np.sqrt(variance / np.array(fan_ins)), rel=0.1)
+
+
+def test_neurons_in_spikes_take_dropout():
+    neurons = softlif.IntegrateAndFire(0.05, 2)
+    with nengo.Network():
+        stack = Stack((4, 4, 1), neurons, biases=False)
+        dropped = stack.dense(3, dropout=0.25).neuron_type
+    assert dropped == softlif.IntegrateAndFire(0.05, 2, Dropout(0.25))
+    assert neurons.noise is None
+
+
+def test_shortcuts_that_cannot_be():
+    with nengo.Network():
+        stack, other = Stack((4, 4, 2)), Stack((4, 4, 2))
+        start, foreign = stack.input, other.convolution(2)
+        with pytest.raises(ValidationError, match="start: expected a layer of this"):
+            stack.shortcut(start)  # there is nothing above
+        top = stack.convolution(3)
+        for bad in (top, foreign, None, 3, [], np.ones(3), nengo.Node(np.zeros(32))):
+            with pytest.raises(ValidationError, match="start: expected a layer of th"):
+                stack.shortcut(bad)
+        for strides, weights in ((2, True), (1, False), (2, False)):
+            with pytest.raises(ValidationError, match=r"strides: a shortcut of .* 3\)"):
+                stack.shortcut(start, strides, weights)
+        with pytest.raises(ValidationError, match=r"strides: expected .* got 0"):
+            stack.shortcut(start, 0)
+        with pytest.raises(ValidationError, match=r"std: expected .* got -1"):
+            stack.shortcut(start, std=-1)
+        stack.average_pool(2)
+        with pytest.raises(ValidationError, match="start: expected a layer of this"):
+            stack.shortcut(start)
+        hidden = stack.dense(5)
+        stack.dense(6)
+        with pytest.raises(ValidationError, match="needs an image"):
+            stack.shortcut(hidden)
+        with pytest.raises(ValidationError, match=r"a shortcut of \(4, 4, 6\)"):
+            stack.shortcut(start)
+
+
+def test_dropout_needs_neurons_with_noise():
     with nengo.Network():
         stack = Stack((4, 4, 1), nengo.LIFRate())
         stack.dense(4)
-        with pytest.raises(ValidationError, match="dropout is noise of SoftLIFRate"):
+        with pytest.raises(ValidationError, match="dropout is noise, which LIFRate"):
             stack.dense(4, dropout=0.5)

@@ -7,12 +7,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["filters", "neurons", "products"],
     submod_attrs={
         "compiling": ["compilation", "compile_once"],
+        "neuron_kernels": ["filtered", "integrate_and_fire", "lif", "only"],
         "neurons": ["STAGES"],
         "plans": ["Plan", "add_stages"],
-        "product_kernels": ["find_spiking"],
-        "products": ["Counts"],
+        "product_kernels": ["find_spiking", "frame_outputs", "turn_round"],
+        "products": ["Counts", "prepare", "to_numbers"],
+        "row_sums": ["add_rows"],
         "simulator": ["Simulator"],
         "stages": ["Stage"],
         "threads": ["spread"],
+        "window_kernels": ["convolve", "lay_in_panels"],
     },
 )

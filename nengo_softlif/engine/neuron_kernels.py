@@ -141,6 +141,54 @@ def lif(current, u, x, voltage, refractory, spikes, fired, A, b, c, constants):
 
 
 @compile_once
+def integrate_and_fire(current, voltage, spikes, fired, constants):
+    """Simulate integrate-and-fire neurons, whose leak is a factor in each step.
+
+    In each step ``voltage += dt * current``; where it is above one a neuron fires and
+    its voltage becomes zero; then ``voltage *= decay``. These are the operations of
+    `.IntegrateAndFire` in their order: spikes are the same to the bit, in float32 too.
+
+    Parameters
+    ----------
+    current : (n_examples or 1, n_steps or 1, n) ndarray
+        Input current.
+    voltage : (n_examples, n) ndarray
+        State of the neurons; updated.
+    spikes : (n_examples, n_steps, n) ndarray of uint8
+        Receives the spikes.
+    fired : (n_examples, n) ndarray of int64
+        Receives, in addition to what is there, the number of spikes.
+    constants : (2,) ndarray
+        dt and decay, in the precision of the voltage.
+    """
+    n_examples, n_steps, n = spikes.shape
+    n_blocks = (n + BLOCK - 1) // BLOCK
+    dt, decay = constants
+    one, zero = constants.dtype.type(1), constants.dtype.type(0)
+    for task in range(n_examples * n_blocks):
+        example = task // n_blocks
+        low = (task % n_blocks) * BLOCK
+        high = min(low + BLOCK, n)
+        m = high - low
+        count = np.empty(m, np.uint8)
+        v = voltage[example, low:high]
+        given = only(current, example)
+        for first in range(0, n_steps, 255):  # as many as a byte can count
+            count[:] = 0
+            for t in range(first, min(first + 255, n_steps)):
+                J = only(given, t)[low:high]
+                out = spikes[example, t, low:high]
+                for i in range(m):
+                    new = v[i] + dt * J[i]
+                    out[i] = new > one
+                    v[i] = zero if new > one else new * decay
+                for i in range(m):
+                    count[i] += out[i]
+            for i in range(m):
+                fired[example, low + i] += count[i]
+
+
+@compile_once
 def integrate(drive, voltage, counts):
     """Let neurons fire whenever their integrated drive passes a whole number.
 

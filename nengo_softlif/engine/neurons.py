@@ -4,6 +4,7 @@ import nengo
 import numpy as np
 from nengo.neurons import RatesToSpikesNeuronType
 
+from .. import spiking_neurons
 from ..neurons import NeuronTable
 from . import neuron_kernels
 from .products import Counts, to_numbers
@@ -103,7 +104,11 @@ class Neurons(Sum):
 
     def _count(self, n_steps):
         weight = self.settings.dt / self.amplitude * n_steps / self.output.shape[1]
-        self.fired = self.fired + self.output.sum(axis=1, dtype=np.float64) * weight
+        spiking, output = self.neuron_type.spiking, self.output
+        if spiking and self.neuron_type.negative:
+            output = np.abs(output)  # spikes of both signs do not cancel out
+        fired = output.sum(axis=1, dtype=np.float64) * weight
+        self.fired = self.fired + (np.rint(fired) if spiking else fired)
 
 
 class Integrating(Neurons):
@@ -142,13 +147,10 @@ class LIF(Neurons):
 
     def __init__(self, layer, stages, settings):
         super().__init__(layer, stages, settings)
-        neurons, dt = self.neuron_type, settings.dt
-        tau_rc, tau_ref = self._time_constants()
-        self.constants = np.array([dt, tau_rc, tau_ref, neurons.min_voltage])
-        decay = -np.expm1(-dt / tau_rc)
-        self.rounded = np.array(
-            [*self.constants, decay, self.within_steps], settings.dtype
-        )
+        constants = self.constants_of(self.neuron_type, settings.dt)
+        self.constants = constants[:4]
+        self.rounded = constants.astype(settings.dtype)
+        dt = settings.dt
         self.scale = np.array([self.amplitude / dt], settings.dtype)
         self.shape = (settings.n_examples, layer.size)
 
@@ -179,8 +181,18 @@ class LIF(Neurons):
                 [n_steps, self.constants],
             )
 
-    def _time_constants(self):
-        return self.neuron_type.tau_rc, self.neuron_type.tau_ref
+    @classmethod
+    def constants_of(cls, neurons, dt):
+        """What `neuron_kernels.lif` takes as constants, in float64."""
+        tau_rc, tau_ref = cls.time_constants(neurons, dt)
+        decay = -np.expm1(-dt / tau_rc)
+        given = [dt, tau_rc, tau_ref, neurons.min_voltage, decay, cls.within_steps]
+        return np.array(given)
+
+    @staticmethod
+    def time_constants(neurons, dt):
+        """Time constants of membrane and refractory period, in seconds."""
+        return neurons.tau_rc, neurons.tau_ref
 
     def _states(self):
         return self.state["voltage"], self.state["refractory_time"]
@@ -217,6 +229,33 @@ class LIF(Neurons):
             super()._count(n_steps)
 
 
+class IntegrateAndFire(Neurons):
+    """Integrate-and-fire neurons, in one loop."""
+
+    def __init__(self, layer, stages, settings):
+        super().__init__(layer, stages, settings)
+        dt = settings.dt
+        self.constants = np.array([dt, self.neuron_type.leak(dt)], settings.dtype)
+        self.scale = np.array([self.amplitude / dt], settings.dtype)
+
+    def _simulate(self, n_steps):
+        if self.recorded:
+            return super()._simulate(n_steps)
+        current = self.add_up(n_steps, self.filtered)
+        shape = (self.settings.n_examples, n_steps, self.layer.size)
+        spikes = np.empty(shape, np.uint8)
+        spread(
+            neuron_kernels.integrate_and_fire,
+            [current, self.state["voltage"], spikes, self.fired],
+            [self.constants],
+        )
+        return Counts(spikes, self.scale)
+
+    def _count(self, n_steps):
+        if self.recorded:
+            super()._count(n_steps)
+
+
 def make_stage(layer, stages, settings):
     """Make a layer's stage, given those of its sources. Reset it before it runs."""
     if layer.neuron_type is not None:
@@ -232,6 +271,7 @@ STAGES = NeuronTable(
         nengo.LIF: LIF,
         nengo.SpikingRectifiedLinear: Integrating,
         nengo.RegularSpiking: Regular,
+        spiking_neurons.IntegrateAndFire: IntegrateAndFire,
         "nengo_loihi.neurons.LoihiLIF": "nengo_softlif.loihi.host_neurons:LoihiLIF",
     },
 )

@@ -153,64 +153,115 @@ def count_spiking(counts, out):
         out[image] = n
 
 
+STRETCH = 64
+"""Rows of a kernel are filled up to so many values, which `add_rows` adds at once."""
+
+
+def turn_round(kernel):
+    """Lay a kernel out as `spikes_times_kernel` wants it.
+
+    Parameters
+    ----------
+    kernel : (height, width, channels, filters) ndarray
+        The kernel.
+
+    Returns
+    -------
+    (channels, height, n) ndarray
+        Turned round both ways: what a pixel gives to a row of outputs then lies in a
+        row, of width x filters values and filled up with zeros.
+    """
+    turned = np.moveaxis(kernel[::-1, ::-1], 2, 0)
+    rows = turned.reshape(*turned.shape[:2], -1)
+    filled = np.pad(rows, [(0, 0), (0, 0), (0, -rows.shape[2] % STRETCH)])
+    return np.ascontiguousarray(filled)
+
+
+def frame_outputs(windows):
+    """Size of a frame around outputs, in which each pixel gives to a whole window.
+
+    Parameters
+    ----------
+    windows : Windows
+        How they lie on the image.
+
+    Returns
+    -------
+    rows, columns, top, left : int
+        Of the frame, and where in it the outputs begin, one stride apart.
+    """
+    rows, columns = np.add(windows.shape, windows.size) - 1
+    top, left = np.subtract(windows.size, windows.before) - 1
+    return int(rows), int(columns), int(top), int(left)
+
+
 @compile_once
-def spikes_times_kernel(counts, out, scale, kernel, strides, before):
+def spikes_times_kernel(counts, out, scale, kernel, strides, frame):
     """Convolution that adds the kernel wherever there are spikes.
 
     Parameters
     ----------
-    counts : (n_images, rows, columns, channels) ndarray of uint8
+    counts : (n_images, rows, columns, channels) ndarray of one byte each
         Spikes.
     scale : (1,) or (rows * columns * channels,) ndarray
         What a spike counts.
-    kernel : (channels, height, width, filters) ndarray
-        The kernel, turned round from left to right: what a pixel gives to a row of
-        outputs then lies in a row.
-    strides, before : (int, int)
-        Steps between windows, and how far the first hangs over the edge.
+    kernel : (channels, height, n) ndarray
+        From `turn_round`.
+    strides : (int, int)
+        Steps between windows.
+    frame : (int, int, int, int)
+        From `frame_outputs`.
     out : (n_images, rows, columns, filters) ndarray
         Receives the convolution.
     """
     n_rows, n_columns, n_channels = counts.shape[1:]
-    _, height, width, n_filters = kernel.shape
-    size = height * width * n_filters
-    flat = kernel.reshape(-1)
-    offsets = np.empty(n_channels + 1, np.int64)
-    values = np.empty(n_channels + 1, kernel.dtype)
+    n_filters, height, n = out.shape[3], kernel.shape[1], kernel.shape[2]
+    rows = kernel.reshape(-1)
+    line = frame[1] * n_filters
+    # rows of the kernel are filled up, so that the last pixel gives beyond the frame
+    sums = np.empty(frame[0] * line + n, kernel.dtype)
+    first = frame[2] * line + frame[3] * n_filters
+    offsets = np.empty(n_rows * n_columns * n_channels + 1, np.int64)
+    values = np.empty(len(offsets), kernel.dtype)
     for image in range(len(counts)):
-        sums = out[image].reshape(-1)
         sums[:] = 0
-        for y in range(n_rows):
-            for x in range(n_columns):
-                place = (y * n_columns + x) * n_channels
-                n_listed = _list_spikes(
-                    counts[image, y, x], scale, place, size, 0, offsets, values, 0
+        spikes = counts[image].reshape(-1)
+        end = find_spiking(spikes, offsets)
+        start = 0
+        while start < end:
+            # all spikes of a pixel
+            pixel = offsets[start] // n_channels
+            stop = start
+            while stop < end and offsets[stop] < (pixel + 1) * n_channels:
+                place = offsets[stop]
+                values[stop] = spikes[place] * only(scale, place)
+                offsets[stop] = (place - pixel * n_channels) * height * n
+                stop += 1
+            target = pixel // n_columns * line + pixel % n_columns * n_filters
+            for tap in range(height):
+                add_rows(
+                    sums,
+                    target + tap * line,
+                    n,
+                    rows,
+                    tap * n,
+                    offsets,
+                    values,
+                    start,
+                    stop,
                 )
-                if n_listed == 0:
-                    continue
-                # output o sees this pixel at o * stride - before + place = y
-                top, left = y + before[0], x + before[1]
-                start = max(0, -((height - 1 - top) // strides[0]))
-                stop = min(out.shape[1], top // strides[0] + 1)
-                begin = max(0, -((width - 1 - left) // strides[1]))
-                end = min(out.shape[2], left // strides[1] + 1)
-                run = end - begin if strides[1] == 1 else 1
-                for row in range(start, stop):
-                    line = (top - row * strides[0]) * width
-                    target = row * out.shape[2]
-                    for column in range(begin, end, max(run, 1)):
-                        tap = line + width - 1 - (left - column * strides[1])
-                        add_rows(
-                            sums,
-                            (target + column) * n_filters,
-                            run * n_filters,
-                            flat,
-                            tap * n_filters,
-                            offsets,
-                            values,
-                            0,
-                            n_listed,
-                        )
+            start = stop
+        for row in range(out.shape[1]):
+            start = first + row * strides[0] * line
+            target_row = out[image, row].reshape(-1)
+            if strides[1] == 1:
+                for i in range(len(target_row)):
+                    target_row[i] = sums[start + i]
+            else:
+                for column in range(out.shape[2]):
+                    place = start + column * strides[1] * n_filters
+                    for i in range(n_filters):
+                        target_row[column * n_filters + i] = sums[place + i]
 
 
 @compile_once

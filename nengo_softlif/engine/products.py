@@ -29,7 +29,7 @@ class Counts:
 
     Attributes
     ----------
-    values : (n_examples, n_steps, n) ndarray of uint8
+    values : (n_examples, n_steps, n) ndarray of uint8, or int8 if some are negative
         How many.
     scale : (1,) or (n,) ndarray
         What one counts.
@@ -141,7 +141,7 @@ class _Dense:
     """Product with a dense matrix."""
 
     def __init__(self, matrix, dtype):
-        self.weights = np.ascontiguousarray(matrix.weights.T, dtype)
+        self.weights = np.asarray(matrix.weights, dtype).T
 
     @cached_property
     def blocks(self):
@@ -170,8 +170,6 @@ class _Convolution:
     def __init__(self, convolution, dtype):
         self.convolution = convolution
         self.kernel = convolution.weights.astype(dtype)
-        channels_first = np.moveaxis(self.kernel, 2, 0)
-        self.turned = np.ascontiguousarray(channels_first[:, :, ::-1])
 
     def __call__(self, values):
         operator, windows = self.convolution, self.convolution.windows
@@ -184,11 +182,21 @@ class _Convolution:
                     counts.reshape(-1, *operator.input_shape),
                     out.reshape(-1, *operator.output_shape),
                 ],
-                [values.scale, self.turned, windows.strides, windows.before],
+                [values.scale, self.turned, windows.strides, self.frame],
             )
             return out
         values = to_numbers(values)
         return self._dense(values).reshape(*values.shape[:2], operator.size_out)
+
+    @cached_property
+    def turned(self):
+        """The kernel, laid out for following spikes."""
+        return product_kernels.turn_round(self.kernel)
+
+    @cached_property
+    def frame(self):
+        """The frame around outputs, for the same."""
+        return product_kernels.frame_outputs(self.convolution.windows)
 
     @cached_property
     def panels(self):

@@ -78,7 +78,7 @@ class Watched:
                 zip(self.layers, self.fan_out, strict=True)
             ):
                 nengo.Connection(
-                    layer.neurons,
+                    _unsigned(layer),
                     node[2 * i : 2 * i + 2],
                     transform=np.stack([np.ones(layer.n_neurons), fan_out]),
                     synapse=None,
@@ -183,6 +183,15 @@ class Tally:
 def neuron_layers(model):
     """Return the ensembles of a model that have neurons (not `nengo.Direct`)."""
     return [e for e in model.ensembles if not isinstance(e.neuron_type, nengo.Direct)]
+
+
+def _unsigned(layer):
+    """What puts out a layer's rates, or spikes, which do not cancel out in a sum."""
+    if not (layer.neuron_type.spiking and layer.neuron_type.negative):
+        return layer.neurons
+    node = nengo.Node(lambda t, x: np.abs(x), size_in=layer.n_neurons)
+    nengo.Connection(layer.neurons, node, synapse=None)
+    return node
 
 
 def layer_names(layers):

@@ -8,7 +8,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "arrays": ["read", "sha256", "write"],
         "data_sets": ["read_data_set"],
-        "headers": ["ArgumentsForm", "CheckpointForm", "ModelForm", "convert"],
+        "headers": [
+            "ArgumentsForm",
+            "CheckpointForm",
+            "InSpikesForm",
+            "ModelForm",
+            "convert",
+        ],
         "paths": ["check_unpacked", "expanded", "irregular"],
         "records": ["Record"],
         "replacement": ["replace"],

@@ -43,6 +43,18 @@ class ArgumentsForm(Struct):
     paper: bool = False
 
 
+class InSpikesForm(Struct):
+    """Arguments of those of them that are trained in spikes."""
+
+    image_shape: Shape
+    n_classes: Positive
+    encoding: str
+    max_rate: Scale
+    tau_rc: Scale
+    dropout: Setting
+    seed: Seed | None
+
+
 class SourceForm(Struct):
     """How a network was made; the arguments depend on the function."""
 
@@ -57,6 +69,7 @@ class PreprocessingForm(Struct):
     scale: Scale | list[Scale]
     crop: Pair | None
     flip: bool
+    shift: Index | None = None
 
 
 class ModelForm(Struct):

@@ -4,6 +4,7 @@ A new kind is a class with a ``matrix``. What is faster than that the engine say
 the table of `.engine.products`; how it is trained, that of `.tensors.operators`.
 """
 
+import copy
 from functools import cached_property
 
 from scipy import sparse
@@ -123,6 +124,12 @@ class Operator:
             Of the same kind; None if its weights cannot do it.
         """
         return None
+
+    def with_weights(self, weights):
+        """Return one like this with other weights, of the same shape."""
+        changed = copy.copy(self)
+        changed.weights = weights
+        return changed
 
     def in_words(self):
         """Say in a few words what it does."""

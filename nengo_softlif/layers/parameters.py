@@ -13,6 +13,7 @@ from nengo.exceptions import ConfigError, Unconvertible, ValidationError
 from nengo.solvers import NoSolver
 from nengo.transforms import Convolution, ConvolutionTranspose, Sparse, SparseMatrix
 
+from ..checks import changed
 from ..transforms import AveragePool
 
 
@@ -217,20 +218,12 @@ def _setting(configs, obj, default):
 def with_weights(transform, weights):
     """Return a transform like this one, with weights in the form `collect` gives."""
     if isinstance(transform, Sparse):
-        indices = _sparse_indices(transform)
-        new = _copy(transform, init=SparseMatrix(indices, weights, transform.shape))
+        init = SparseMatrix(_sparse_indices(transform), weights, transform.shape)
+        new = changed(transform, init=init)
     elif isinstance(transform, (Convolution, ConvolutionTranspose)):
-        new = _copy(transform, init=weights)
+        new = changed(transform, init=weights)
     else:
         new = nengo.Dense(transform.shape, init=weights)
-    return new
-
-
-def _copy(transform, **changes):
-    """Copy a frozen transform, but for some parameters."""
-    cls = type(transform)
-    new = cls.__new__(cls)
-    new.__setstate__({**transform.__getstate__(), **changes})
     return new
 
 

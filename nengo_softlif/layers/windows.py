@@ -3,8 +3,6 @@
 Images are flat, with the channels last. How windows lie is `.geometry`'s.
 """
 
-import copy
-
 import numpy as np
 from scipy import sparse
 
@@ -186,7 +184,7 @@ class Convolution(Windowed):
         scale = scale.reshape(self.output_shape)
         if np.any(scale != scale[0, 0]):
             return None
-        return _with_weights(self, self.weights * scale[0, 0])
+        return self.with_weights(self.weights * scale[0, 0])
 
     def on_one_channel(self, rng):
         """Return one of the same geometry, with weights that cannot cancel."""
@@ -251,7 +249,7 @@ class Local(Windowed):
     def times(self, scale):
         """Multiply what comes out."""
         scale = scale.reshape(self.output_shape)[:, :, None, None, None]
-        return _with_weights(self, self.weights * scale)
+        return self.with_weights(self.weights * scale)
 
 
 class Pool(Windowed):
@@ -306,9 +304,3 @@ class Pool(Windowed):
     def on_one_channel(self, rng):
         """Return one of the same geometry."""
         return Pool(self.windows, 1)
-
-
-def _with_weights(operator, weights):
-    changed = copy.copy(operator)
-    changed.weights = weights
-    return changed

@@ -9,6 +9,7 @@ class LoihiLIF(neurons.LIF):
 
     within_steps = False
 
-    def _time_constants(self):
-        lif, dt = self.neuron_type, self.settings.dt
-        return chip_tau_rc(lif.tau_rc, dt), chip_tau_ref(lif.tau_ref, dt)
+    @staticmethod
+    def time_constants(neurons, dt):
+        """Time constants as the chip rounds them, in seconds."""
+        return chip_tau_rc(neurons.tau_rc, dt), chip_tau_ref(neurons.tau_ref, dt)

@@ -8,5 +8,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "curves": ["CURVES", "Curve", "Response", "curve", "soft_lif"],
         "neuron_builders": ["noise_counters", "noise_seeds"],
         "operators": ["Values", "make_form"],
+        "over_time": [
+            "OVER_TIME",
+            "back_through_membrane",
+            "back_to_input",
+            "filtered",
+            "sum_to",
+        ],
+        "spiking_builders": ["BUILDERS"],
     },
 )

@@ -1,4 +1,4 @@
-"""How NengoDL runs and trains neurons that have a row in `.CURVES`.
+"""How NengoDL runs and trains neurons that have a row in `.CURVES`, or runs others.
 
 Imported by the import finder in `.compat` as soon as nengo_dl has loaded.
 """
@@ -14,6 +14,7 @@ from nengo_dl.builder import Builder as NengoDLBuilder
 from nengo_dl.neuron_builders import SimNeuronsBuilder, TFNeuronBuilder
 
 from .curves import CURVES, Response, noise_of
+from .spiking_builders import BUILDERS
 
 
 class SimRates(SimNeurons):
@@ -75,8 +76,9 @@ def _has_curve(neurons):
     """Say whether there is a curve, and tell NengoDL, which looks up exact types."""
     has_curve = CURVES.of(neurons) is not None
     tf_builders, cls = SimNeuronsBuilder.TF_NEURON_IMPL, type(neurons)
-    if has_curve:
-        tf_builders.setdefault(cls, RatesBuilder)
+    builder = RatesBuilder if has_curve else BUILDERS.of(neurons)
+    if builder is not None:
+        tf_builders.setdefault(cls, builder)
     elif tf_builders.get(cls) is RatesBuilder:  # its row has been removed
         del tf_builders[cls]
     return has_curve

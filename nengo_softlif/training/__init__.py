@@ -7,7 +7,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["checkpoints"],
     submod_attrs={
         "arguments": ["Settings"],
-        "feedforward": ["FeedForward"],
         "loop": ["fit"],
         "optimizers": ["OneCycle"],
         "trainers": ["Trainer"],

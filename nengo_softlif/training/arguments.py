@@ -2,12 +2,14 @@
 
 import os
 from dataclasses import dataclass
+from types import NoneType
 
 import numpy as np
 import tensorflow as tf
 from nengo.exceptions import ValidationError
 
 from ..checks import LARGEST_SEED, check_number, check_whole
+from ..gradients import DERIVATIVES, LOSSES, Derivative
 from ..targets import TrainingTarget, training_target
 from .optimizers import check_optimizer, describe_optimizer, tell_whence
 
@@ -33,6 +35,10 @@ class Settings:
     validation_split: float = 0.0
     seed: int = 0
     trainer: str | None = None
+    presentation_time: float | None = None
+    dt: float = 0.001
+    derivative: Derivative | str | None = None
+    loss: str | None = None
 
     def __post_init__(self):
         """Refuse what makes no sense, whatever the model and the data."""
@@ -49,14 +55,47 @@ class Settings:
         self.seed, self.validation_split = int(seed), float(split)
         self.target = training_target(self.target, self.batch_norm)
         self.batch_norm = bool(self.batch_norm)
+        self._check_time()
         self.optimizer, self.learning_rate, self.weight_decay = check_optimizer(
             self.optimizer, self.learning_rate, self.weight_decay
         )
 
+    def _check_time(self):
+        """Check what is for training in spikes."""
+        time, dt = self.presentation_time, self.dt
+        positive = "a positive number of seconds, such as"
+        check_number("dt", dt, f"{positive} 0.001", 0, low_open=True)
+        if time is not None:
+            check_number(
+                "presentation_time", time, f"{positive} 0.03", 0, low_open=True
+            )
+            n_steps = round(time / dt)
+            if n_steps < 1 or abs(time / dt - n_steps) > 1e-6 * n_steps:
+                raise ValidationError(
+                    f"expected a multiple of dt = {dt:g} s, got {time!r} s",
+                    attr="presentation_time",
+                )
+        if isinstance(self.derivative, str):
+            self.derivative = DERIVATIVES.find(self.derivative, "derivative")()
+        if not isinstance(self.derivative, (Derivative, NoneType)):
+            raise ValidationError(
+                f"expected one of {', '.join(DERIVATIVES)}, or a Derivative such as "
+                f"gradients.FastSigmoid(10), got {self.derivative!r}",
+                attr="derivative",
+            )
+        if self.loss is not None:
+            LOSSES.find(self.loss, "loss")
+
+    @property
+    def n_steps(self):
+        """Time steps for each example."""
+        return round(self.presentation_time / self.dt)
+
     @property
     def options(self):
         """Those given that not every way to train has, see `.Trainer`."""
-        return [name for name in ("batch_norm", "target") if getattr(self, name)]
+        names = "batch_norm", "target", "presentation_time", "derivative", "loss"
+        return [name for name in names if getattr(self, name)]
 
     def describe(self):
         """Describe them, as JSON holds them."""
@@ -64,6 +103,7 @@ class Settings:
             **vars(self),
             "optimizer": self.optimizer and describe_optimizer(self.optimizer),
             "target": self.target and self.target.describe(),
+            "derivative": self.derivative and repr(self.derivative),
         }
 
 

@@ -10,10 +10,9 @@ import numpy as np
 import tensorflow as tf
 from nengo.exceptions import Unconvertible
 
-from ..layers import parameters
+from ..layers import FeedForward, parameters
 from ..targets import TrainingHooks
 from ..tensors import CURVES, Response, Values, noise_seeds
-from .feedforward import FeedForward
 from .weights import Weights, make_variable
 from .write_back import fold_back, normalise_layers
 

@@ -33,10 +33,15 @@ def fit(
     checkpoint=None,
     progress_bar=True,
     trainer=None,
+    presentation_time=None,
+    dt=0.001,
+    derivative=None,
+    loss=None,
 ):
     """Train a model on labelled images.
 
-    The loss is the cross-entropy of the softmax over the model's output. What
+    The loss is the cross-entropy of the softmax over the model's output. Networks of
+    spiking neurons are trained in spikes, if a presentation time is given. What
     training draws is a function of the seed: the order and the crops of the
     images of (seed, epoch), the noise of (seed, ensemble, step).
 
@@ -47,7 +52,8 @@ def fit(
         model the preprocessing, the history and what decided the training, when it
         has ended.
     data : Dataset
-        Its training images are used.
+        Its training images are used. Frames that change in time are for training in
+        spikes: one is shown in each step.
     epochs : int
         Passes over the training images.
     batch_size : int
@@ -89,9 +95,22 @@ def fit(
         Show a bar for each epoch.
     trainer : str, optional
         The way to train: "layers", which puts feed-forward layers of `.SoftLIFRate` to
-        TensorFlow in their fastest form, or "nengo-dl", which trains all that NengoDL
-        simulates in one step. By default the first that takes the network. Packages
-        may add their own, see `.Trainer`.
+        TensorFlow in their fastest form, "spikes", which trains networks of spiking
+        neurons as they run, or "nengo-dl", which trains all that NengoDL simulates in
+        one step. By default the first that takes the network. Packages may add their
+        own, see `.Trainer`.
+    presentation_time : float, optional
+        To train in spikes: how long each example is shown, in seconds.
+    dt : float
+        To train in spikes: time step in seconds.
+    derivative : str or Derivative, optional
+        To train in spikes: what stands for the derivative of a spike, one of
+        ``gradients.DERIVATIVES``. By default "leak-corrected" for networks of
+        `.IntegrateAndFire`, and "soft-lif" for others.
+    loss : str, optional
+        To train in spikes: "cross-entropy" of what `.evaluate` decides by (default),
+        or "membrane", Lee et al.'s squared error of the last output over the number of
+        steps.
 
     Returns
     -------
@@ -121,6 +140,10 @@ def fit(
         validation_split=validation_split,
         seed=seed,
         trainer=trainer,
+        presentation_time=presentation_time,
+        dt=dt,
+        derivative=derivative,
+        loss=loss,
     )
     check_checkpoint(checkpoint)
     callbacks = check_callbacks(callbacks, settings.optimizer)

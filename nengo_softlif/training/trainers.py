@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from nengo.exceptions import NengoWarning, Unconvertible, ValidationError
 
+from ..gradients import CrossEntropy
 from ..models import check_timeless
 from ..registry import TRAINERS
 
@@ -54,6 +55,8 @@ class Trainer(ABC):
         From which the noise of each ensemble is made.
     output_name : str or None
         What Keras calls the output, if it has a name.
+    loss : Loss
+        By which answers are judged that are not trained on.
 
     Raises
     ------
@@ -71,6 +74,7 @@ class Trainer(ABC):
     counters = ()
     noise_seeds = ()
     output_name = None
+    loss = CrossEntropy()
 
     @classmethod
     def check(cls, model, settings):
@@ -90,7 +94,12 @@ class Trainer(ABC):
             other way. Unless a subclass says otherwise: if one step per image does not
             train it.
         """
-        check_timeless(model, "model", "train the rate network, then call to_spiking")
+        check_timeless(
+            model,
+            "model",
+            "train the rate network and call to_spiking, or train in spikes by giving "
+            "a presentation_time",
+        )
         for node in model.network.all_nodes:
             constant = node.size_in > 0 or isinstance(node.output, np.ndarray)
             if not constant and node is not model.input:

@@ -13,6 +13,7 @@ import re
 import resource
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -54,6 +55,10 @@ class Worker:
         Number of threads, and of processors that the process may use.
     python : str or Path
         Interpreter.
+    variables : dict, optional
+        More variables of its environment.
+    limit : float, optional
+        Seconds after which a system that is not ready is given up.
     **arguments
         For the function that makes the system, beside its name and threads.
 
@@ -63,6 +68,8 @@ class Worker:
         What the system says of itself: "settings", "images" and "answer".
     seconds : list of float
         Time of each run.
+    details : list of dict
+        What the system noted of each run, if it notes anything.
     peak_mb : float
         Largest resident memory so far.
 
@@ -72,11 +79,20 @@ class Worker:
         If the system is not installed, or fails.
     """
 
-    def __init__(self, name, module, threads, python=sys.executable, **arguments):
+    def __init__(
+        self,
+        name,
+        module,
+        threads,
+        python=sys.executable,
+        variables=None,
+        limit=None,
+        **arguments,
+    ):
         self.name, self.threads = name, threads
-        self.seconds, self.peak_mb = [], None
+        self.seconds, self.details, self.peak_mb = [], [], None
         env = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")}
-        env |= MALLOC | dict.fromkeys(THREADS, str(threads))
+        env |= MALLOC | dict.fromkeys(THREADS, str(threads)) | (variables or {})
         arguments |= {"name": name, "threads": threads}
         self._process = subprocess.Popen(
             [python, "-m", module, json.dumps(arguments)],
@@ -87,11 +103,16 @@ class Worker:
             stderr=subprocess.DEVNULL,
             text=True,
         )
+        timer = threading.Timer(limit or 0, self._process.kill)
         try:
+            if limit:
+                timer.start()
             self.about = self._receive()
         except BaseException:
             self.close()
             raise
+        finally:
+            timer.cancel()
 
     def run(self):
         """Run the system once from its initial state."""
@@ -101,6 +122,7 @@ class Worker:
             self._process.stdin.flush()
         answer = self._receive()
         self.seconds.append(answer["seconds"])
+        self.details.append(answer["details"])
         self.peak_mb = answer["peak_mb"]
 
     def close(self):
@@ -128,7 +150,7 @@ def serve(make):
     make : callable
         Gets the arguments of `Worker` by keyword, and returns an object with ``about``
         (dict), ``reset()`` and ``run()``. The latter returns outputs of shape (images,
-        steps, classes), or None.
+        steps, classes), or None. It may leave what it noted in ``details`` (dict).
     """
     arguments = json.loads(sys.argv[1])
     # What libraries print must not mix with our lines
@@ -155,11 +177,8 @@ def serve(make):
         start = time.perf_counter()
         system.run()
         seconds = time.perf_counter() - start
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        send(
-            seconds=seconds,
-            peak_mb=peak / (2**20 if sys.platform == "darwin" else 1024),
-        )
+        details = getattr(system, "details", None)
+        send(seconds=seconds, peak_mb=_peak_mb(), details=details)
 
 
 def _answer(outputs):

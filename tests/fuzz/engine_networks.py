@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from nengo_softlif import AveragePool
+from nengo_softlif import AveragePool, BernoulliSpiking, IntegrateAndFire
 from nengo_softlif.engine import products
 
 import nengo
@@ -140,6 +140,8 @@ class _Maker:
         if "gain" not in kwargs:
             low, high = bounds.get(type(neuron_type), (70, 150))
             kwargs["max_rates"] = nengo.dists.Uniform(low, high)
+        elif isinstance(neuron_type, IntegrateAndFire | BernoulliSpiking):
+            kwargs["gain"], kwargs["bias"] = 100 * kwargs["gain"], 100 * kwargs["bias"]
         return nengo.Ensemble(n, dimensions, neuron_type=neuron_type, **kwargs)
 
     def add_source(self, obj):

@@ -37,6 +37,9 @@ def neuron_type(draw, stochastic):
         nengo.SpikingRectifiedLinear(amplitude=draw.uniform(0.1, 2)),
         nengo.RegularSpiking(draw.pick(*rates), amplitude=draw.uniform(0.1, 2)),
         nengo.Izhikevich(reset_recovery=draw.uniform(4, 10)),
+        softlif.IntegrateAndFire(
+            draw.pick(np.inf, draw.uniform(0.01, 0.1)), amplitude=draw.uniform(0.2, 2)
+        ),
     ]
     others = [
         *rates,
@@ -46,7 +49,9 @@ def neuron_type(draw, stochastic):
     ]
     if stochastic:
         kinds = [nengo.StochasticSpiking, nengo.PoissonSpiking]
-        spiking = [draw.pick(*kinds)(draw.pick(*rates)), *spiking[:2]]
+        around = draw.pick(*kinds)(draw.pick(*rates))
+        bernoulli = softlif.BernoulliSpiking(draw.uniform(0.2, 2))
+        spiking = [draw.pick(around, around, bernoulli), *spiking[:2]]
     return draw.pick(*draw.pick(spiking, spiking, others))
 
 

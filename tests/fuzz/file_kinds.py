@@ -7,7 +7,7 @@ import warnings
 import zipfile
 from pathlib import Path
 
-from nengo_softlif import Evaluation, datasets, files, load, networks
+from nengo_softlif import Evaluation, Model, datasets, files, load, networks
 from nengo_softlif.files.arrays import FORMAT, VERSION
 from nengo_softlif.noise import AlphaNoise, Dropout
 from nengo_softlif.preprocessing import Preprocessing
@@ -153,7 +153,7 @@ def own():
         readout = nengo.Node(size_in=2)
         nengo.Connection(layer.neurons, readout, transform=np.ones((2, 3)))
         answer = nengo.Probe(readout)
-    return networks.Model(network, image, answer)
+    return Model(network, image, answer)
 
 
 def difference(model, header, arrays):

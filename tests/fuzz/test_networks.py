@@ -62,7 +62,8 @@ def test_the_generator_makes_everything():
         "Sparse",
     }
     assert kinds(e.neuron_type for e in ensembles) >= {
-        *("AdaptiveLIF", "AdaptiveLIFRate", "Izhikevich", "LIF", "LIFRate"),
+        *("AdaptiveLIF", "AdaptiveLIFRate", "BernoulliSpiking", "IntegrateAndFire"),
+        *("Izhikevich", "LIF", "LIFRate"),
         *("PoissonSpiking", "RectifiedLinear", "RegularSpiking", "Sigmoid"),
         *("SoftLIFRate", "SpikingRectifiedLinear", "StochasticSpiking", "Tanh"),
     }

@@ -10,6 +10,7 @@ from kinds import RATES, SPIKING, STOCHASTIC
 from references import assert_sees, nengo_saw_image
 from sample_networks import (
     NETWORKS,
+    drive_of,
     images,
     made,
     normal,
@@ -67,8 +68,10 @@ def test_chance_has_the_same_distribution(neuron_type):
         sim.run_steps(200, {net.image: images(1).repeat(20, axis=0)})
         counts = sim.spike_counts(net.ensembles[0])
         built = sim.data[net.ensembles[0]]
-        current = built.gain * (normal(40, 72) @ images(1)[0, 0]) + built.bias
-        rates = nengo.LIFRate().rates(current, 1, 0).ravel()
+        weights = normal(40, 72, scale=drive_of(neuron_type))
+        current = built.gain * (weights @ images(1)[0, 0]) + built.bias
+        rates = np.abs(neuron_type.rates(current, 1, 0)).ravel()
+        rates = rates / neuron_type.amplitude
     assert counts.std(axis=0).max() > 0, "examples must differ"
     expected = rates * 0.2
     np.testing.assert_allclose(

@@ -1,4 +1,4 @@
-"""`nengo_softlif.networks` and `Model`: the papers' networks, saving and loading."""
+"""The networks of soft LIF neurons are those of the papers."""
 
 from nengo_softlif import (
     AveragePool,
@@ -201,7 +201,7 @@ def test_small_pools_while_images_are_large_enough(shape, pools):
     ],
 )
 def test_networks_larger_than_memory_are_not_begun(make, match, monkeypatch):
-    monkeypatch.setattr("nengo_softlif.stack.memory", lambda: 1e9)
+    monkeypatch.setattr("nengo_softlif.machine.memory", lambda: 1e9)
     with pytest.raises(ValidationError, match=match):
         make()
 
@@ -210,22 +210,3 @@ def test_networks_larger_than_memory_are_not_begun(make, match, monkeypatch):
 def test_seeds_that_cannot_be(seed):
     with pytest.raises(ValidationError, match="seed: expected a whole number from 0"):
         networks.small(seed=seed)
-
-
-@pytest.mark.parametrize(
-    ("function", "shape", "n_classes"),
-    [
-        *((networks.small, (n, n + 1, 2), 3) for n in (1, 2, 3, 4, 5, 8, 9)),
-        *((networks.mnist, shape, 4) for shape in [(8, 8, 1), (11, 9, 2)]),
-        *((networks.cifar10, shape, 2) for shape in [(7, 7, 1), (12, 9, 3)]),
-    ],
-)
-def test_sizes_are_known_before_the_network(function, shape, n_classes):
-    network = function(shape, n_classes).network
-    made = {n: a.shape for n, a in arrays_of(network).items()}
-    layers = networks._LAYERS[function]
-    layers(networks._Sizes(shape, made), n_classes)
-    for name in made:
-        if name.endswith(("gain", "weights")):
-            with pytest.raises(KeyError, match=name):
-                layers(networks._Sizes(shape, {**made, name: (9, 9)}), n_classes)

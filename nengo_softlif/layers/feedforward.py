@@ -3,8 +3,8 @@
 import nengo
 from nengo.exceptions import Unconvertible
 
-from .. import layers
-from ..layers import parameters
+from . import parameters
+from .reading import read
 
 
 class FeedForward:
@@ -18,6 +18,9 @@ class FeedForward:
         Takes the images.
     answer : nengo.Probe
         Gives the class values.
+    timed : bool
+        Whether synapses may lie on the paths: those of a layer's inputs, in the order
+        of its paths.
 
     Attributes
     ----------
@@ -39,13 +42,15 @@ class FeedForward:
         connected to each other; names the object.
     """
 
-    def __init__(self, network, image, answer):
+    def __init__(self, network, image, answer, timed=False):
         self.built = nengo.builder.Model()
-        read = layers.read(network, self.built)
-        self.answer, self.image = read[answer], read.get(image)
-        self.layers = _find_leading_to(self.answer, read.values())
+        found = read(network, self.built)
+        self.answer, self.image = found[answer], found.get(image)
+        self.layers = _find_leading_to(self.answer, found.values())
         self.paths = {
-            layer: [(path.source, _drop_gain(layer, path)) for path in layer.inputs]
+            layer: [
+                (path.source, _drop_gain(layer, path, timed)) for path in layer.inputs
+            ]
             for layer in self.layers
         }
         self.constant = self._find_constant()
@@ -73,9 +78,9 @@ def _find_leading_to(answer, ordered):
     return [layer for layer in ordered if layer in needed]
 
 
-def _drop_gain(layer, path):
+def _drop_gain(layer, path, timed):
     """Operators of a path into a layer, without the gain of neurons."""
-    if path.synapses or path.signal != "output":
+    if (path.synapses and not timed) or path.signal != "output":
         raise Unconvertible(
             f"{layer.obj} has a synapse, or records the {path.signal} of "
             f"{path.source.obj}; training takes one step and the output"

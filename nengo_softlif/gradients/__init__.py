@@ -1,0 +1,25 @@
+"""The engine run backwards: gradients of a loss through spikes and time."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "derivatives": [
+            "DERIVATIVES",
+            "Arctan",
+            "Derivative",
+            "FastSigmoid",
+            "LeakCorrected",
+            "MeasuredRates",
+            "SoftLIF",
+            "ThroughRates",
+            "ThroughVoltage",
+            "Triangular",
+        ],
+        "losses": ["LOSSES", "CrossEntropy", "Loss", "Membrane"],
+        "neurons": ["TIMED", "TimedNeurons"],
+        "operators": ["Back"],
+        "unrolled": ["Unrolled"],
+    },
+)

@@ -1,0 +1,183 @@
+"""Products backward that follow spikes, compiled by Numba.
+
+Where few neurons spike, the gradient by a kernel is a sum over spikes of what each had
+before it, and the gradient by neurons is wanted only where they spiked, if their
+derivative is zero elsewhere. Both see each window of the upstream gradient through the
+same patch, which then is in the first cache.
+"""
+
+import numpy as np
+
+from ..engine import add_rows, compile_once, find_spiking, only
+
+
+def turn_back(rows, shape):
+    """Bring what `turn_round` laid out back into the shape of the kernel."""
+    height, width, n_channels, n_filters = shape
+    turned = rows[:, :, : width * n_filters].reshape(
+        n_channels, height, width, n_filters
+    )
+    return np.moveaxis(turned, 0, 2)[::-1, ::-1]
+
+
+@compile_once(reorder=True)
+def _dot(a, b):
+    """Sum of products; in an order that suits the processor, always the same."""
+    total = a[0] * b[0]
+    for i in range(1, len(a)):
+        total += a[i] * b[i]
+    return total
+
+
+@compile_once
+def _frame(delta, framed, strides, top, left):
+    """Copy a gradient into a frame of zeros, with zeros between for strides.
+
+    What lies around it in the frame is left as it is.
+    """
+    n_rows, n_columns, n_filters = delta.shape
+    for row in range(n_rows):
+        given = delta[row].reshape(-1)
+        line = framed[top + row * strides[0]].reshape(-1)
+        if strides[1] == 1:
+            for i in range(n_columns * n_filters):
+                line[left * n_filters + i] = given[i]
+        else:
+            for column in range(n_columns):
+                start = (left + column * strides[1]) * n_filters
+                for i in range(n_filters):
+                    line[start + i] = given[column * n_filters + i]
+
+
+@compile_once
+def follow_back(first, counts, delta, out, by_kernel, scale, kernel, strides, frame):
+    """Gradients of a convolution by its kernel, and by the neurons that spiked.
+
+    Parameters
+    ----------
+    first : (n_groups, 2) ndarray of int
+        For each group of images, the first and one past the last.
+    counts : (n_images, rows, columns, channels) ndarray of one byte each
+        Spikes.
+    delta : (n_images, out_rows, out_columns, filters) ndarray
+        Upstream gradient.
+    out : (n_images, rows, columns, channels) ndarray
+        Receives the gradient by what the neurons put out where they spiked, zero
+        elsewhere. Without images it is not wanted.
+    by_kernel : (n_groups, channels, height, n) ndarray
+        Receives the gradient by the kernel, as `turn_round` lays it out, in addition to
+        what is there. Without channels it is not wanted.
+    scale : (1,) or (rows * columns * channels,) ndarray
+        What a spike counts.
+    kernel : (channels, height, n) ndarray
+        From `turn_round`.
+    strides : (int, int)
+        Steps between windows.
+    frame : (int, int, int, int)
+        Rows and columns of the smallest frame for the upstream gradient in which each
+        pixel sees a whole window, and where in it the gradient begins.
+    """
+    n_rows, n_columns, n_channels = counts.shape[1:]
+    n_filters, height, n = delta.shape[3], kernel.shape[1], kernel.shape[2]
+    line = frame[1] * n_filters
+    # rows of the kernel are filled up, so that the last pixel sees more than the frame
+    flat = np.zeros(frame[0] * line + n, delta.dtype)
+    framed = flat[: frame[0] * line].reshape(frame[0], frame[1], n_filters)
+    found = np.empty(n_rows * n_columns * n_channels + 1, np.int64)
+    places = np.empty_like(found)
+    values = np.empty(len(found), delta.dtype)
+    stops = np.empty(n_channels + 1, np.int64)
+    for group in range(len(first)):
+        for image in range(first[group, 0], first[group, 1]):
+            n_found = find_spiking(counts[image].reshape(-1), found)
+            if len(out):
+                out[image, :, :, :] = 0
+            if n_found == 0:
+                continue
+            _frame(delta[image], framed, strides, frame[2], frame[3])
+            spikes = counts[image].reshape(-1)
+            if len(out):
+                target = out[image].reshape(-1)
+                for k in range(n_found):
+                    place = found[k]
+                    pixel, channel = place // n_channels, place % n_channels
+                    start = (pixel // n_columns) * line
+                    start += (pixel % n_columns) * n_filters
+                    total = kernel[channel, 0, 0] * 0
+                    for y in range(height):
+                        at = start + y * line
+                        total += _dot(kernel[channel, y], flat[at : at + n])
+                    target[place] = total
+            if not by_kernel.shape[1]:
+                continue
+            # sorted by channel, for each of which its part of the kernel stays at hand
+            stops[:] = 0
+            for k in range(n_found):
+                stops[found[k] % n_channels + 1] += 1
+            for channel in range(n_channels):
+                stops[channel + 1] += stops[channel]
+            for k in range(n_found):
+                place = found[k]
+                pixel, channel = place // n_channels, place % n_channels
+                at = stops[channel]
+                stops[channel] = at + 1
+                places[at] = (pixel // n_columns) * line
+                places[at] += (pixel % n_columns) * n_filters
+                values[at] = spikes[place] * only(scale, place)
+            start = 0
+            sums = by_kernel[group].reshape(-1)
+            for channel in range(n_channels):
+                stop = stops[channel]
+                if stop > start:
+                    for y in range(height):
+                        add_rows(
+                            sums,
+                            (channel * height + y) * n,
+                            n,
+                            flat,
+                            y * line,
+                            places,
+                            values,
+                            start,
+                            stop,
+                        )
+                start = stop
+
+
+@compile_once
+def spread_windows(delta, out, share, size, strides, before):
+    """Gradient of average pooling: each window gives to its pixels what they counted.
+
+    Parameters
+    ----------
+    delta : (n, out_rows, out_columns, channels) ndarray
+        Upstream gradient.
+    out : (n, rows, columns, channels) ndarray
+        Receives the gradient.
+    share : (out_rows, out_columns) ndarray
+        What each value of a window counts.
+    size, strides, before : (int, int)
+        Of windows, steps between them, and how far the first hangs over the edge.
+    """
+    n_rows, n_columns, n_channels = out.shape[1:]
+    length = n_columns * n_channels
+    line = np.empty(length, out.dtype)
+    for image in range(len(out)):
+        pixels = out[image].reshape(-1)
+        pixels[:] = 0
+        for row in range(delta.shape[1]):
+            # first along the row, and then whole lines are added
+            given = delta[image, row].reshape(-1)
+            line[:] = 0
+            for column in range(delta.shape[2]):
+                left = column * strides[1] - before[1]
+                factor, start = share[row, column], column * n_channels
+                for x in range(max(left, 0), min(left + size[1], n_columns)):
+                    at = x * n_channels
+                    for i in range(n_channels):
+                        line[at + i] += factor * given[start + i]
+            top = row * strides[0] - before[0]
+            for y in range(max(top, 0), min(top + size[0], n_rows)):
+                target = pixels[y * length : (y + 1) * length]
+                for i in range(length):
+                    target[i] += line[i]
