@@ -38,29 +38,6 @@ def by_feature(images):
     return images.reshape(-1, n_features(images.shape[1:]))
 
 
-def spread(images, mean):
-    """Standard deviation of features around the mean image, 1 where there is none."""
-    # in pieces, as all images in float64 would take eight times their memory
-    pieces = (images[i : i + 1000] - mean for i in range(0, len(images), 1000))
-    # of one feature all at once, in the order in which it was always summed
-    n_scales = n_features(mean.shape)
-    squares = sum(np.sum(p**2, axis=None if n_scales == 1 else 0) for p in pieces)
-    squares = np.reshape(squares, (-1, n_scales)).sum(axis=0)
-    deviation = np.sqrt(squares / (images.size / n_scales))
-    # of what is constant, rounding leaves a little
-    largest = np.abs(by_feature(mean[np.newaxis])).max(axis=0)
-    limits = np.finfo(np.float32)
-    constant = (deviation <= 1e-9 * largest) | (deviation < limits.tiny)
-    if constant.all():
-        raise ValidationError(
-            "all training images are the same, so there is no standard deviation to "
-            "divide by; give a scale",
-            attr="Preprocessing.scale",
-        )
-    # and less than float32 tells apart must not be blown up
-    return np.where(constant, 1.0, np.maximum(deviation, limits.eps * largest))
-
-
 def real_numbers(attr, values):
     """Refuse what is not made of real numbers; return an array, in their type."""
     if np.ma.is_masked(values):
@@ -314,3 +291,26 @@ def _some(values):
 def _warn(message):
     # from here past its checks, __post_init__ and __init__ to the caller of Dataset
     warnings.warn(message, NengoWarning, stacklevel=6)
+
+
+def spread(images, mean):
+    """Standard deviation of features around the mean image, 1 where there is none."""
+    # in pieces, as all images in float64 would take eight times their memory
+    pieces = (images[i : i + 1000] - mean for i in range(0, len(images), 1000))
+    # of one feature all at once, in the order in which it was always summed
+    n_scales = n_features(mean.shape)
+    squares = sum(np.sum(p**2, axis=None if n_scales == 1 else 0) for p in pieces)
+    squares = np.reshape(squares, (-1, n_scales)).sum(axis=0)
+    spread = np.sqrt(squares / (images.size / n_scales))
+    # of what is constant, rounding leaves a little
+    largest = np.abs(by_feature(mean[np.newaxis])).max(axis=0)
+    limits = np.finfo(np.float32)
+    constant = (spread <= 1e-9 * largest) | (spread < limits.tiny)
+    if constant.all():
+        raise ValidationError(
+            "all training images are the same, so there is no standard deviation to "
+            "divide by; give a scale",
+            attr="Preprocessing.scale",
+        )
+    # and less than float32 tells apart must not be blown up
+    return np.where(constant, 1.0, np.maximum(spread, limits.eps * largest))
