@@ -334,7 +334,8 @@ def test_each_frame_is_an_image():
 
 
 def test_frames_of_an_example_are_cropped_and_mirrored_alike():
-    pre = Preprocessing((6, 5, 2), pictures(1, (6, 5, 2), 3)[0], 2.0, (3, 4), flip=True)
+    mean = pictures(1, (6, 5, 2), 3)[0]
+    pre = Preprocessing((6, 5, 2), mean, 2.0, (3, 4), flip=True, shift=2)
     frames = pictures(20, (3, 6, 5, 2))
     prepared = pre.train(frames, generator())
     assert prepared.shape == (20, 3, pre.size)

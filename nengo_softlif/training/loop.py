@@ -52,7 +52,8 @@ def fit(
         model the preprocessing, the history and what decided the training, when it
         has ended.
     data : Dataset
-        Its training images are used.
+        Its training images are used. Frames that change in time are for training in
+        spikes: one is shown in each step.
     epochs : int
         Passes over the training images.
     batch_size : int

@@ -1,12 +1,16 @@
 """Frames that change in time reach those ways to train that take them."""
 
-from nengo_softlif import Preprocessing, events, fit, networks
+from dataclasses import replace
+
+from nengo_softlif import Model, Preprocessing, evaluate, events, fit, networks
 from nengo_softlif.layers import parameters
 from nengo_softlif.registry import TRAINERS
+from nengo_softlif.spiking_neurons import IntegrateAndFire
 from nengo_softlif.training import Trainer
 from nengo_softlif.training.arguments import Settings
 from nengo_softlif.training.batches import TrainingImages
 
+import nengo
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -100,6 +104,59 @@ def test_ways_that_take_frames_train_and_validate_on_them(moving, monkeypatch):
     assert history["validation_loss"][-1] != history["validation_loss"][0]
     assert trained.preprocessing == Preprocessing((8, 8, 2), 0, 0.001)
     assert trained.training["data"] == moving.sha256
+
+
+def spiking(data):
+    """One layer of integrate-and-fire neurons, to which events are spikes."""
+    rng = np.random.default_rng(0)
+    n_in = int(np.prod(data.image_shape))
+    with nengo.Network(seed=0) as net:
+        image, out = nengo.Node(np.zeros(n_in)), nengo.Node(size_in=data.n_classes)
+        hidden = nengo.Ensemble(
+            60,
+            1,
+            neuron_type=IntegrateAndFire(tau_rc=0.02),
+            gain=np.ones(60),
+            bias=np.zeros(60),
+        )
+        into = rng.normal(size=(60, n_in), scale=0.5)
+        nengo.Connection(image, hidden.neurons, transform=into, synapse=None)
+        onto = rng.normal(size=(data.n_classes, 60), scale=0.01)
+        nengo.Connection(hidden.neurons, out, transform=onto, synapse=0.005)
+        return Model(net, image, nengo.Probe(out))
+
+
+SETTINGS = {"batch_size": 50, "learning_rate": 1e-2, "progress_bar": False}
+
+
+def test_frames_are_trained_on_in_spikes(data):
+    """Directions, which sums of frames do not tell."""
+    moving = events.moving_digits(few(data, 600, 100), n_steps=20)
+    trained = spiking(moving)
+    history = fit(
+        trained, moving, 8, presentation_time=0.02, validation_split=0.1, **SETTINGS
+    )
+    assert history["loss"][-1] < 0.7 * history["loss"][0]
+    assert evaluate(trained, moving, progress_bar=False).error_percent < 30
+
+
+def test_only_the_frames_of_the_presentation_are_trained_on(moving):
+    both = spiking(moving), spiking(moving)
+    cut = replace(moving, x_train=moving.x_train[:, :5], x_test=moving.x_test[:, :5])
+    histories = [
+        fit(one, some, 2, presentation_time=0.005, **{**SETTINGS, "batch_size": 20})
+        for one, some in zip(both, (moving, cut), strict=True)
+    ]
+    assert histories[0] == histories[1]
+    with pytest.raises(ValidationError, match=r"presentation_time: .* most 0\.007 s"):
+        fit(spiking(moving), moving, presentation_time=0.008, **SETTINGS)
+
+
+def test_an_event_is_a_spike_for_any_step(moving):
+    trained = spiking(moving)
+    settings = {**SETTINGS, "batch_size": 20, "dt": 0.002}
+    fit(trained, moving, 1, presentation_time=0.01, **settings)
+    assert trained.preprocessing == Preprocessing((8, 8, 2), 0, 0.002)
 
 
 @pytest.mark.parametrize("trainer", [None, "layers", "nengo-dl"])
