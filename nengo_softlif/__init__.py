@@ -6,7 +6,7 @@ from . import compat
 
 compat.install()  # first: from here on nengo_dl and nengo_loihi can be imported
 
-from . import datasets, networks, noise, transforms  # noqa: E402
+from . import datasets, events, networks, noise, transforms  # noqa: E402
 from .loihi import LoihiTarget  # noqa: E402
 from .models import Model  # noqa: E402
 from .networks import load  # noqa: E402 (which makes networks again)
@@ -61,6 +61,7 @@ __all__ = [
     "datasets",
     "difference",
     "evaluate",
+    "events",
     "explain",
     "fit",
     "load",

@@ -1,13 +1,11 @@
-"""Labelled images for training and testing, as plain arrays."""
+"""Labelled images, or frames over time, for training and testing: as plain arrays."""
 
 import contextlib
 import importlib.util
 import inspect
-import math
 import os
 import sys
-import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -15,11 +13,14 @@ import numpy as np
 from nengo.exceptions import ValidationError
 
 from . import files
-from .files import expanded, irregular, npz
+from .events import ARRAYS as EVENTS
+from .events import from_file
+from .files import expanded
 from .images import (
     check_classes,
     checked_images,
     checked_labels,
+    small,
     warn_of_values,
 )
 from .tables import format_size
@@ -46,7 +47,7 @@ _KERAS_FILES = {
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """Labelled images, checked on construction.
+    """Labelled images, or frames that change over time, checked on construction.
 
     Parameters
     ----------
@@ -55,7 +56,9 @@ class Dataset:
     x_train, x_test : array_like (n, height, width, channels) or (n, height, width)
         Images, in any numeric type and unit. Greyscale images may leave out the
         channel axis; it is added. Tables (n, values) are held as images of one pixel,
-        1 x 1 x values, so that each value is a channel.
+        1 x 1 x values, so that each value is a channel. Or frames (n, n_steps, height,
+        width, channels), of which one is shown in each step of time, such as counts
+        of events, whose channels are polarities.
     y_train, y_test : array_like (n,) or (n, 1)
         Classes, counted from 0, each of which occurs in training.
 
@@ -74,7 +77,8 @@ class Dataset:
 
     Notes
     -----
-    The attributes are read-only views: images keep their type, labels are int64.
+    The attributes are read-only views: images keep their type, labels are int64. Whole
+    numbers in frames get the smallest type that holds them.
 
     Examples
     --------
@@ -111,10 +115,12 @@ class Dataset:
                 )
             object.__setattr__(self, f"x_{part}", images)
             object.__setattr__(self, f"y_{part}", labels)
-        if self.x_test.shape[1:] != self.image_shape:
+        if self.x_test.shape[1:] != self.x_train.shape[1:]:
+            sizes = (format_size(x.shape[1:]) for x in (self.x_train, self.x_test))
             raise ValidationError(
-                f"expected images of {format_size(self.image_shape)} as in x_train, "
-                f"got {format_size(self.x_test.shape[1:])} (height x width x channels)",
+                f"expected images of {next(sizes)} as in x_train, got {next(sizes)} "
+                "(height x width x channels, and n_steps before where these are "
+                "frames)",
                 attr="Dataset.x_test",
             )
         check_classes(self.y_train, self.y_test)
@@ -123,12 +129,12 @@ class Dataset:
     def __repr__(self):
         """Sizes, not the arrays themselves."""
         height, width, channels = self.image_shape
-        table = (height, width) == (1, 1)
-        kind = (
-            f"rows of {channels} values"
-            if table
-            else f"images of {format_size(self.image_shape)}"
-        )
+        kind = f"images of {format_size(self.image_shape)}"
+        if self.n_frames is not None:
+            size = format_size(self.image_shape)
+            kind = f"examples of {self.n_frames} frames of {size}"
+        elif (height, width) == (1, 1):
+            kind = f"rows of {channels} values"
         return (
             f"Dataset({self.name!r}, {len(self.x_train)} training and "
             f"{len(self.x_test)} test {kind}, {self.n_classes} classes)"
@@ -136,8 +142,13 @@ class Dataset:
 
     @property
     def image_shape(self):
-        """(height, width, channels) in pixels."""
-        return self.x_train.shape[1:]
+        """(height, width, channels) in pixels, of an image or a frame."""
+        return self.x_train.shape[-3:]
+
+    @property
+    def n_frames(self):
+        """Number of frames for each example; None if these are images."""
+        return self.x_train.shape[1] if self.x_train.ndim == 5 else None
 
     @property
     def n_classes(self):
@@ -148,6 +159,46 @@ class Dataset:
     def sha256(self):
         """Checksum of the four arrays, in hexadecimal; the name is not part of it."""
         return files.sha256({key: getattr(self, key) for key in _ARRAYS})
+
+    def summed(self):
+        """Sum all frames of each example.
+
+        Returns
+        -------
+        Dataset
+            Of images, as whole numbers if the frames are.
+        """
+        return self._over_time("summed", lambda sums: small(sums))
+
+    def averaged(self):
+        """Average all frames of each example over time.
+
+        For rate networks that are to be rebuilt in spikes: what is fitted to these
+        images, preprocessing included, then takes the frames themselves. On average it
+        sees the same.
+
+        Returns
+        -------
+        Dataset
+            Of images, as float32.
+        """
+        return self._over_time(
+            "averaged", lambda sums: (sums / self.n_frames).astype(np.float32)
+        )
+
+    def _over_time(self, did, finish):
+        if self.n_frames is None:
+            raise ValidationError(
+                f"{self!r} has no frames that could be {did}", attr="Dataset.x_train"
+            )
+        # in pieces, as sums take eight times the memory of frames
+        x_train, x_test = (
+            np.concatenate(
+                [finish(x[i : i + 100].sum(axis=1)) for i in range(0, len(x), 100)]
+            )
+            for x in (self.x_train, self.x_test)
+        )
+        return replace(self, name=f"{self.name}, {did}", x_train=x_train, x_test=x_test)
 
 
 def check_data(data, model):
@@ -171,25 +222,33 @@ def check_data(data, model):
         )
 
 
-def load(name_or_path):
+def load(name_or_path, dt=None, n_steps=None):
     """Load a data set by name or from a file.
 
     Parameters
     ----------
     name_or_path : str or Path
         One of `KNOWN`, or a NumPy ``.npz`` file with the arrays ``x_train``,
-        ``y_train``, ``x_test`` and ``y_test``, shaped as `Dataset` says.
+        ``y_train``, ``x_test`` and ``y_test``, shaped as `Dataset` says; or a file of
+        events, as `.events.save` writes it.
+    dt : float, optional
+        For events, the seconds in each frame, if they are to be other than the file
+        says.
+    n_steps : int, optional
+        For events, the frames for each example. By default they are as many as the
+        file says, or with another ``dt`` as many as take the same time.
 
     Returns
     -------
     Dataset
-        Images in the type and unit of the file.
+        Images in the type and unit of the file; of events, their number in each frame.
 
     Raises
     ------
     ValidationError
         If there is no such data set, it cannot be downloaded, or its file is damaged
-        or incomplete.
+        or incomplete; if events are out of order or out of range, or their frames take
+        more than half of the machine's memory.
 
     Notes
     -----
@@ -204,6 +263,7 @@ def load(name_or_path):
     if not isinstance(name_or_path, (str, os.PathLike)):
         raise _unknown(name_or_path)
     if name_or_path in KNOWN:
+        _check_no_events(name_or_path, dt, n_steps)
         if name_or_path == "digits":
             return _load_digits()
         stored = _cache() / f"{name_or_path}.npz"
@@ -213,7 +273,7 @@ def load(name_or_path):
 
     path = expanded(name_or_path)
     if path.suffix == ".npz" or path.exists():
-        return _load_npz(path)
+        return _load_npz(path, dt, n_steps)
     raise _unknown(name_or_path)
 
 
@@ -277,64 +337,22 @@ def _digits():
     return digits.data.astype(np.uint8), digits.target
 
 
-def _load_npz(path):
-    if not path.exists():
-        raise ValidationError(
-            f"expected a data set at {str(path)!r}, found no file", attr="Dataset.name"
-        )
-    odd = irregular(path)
-    if odd:
-        raise ValidationError(
-            f"expected an .npz file, but {str(path)!r} {odd[0]}; {odd[1]}",
-            attr="Dataset.name",
-        )
-    if not zipfile.is_zipfile(path):
-        raise ValidationError(
-            f"expected an .npz file, but {str(path)!r} is something else or was cut "
-            "off; write one with np.savez(path, x_train=..., y_train=..., x_test=..., "
-            "y_test=...)",
-            attr="Dataset.name",
-        )
-    try:
-        with zipfile.ZipFile(path) as file:
-            found = _declared(path, file)
-            # measured, of checks of labels and of single images: much where each
-            # image is a pixel, or one image is everything
-            beside = 20 * math.prod(found["y_train"].shape)
-            beside += 75 * math.prod(found["x_train"].shape[1:])
-            arrays = npz.read(file, found, f"the data set {str(path)!r}", beside)
-    except ValidationError:
-        raise
-    except npz.DAMAGED as error:
-        raise ValidationError(
-            f"cannot read {str(path)!r} ({error}); it must hold plain numeric arrays. "
-            "If it is damaged, delete it and get it again",
-            attr="Dataset.name",
-        ) from error
+def _load_npz(path, dt=None, n_steps=None):
+    arrays = files.read_data_set(path, {"x_train": _ARRAYS, "events_train": EVENTS})
+    if "events_train" in arrays:
+        arrays = from_file(arrays, dt, n_steps)
+    else:
+        _check_no_events(path, dt, n_steps)
     return Dataset(path.stem, **arrays)
 
 
-def _declared(path, file):
-    """Return what the open file says of its arrays, if these are a data set's."""
-    names = npz.names(file)
-    missing = [key for key in _ARRAYS if key not in names]
-    if missing:
+def _check_no_events(name_or_path, dt, n_steps):
+    if (dt, n_steps) != (None, None):
         raise ValidationError(
-            f"expected the arrays {', '.join(_ARRAYS)} in {str(path)!r}, but "
-            f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} "
-            f"missing; found {', '.join(names[:9]) or 'none'}",
-            attr=f"Dataset.{missing[0]}",
+            f"{str(name_or_path)!r} holds no events, of which dt and n_steps make "
+            "frames; leave them out",
+            attr="n_steps" if dt is None else "dt",
         )
-    found = {key: npz.declared(file, key) for key in _ARRAYS}
-    for part in ("train", "test"):
-        n_images, n_labels = (found[f"{x}_{part}"].shape[:1] for x in "xy")
-        if n_images != n_labels:
-            raise ValidationError(
-                f"expected a label for each of the {format_size(n_images)} images in "
-                f"x_{part}, got {format_size(n_labels)} labels",
-                attr=f"Dataset.y_{part}",
-            )
-    return found
 
 
 def _load_keras(name):

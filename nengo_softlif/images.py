@@ -1,11 +1,14 @@
-"""The form of images and tables, and what looks wrong in them."""
+"""The form of images, tables and frames, and what looks wrong in them."""
 
 import warnings
 
 import numpy as np
 from nengo.exceptions import NengoWarning, ValidationError
 
-FORMS = "(n, height, width, channels), (n, height, width) or, for a table, (n, values)"
+FORMS = (
+    "(n, height, width, channels), (n, height, width), for a table (n, values) or for "
+    "frames (n, n_steps, height, width, channels)"
+)
 """Shapes that `in_one_form` takes, in words."""
 
 
@@ -13,7 +16,7 @@ def in_one_form(x):
     """Bring images, or the rows of a table, into the form (n, height, width, channels).
 
     Rows of a table are images of one pixel, whose channels are the values. Arrays of
-    other shapes are returned as they are, and all as views.
+    other shapes, such as frames, are returned as they are, and all as views.
     """
     if x.ndim == 2:
         return x[:, np.newaxis, np.newaxis, :]
@@ -60,11 +63,12 @@ def real_numbers(attr, values):
 def checked_images(attr, values):
     """Refuse images that cannot be trained on; return a read-only view of others.
 
-    They come in one of `FORMS`, and go as (n, height, width, channels).
+    They come in one of `FORMS`, and go as (n, height, width, channels). Frames keep
+    their shape, and whole numbers in them get the smallest type that holds them.
     """
     given = _array(attr, values)
     images = in_one_form(given)
-    if images.ndim != 4:
+    if images.ndim not in (4, 5):
         raise ValidationError(
             f"expected images of shape {FORMS}, got {given.shape}; reshape them",
             attr=attr,
@@ -81,7 +85,20 @@ def checked_images(attr, values):
             f"{low:g} to {high:g}; divide them by a unit",
             attr=attr,
         )
+    if images.ndim == 5:
+        images = small(images)
+        images.flags.writeable = False
     return images
+
+
+def small(array):
+    """Give whole numbers the smallest type that holds them; return a view or copy."""
+    if array.dtype.kind not in "iu" or array.size == 0:
+        return array.view()
+    low, high = int(array.min()), int(array.max())
+    # signed types hold one more below zero than above
+    needed = np.min_scalar_type(high if low >= 0 else min(low, -high - 1))
+    return array.astype(needed, copy=False).view()
 
 
 def checked_labels(attr, values):
@@ -136,6 +153,8 @@ def check_classes(y_train, y_test):
 def warn_of_values(x_train, x_test):
     """Say which images of finite values would train or test badly, without an error."""
     _warn_of_channels_first("x_train", x_train)
+    if x_train.ndim == 5:
+        return  # nearly everything is 0, and that is all that can be said
     middles = [_middle(x) for x in (x_train, x_test)]
     for name, images, middle in zip(
         ("x_train", "x_test"), (x_train, x_test), middles, strict=True
@@ -148,14 +167,15 @@ def warn_of_values(x_train, x_test):
 
 
 def _warn_of_channels_first(name, images):
-    _, height, width, channels = images.shape
+    height, width, channels = images.shape[-3:]
     # what would be height and width of such images: more than a few pixels, of no very
     # different number, as images of a few rows with many channels exist
     low, high = sorted((width, channels))
     if height <= 4 < low and high <= 4 * low:
         _warn(
             f"{name} is taken for images of {height} x {width} pixels with {channels} "
-            f"channels; if its channels come first, give np.moveaxis({name}, 1, -1)"
+            f"channels; if its channels come first, give np.moveaxis({name}, "
+            f"{images.ndim - 3}, -1)"
         )
 
 
@@ -271,3 +291,26 @@ def _some(values):
 def _warn(message):
     # from here past its checks, __post_init__ and __init__ to the caller of Dataset
     warnings.warn(message, NengoWarning, stacklevel=6)
+
+
+def spread(images, mean):
+    """Standard deviation of features around the mean image, 1 where there is none."""
+    # in pieces, as all images in float64 would take eight times their memory
+    pieces = (images[i : i + 1000] - mean for i in range(0, len(images), 1000))
+    # of one feature all at once, in the order in which it was always summed
+    n_scales = n_features(mean.shape)
+    squares = sum(np.sum(p**2, axis=None if n_scales == 1 else 0) for p in pieces)
+    squares = np.reshape(squares, (-1, n_scales)).sum(axis=0)
+    spread = np.sqrt(squares / (images.size / n_scales))
+    # of what is constant, rounding leaves a little
+    largest = np.abs(by_feature(mean[np.newaxis])).max(axis=0)
+    limits = np.finfo(np.float32)
+    constant = (spread <= 1e-9 * largest) | (spread < limits.tiny)
+    if constant.all():
+        raise ValidationError(
+            "all training images are the same, so there is no standard deviation to "
+            "divide by; give a scale",
+            attr="Preprocessing.scale",
+        )
+    # and less than float32 tells apart must not be blown up
+    return np.where(constant, 1.0, np.maximum(spread, limits.eps * largest))

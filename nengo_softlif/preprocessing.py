@@ -5,8 +5,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from .images import FORMS, by_feature, in_one_form, n_features, real_numbers
+from .images import FORMS, in_one_form, n_features, real_numbers, spread
 from .tables import format_size
+
+EVENT = 0.001
+"""Scale of frames of events, in events: divided by it, one is as high as a spike of a
+neuron in Nengo, 1 / dt, with the usual step. Weights then mean the same behind both."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,7 +20,8 @@ class Preprocessing:
     An image has its mean subtracted, is divided by a scale, cropped, and flattened
     (C order, channels last). Training crops and mirrors at random, which makes up more
     images than there are; testing crops the centre. It is saved with the model, as the
-    weights mean nothing without it.
+    weights mean nothing without it. Of frames, (n, n_steps, height, width, channels),
+    each is an image; those of one example are cropped and mirrored alike.
 
     Parameters
     ----------
@@ -70,11 +75,12 @@ class Preprocessing:
         Parameters
         ----------
         x_train : array_like (n, height, width, channels) or (n, height, width)
-            Raw training images, or a table (n, values).
+            Raw training images, or a table (n, values), or frames.
         scale : float or sequence of float, optional
             Default: for each channel (for each value of a table) the standard
             deviation over all pixels of all images once the mean is subtracted, so
             that what the network sees has unit variance. Where nothing varies it is 1.
+            Of frames `EVENT`: each event is a spike then, for steps of 1 ms.
         crop : int or (int, int), optional
             See `Preprocessing`.
         flip : bool
@@ -83,9 +89,13 @@ class Preprocessing:
         Returns
         -------
         Preprocessing
-            With one mean per pixel.
+            With one mean per pixel; of frames the mean is 0, as of events where nothing
+            happens.
         """
         images = in_one_form(_numbers("x_train", x_train))
+        if images.ndim == 5 and images.size > 0:
+            scale = EVENT if scale is None else scale
+            return cls(images.shape[2:], 0, scale, crop, flip)
         if images.ndim != 4 or images.size == 0:
             raise ValidationError(
                 f"expected images of shape {FORMS}, got {images.shape}",
@@ -93,7 +103,7 @@ class Preprocessing:
             )
         mean = images.mean(axis=0, dtype=np.float64)
         if scale is None:
-            scale = _spread(images, mean)
+            scale = spread(images, mean)
         return cls(images.shape[1:], mean, scale, crop, flip)
 
     @property
@@ -112,14 +122,16 @@ class Preprocessing:
         Parameters
         ----------
         images : array_like (n, height, width, channels) or (n, height, width)
-            Raw images; without channel axis if they have one channel.
+            Raw images; without channel axis if they have one channel. Or frames.
 
         Returns
         -------
         ndarray (n, size)
-            float32, in units of ``scale``.
+            float32, in units of ``scale``; of frames (n, n_steps, size).
         """
         images = self._checked(images)
+        if images.ndim == 5:
+            return self.test(_flat(images)).reshape(*images.shape[:2], self.size)
         top, left = self._room() // 2
         height, width, _ = self.output_shape
         rows, columns = slice(top, top + height), slice(left, left + width)
@@ -137,14 +149,14 @@ class Preprocessing:
         Parameters
         ----------
         images : array_like (n, height, width, channels) or (n, height, width)
-            Raw images; without channel axis if they have one channel.
+            Raw images; without channel axis if they have one channel. Or frames.
         rng : numpy.random.Generator
             Draws the parts; the same state draws the same ones.
 
         Returns
         -------
         ndarray (n, size)
-            float32, in units of ``scale``.
+            float32, in units of ``scale``; of frames (n, n_steps, size).
         """
         if self.crop is None and not self.flip and not self.shift:
             return self.test(images)
@@ -157,6 +169,10 @@ class Preprocessing:
         if self.flip:
             mirrored = rng.random(len(images)) < 0.5
             columns[mirrored] = columns[mirrored, ::-1]
+        shape = (*images.shape[:-3], self.size)
+        if images.ndim == 5:
+            rows, columns = (np.repeat(x, shape[1], axis=0) for x in (rows, columns))
+            images = _flat(images)
         n_rows, n_columns, _ = self.image_shape
         beyond = None
         if self.shift:
@@ -178,7 +194,7 @@ class Preprocessing:
         scaled = self._scaled(images, mean, scale)
         if beyond is not None:
             scaled.reshape(images.shape)[beyond] = 0
-        return scaled
+        return scaled.reshape(shape)
 
     def header(self):
         """Return the settings but the mean, as JSON can hold them."""
@@ -241,10 +257,11 @@ class Preprocessing:
     def _checked(self, given):
         given = _numbers("images", given)
         images = in_one_form(given)
-        if images.ndim != 4 or images.shape[1:] != self.image_shape:
+        if images.ndim not in (4, 5) or images.shape[-3:] != self.image_shape:
             raise ValidationError(
                 f"expected images of {format_size(self.image_shape)} (height x width x "
-                f"channels) in an array (n, ...), got {format_size(given.shape[1:])} "
+                f"channels) in an array (n, ...), or (n, n_steps, ...) for frames, "
+                f"got {format_size(given.shape[1:])} "
                 f"in an array of shape {given.shape}; resize them, or use the model of "
                 "such images",
                 attr="Preprocessing.image_shape",
@@ -281,6 +298,11 @@ class Preprocessing:
                 attr="Preprocessing.images",
             )
         return scaled
+
+
+def _flat(frames):
+    """All frames, one after the other."""
+    return frames.reshape(-1, *frames.shape[2:])
 
 
 def _checked_shape(given):
@@ -361,29 +383,6 @@ def _checked_shift(given):
 
 def _outside(index, length):
     return (index < 0) | (index >= length)
-
-
-def _spread(images, mean):
-    """Standard deviation of features around the mean image, 1 where there is none."""
-    # in pieces, as all images in float64 would take eight times their memory
-    pieces = (images[i : i + 1000] - mean for i in range(0, len(images), 1000))
-    # of one feature all at once, in the order in which it was always summed
-    n_scales = n_features(mean.shape)
-    squares = sum(np.sum(p**2, axis=None if n_scales == 1 else 0) for p in pieces)
-    squares = np.reshape(squares, (-1, n_scales)).sum(axis=0)
-    spread = np.sqrt(squares / (images.size / n_scales))
-    # of what is constant, rounding leaves a little
-    largest = np.abs(by_feature(mean[np.newaxis])).max(axis=0)
-    limits = np.finfo(np.float32)
-    constant = (spread <= 1e-9 * largest) | (spread < limits.tiny)
-    if constant.all():
-        raise ValidationError(
-            "all training images are the same, so there is no standard deviation to "
-            "divide by; give a scale",
-            attr="Preprocessing.scale",
-        )
-    # and less than float32 tells apart must not be blown up
-    return np.where(constant, 1.0, np.maximum(spread, limits.eps * largest))
 
 
 def _numbers(attr, values):

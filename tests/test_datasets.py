@@ -11,7 +11,7 @@ from nengo_softlif.datasets import Dataset
 
 import numpy as np
 import pytest
-from nengo.exceptions import ValidationError
+from nengo.exceptions import NengoWarning, ValidationError
 from sample_data import arrays
 
 
@@ -421,3 +421,112 @@ def test_import_is_light():
     )
     run = [sys.executable, "-c", code]
     assert subprocess.run(run, capture_output=True, text=True).stdout == "set()\n"
+
+
+# -- frames ----------------------------------------------------------------------------
+
+
+def frames(**changes):
+    """Eight training and four test examples of three frames of 5 x 4 x 2."""
+    rng = np.random.RandomState(1)
+    shown = {
+        "x_train": rng.poisson(1.0, (8, 3, 5, 4, 2)),
+        "x_test": rng.poisson(1.0, (4, 3, 5, 4, 2)),
+    }
+    return arrays(**{**shown, **changes})
+
+
+def test_frames():
+    given = frames()
+    data = Dataset("own", **given)
+    assert data.n_frames == 3
+    assert data.image_shape == (5, 4, 2)
+    assert data.x_train.dtype == data.x_test.dtype == np.uint8
+    assert not data.x_train.flags.writeable
+    np.testing.assert_array_equal(data.x_train, given["x_train"])
+    assert repr(data) == (
+        "Dataset('own', 8 training and 4 test examples of 3 frames of 5 x 4 x 2, "
+        "3 classes)"
+    )
+    assert Dataset("own", **arrays()).n_frames is None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "given", "dtype"),
+    [
+        (0, 255, np.int64, np.uint8),
+        (0, 256, np.int16, np.uint16),
+        (-1, 127, np.int64, np.int8),
+        (-1, 200, np.int64, np.int16),
+        (0, 1, bool, bool),
+        (0, 1, np.float32, np.float32),
+        (0, 7, ">u4", np.uint8),
+    ],
+)
+def test_whole_numbers_in_frames_get_small_types(low, high, given, dtype):
+    x = np.zeros((8, 3, 5, 4, 2), given)
+    x[0, 0, 0, 0], x[-1, 1, 1, 1] = low, high
+    data = Dataset("own", **frames(x_train=x))
+    assert data.x_train.dtype == dtype
+    np.testing.assert_array_equal(data.x_train, x)
+
+
+def test_equal_frames_have_one_checksum():
+    small = {key: array.astype(np.int8) for key, array in frames().items()}
+    assert Dataset("own", **frames()).sha256 == Dataset("own", **small).sha256
+
+
+def test_frames_from_a_file(tmp_path):
+    path = tmp_path / "flows.npz"
+    np.savez_compressed(path, **frames())
+    data = datasets.load(path)
+    assert data.n_frames == 3
+    assert data.sha256 == Dataset("own", **frames()).sha256
+
+
+def test_frames_are_summed_and_averaged():
+    x_train = 50 * frames()["x_train"]
+    data = Dataset("own", **frames(x_train=x_train, x_test=10 * frames()["x_test"]))
+    summed, averaged = data.summed(), data.averaged()
+    assert (summed.name, averaged.name) == ("own, summed", "own, averaged")
+    assert summed.n_frames is averaged.n_frames is None
+    assert (summed.x_train.dtype, summed.x_test.dtype) == (np.uint16, np.uint8)
+    assert averaged.x_train.dtype == np.float32
+    np.testing.assert_array_equal(summed.x_train, x_train.sum(axis=1))
+    np.testing.assert_allclose(averaged.x_test, data.x_test.mean(axis=1), rtol=1e-6)
+    np.testing.assert_array_equal(summed.y_test, data.y_test)
+    for did in ("summed", "averaged"):
+        with pytest.raises(ValidationError, match=f"has no frames that could be {did}"):
+            getattr(summed, did)()
+
+
+def test_channels_that_come_first_in_frames_are_told():
+    """As they do in tonic's frames."""
+    x = np.random.RandomState(0).poisson(1.0, (8, 3, 2, 10, 12))
+    with pytest.warns(NengoWarning, match=r"2 x 10 pixels.*moveaxis\(x_train, 2, -1\)"):
+        Dataset("own", **frames(x_train=x, x_test=x[:4]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        (
+            {"x_test": np.zeros((4, 2, 5, 4, 2))},
+            "x_test: .* 3 x 5 x 4 x 2 as in x_train, got 2 x 5 x 4 x 2 .*n_steps",
+        ),
+        (
+            {"x_test": np.zeros((4, 5, 4, 2))},
+            "x_test: .* 3 x 5 x 4 x 2 .* got 5 x 4 x",
+        ),
+        ({"x_test": np.zeros((4, 3, 5, 4, 1))}, "x_test: .* got 3 x 5 x 4 x 1"),
+        ({"x_train": np.zeros((8, 1, 3, 5, 4, 2))}, r"x_train: .* frames \(n, n_steps"),
+        (
+            {"x_train": np.full((8, 3, 5, 4, 2), np.nan)},
+            "x_train: .* 960 of 960 are",
+        ),
+        ({"x_train": np.zeros((8, 0, 5, 4, 2))}, "x_train: .* empty array"),
+    ],
+)
+def test_bad_frames(changes, match):
+    with pytest.raises(ValidationError, match=rf"Dataset\.{match}"):
+        Dataset("own", **frames(**changes))

@@ -316,3 +316,60 @@ def test_incomplete_file():
         Preprocessing.from_file(pre.header(), {})
     with pytest.raises(ValidationError, match=r"Preprocessing\.scale: missing"):
         Preprocessing.from_file({"image_shape": [6, 5, 3]}, pre.arrays())
+
+
+# -- frames ----------------------------------------------------------------------------
+
+
+def test_each_frame_is_an_image():
+    frames = pictures(4, (3, 6, 5, 2))
+    for pre in (
+        Preprocessing((6, 5, 2), pictures(1, (6, 5, 2), 3)[0], (2.0, 3.0), (3, 4)),
+        Preprocessing((6, 5, 2), 0, 0.001),
+    ):
+        prepared = pre.test(frames)
+        assert prepared.shape == (4, 3, pre.size)
+        for k in range(3):
+            np.testing.assert_array_equal(prepared[:, k], pre.test(frames[:, k]))
+
+
+def test_frames_of_an_example_are_cropped_and_mirrored_alike():
+    mean = pictures(1, (6, 5, 2), 3)[0]
+    pre = Preprocessing((6, 5, 2), mean, 2.0, (3, 4), flip=True, shift=2)
+    frames = pictures(20, (3, 6, 5, 2))
+    prepared = pre.train(frames, generator())
+    assert prepared.shape == (20, 3, pre.size)
+    for k in range(3):
+        alone = pre.train(frames[:, k], generator())
+        np.testing.assert_array_equal(prepared[:, k], alone)
+
+
+def test_the_average_of_prepared_frames_is_the_prepared_average():
+    """So that what is trained on averages may be shown frames."""
+    frames = pictures(9, (7, 6, 5, 2))
+    average = frames.mean(axis=1)
+    pre = Preprocessing.from_images(average, crop=4)
+    np.testing.assert_allclose(
+        pre.test(frames).mean(axis=1), pre.test(average), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_events_become_spikes():
+    frames = np.zeros((3, 4, 6, 5, 2), np.uint8)
+    frames[0, 1, 2, 3, 1] = 2
+    pre = Preprocessing.from_images(frames)
+    assert pre == Preprocessing((6, 5, 2), 0, 0.001)
+    prepared = pre.test(frames)
+    assert prepared.max() == np.float32(2) / np.float32(0.001)
+    assert np.count_nonzero(prepared) == 1
+    assert Preprocessing.from_images(frames, scale=0.5, crop=3, flip=True) == (
+        Preprocessing((6, 5, 2), 0, 0.5, 3, True)
+    )
+
+
+def test_frames_of_another_size():
+    pre = Preprocessing((6, 5, 2), 0, 1)
+    with pytest.raises(ValidationError, match=r"n_steps, .*got 4 x 6 x 5 x 1 in"):
+        pre.test(np.zeros((3, 4, 6, 5, 1)))
+    with pytest.raises(ValidationError, match="expected images of shape"):
+        Preprocessing.from_images(np.zeros((0, 4, 6, 5, 2)))

@@ -1,6 +1,5 @@
 """Its commands, but for the demo: train, evaluate, explain and info."""
 
-import inspect
 import json
 import sys
 from pathlib import Path
@@ -112,6 +111,7 @@ def train(
     """
     if start_from is not None:
         options.check_not_given(ctx, "network", "noise_model", "batch_norm")
+    options.check_noise(ctx, network)
     target = settings["target"]
     training_target(target, settings["batch_norm"])
     if out is None:
@@ -174,7 +174,7 @@ def _train(model, data, checkpoint, settings):
 @click.option("--data", required=True, help="Data set: a name or an .npz file.")
 @options.backend
 @options.synapse
-@options.presentation_time
+@options.presentation_time_of_frames
 @click.option(
     "--dt",
     type=options.SECONDS,
@@ -314,7 +314,6 @@ def _new_model(network, data, noise_model, seed):
         height, width, channels = data.image_shape
         patch = (max(1, height * 3 // 4), max(1, width * 3 // 4))  # as 24 of 32
         shape["image_shape"] = (*patch, channels)
-    function = networks.FUNCTIONS[name]
-    if "noise" not in inspect.signature(function).parameters:  # it trains in spikes
+    if not options.takes_noise(name):
         del shape["noise"]
-    return function(**shape)
+    return networks.FUNCTIONS[name](**shape)

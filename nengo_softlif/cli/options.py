@@ -1,5 +1,6 @@
 """Options of the command line, and what is checked of them before anything else."""
 
+import inspect
 import math
 import os
 from functools import partial
@@ -217,6 +218,12 @@ presentation_time = click.option(
     show_default=True,
     help="Seconds per image.",
 )
+presentation_time_of_frames = click.option(
+    "--presentation-time",
+    type=SECONDS,
+    help="Seconds per image. Default: 0.2; of frames, of which one is shown in each "
+    "step, all.",
+)
 window = click.option(
     "--window",
     type=SECONDS_FROM_0,
@@ -253,6 +260,20 @@ def check_not_given(ctx, *names):
                 f"{parameter.opts[0]} cannot be given with --start-from, which takes "
                 "the network, its noise and its weights from the model"
             )
+
+
+def takes_noise(network):
+    """Whether a network of this name has noise in training, as soft LIF neurons do."""
+    return "noise" in inspect.signature(networks.FUNCTIONS[network]).parameters
+
+
+def check_noise(ctx, network):
+    """Refuse noise for a network that is trained in spikes, not with noise for them."""
+    given = ctx.get_parameter_source("noise_model") is ParameterSource.COMMANDLINE
+    if given and network is not None and not takes_noise(network):
+        raise click.UsageError(
+            f"--noise stands for spikes in training; {network} has spikes, and no noise"
+        )
 
 
 def data_files(name):

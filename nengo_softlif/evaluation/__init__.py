@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "Backend",
             "Engine",
             "Prepared",
+            "Shown",
             "check_finite",
             "run_batches",
         ],

@@ -40,15 +40,15 @@ def readout_steps(n_steps, dt, window=0.0):
     return steps, np.maximum(first, 1)
 
 
-def check_memory(n_steps, n_values):
+def check_memory(n_steps, n_values, what="output values"):
     """Refuse presentations whose outputs do not fit into the machine's memory.
 
-    So many values come in each step; of them `decide` makes sums in float64.
+    So many values come in each step; of outputs `decide` makes sums in float64.
     """
     n_bytes = 8 * n_steps * n_values
     if n_bytes > memory():
         raise ValidationError(
-            f"{n_steps:,.0f} steps of {n_values} output values take "
+            f"{n_steps:,.0f} steps of {n_values} {what} take "
             f"{n_bytes / 1e9:,.0f} GB, but the machine has {memory() / 1e9:.0f} GB; "
             "show images for a shorter time, or fewer at a time",
             attr="presentation_time",

@@ -40,11 +40,14 @@ class Backend(ABC):
         Whether time passes; else there is one step, and rates instead of spikes.
     one_by_one : bool
         Whether it shows one image at a time.
+    shows_frames : bool
+        Whether it shows frames that change in time, too.
     """
 
     name = None
     timed = True
     one_by_one = False
+    shows_frames = False
 
     @abstractmethod
     def run(self, watched, batches, presentation):
@@ -56,7 +59,8 @@ class Backend(ABC):
             What `watch` returned, with the fan-out of its neurons.
         batches : iterable of (n, size) ndarray
             Prepared images, ``presentation.batch_size`` of them at a time; the last
-            batch may be smaller.
+            batch may be smaller. Of frames (n, n_steps, size), one for each step; only
+            if it ``shows_frames``.
         presentation : Presentation
             How they are shown. Without reset, each starts where the image at the same
             place of the batch before ended.
@@ -125,6 +129,7 @@ class Engine(Backend):
     """Our own simulator, for many images side by side."""
 
     name = "engine"
+    shows_frames = True
 
     def able(self, model):
         """Return NengoDL in place of ours for what that cannot simulate."""
@@ -181,6 +186,7 @@ class NengoDL(Backend):
     """NengoDL, which simulates any network, for many images side by side."""
 
     name = "nengo-dl"
+    shows_frames = True
 
     def run(self, watched, batches, presentation):
         """See `Backend.run`."""
@@ -194,9 +200,13 @@ class NengoDL(Backend):
                     sim.reset(include_trainable=False)
                 n = len(images)
                 padded = _padded(images, presentation.batch_size)
-                outputs, fired = [], 0
+                outputs, fired, start = [], 0, 0
                 for length in lengths:
-                    output, seen = _predict(sim, watched, totals, padded, length)
+                    shown = padded
+                    if padded.ndim == 3:
+                        shown = padded[:, start : start + length]
+                    output, seen = _predict(sim, watched, totals, shown, length)
+                    start += length
                     outputs.append(output[:n])
                     fired = fired + watched.fired(seen[:n], presentation.dt)
                 yield np.concatenate(outputs, axis=1), fired
@@ -206,13 +216,12 @@ class Nengo(Backend):
     """Nengo's own simulator, one image after the other: the reference."""
 
     name = "nengo"
-    one_by_one = True
+    one_by_one = shows_frames = True
 
     def run(self, watched, batches, presentation):
         """See `Backend.run`. Without reset images start where the one before ended."""
         dt, n_steps = presentation.dt, presentation.n_time_steps
-        shown = np.zeros(watched.input.size_out)
-        watched.input.output = lambda t: shown
+        shown = Shown(watched.input, presentation)
         totals = watched.with_totals()
         with nengo.Simulator(
             watched.network, dt, presentation.seed, progress_bar=False
@@ -220,7 +229,7 @@ class Nengo(Backend):
             for images in batches:
                 outputs, fired = [], 0
                 for image in images:
-                    shown[...] = image
+                    shown.image = image
                     sim.run_steps(n_steps, progress_bar=False)
                     outputs.append(check_finite(sim.data[watched.output].copy()))
                     fired = fired + watched.fired(sim.data[totals], dt)
@@ -245,6 +254,8 @@ class Prepared(Backend):
     before : callable, optional
         Called before images are shown.
     """
+
+    shows_frames = True
 
     def __init__(self, backend, watched, simulator, before=None):
         self.name = backend.name
@@ -281,14 +292,43 @@ def run_batches(sim, watched, batches, presentation):
     """Simulate images with a `.Simulator`; see `Backend.run`."""
     n_steps, batch_size = presentation.n_time_steps, presentation.batch_size
     for images in batches:
-        n = len(images)
-        sim.run_steps(n_steps, {watched.input: _padded(images, batch_size)[:, None]})
+        n, shown = len(images), _padded(images, batch_size)
+        if shown.ndim == 2:
+            shown = shown[:, None]
+        sim.run_steps(n_steps, {watched.input: shown})
         counts = [sim.spike_counts(e)[:n] for e in watched.layers]
         yield sim.data[watched.output][:n], counts
         if presentation.reset:
             sim.reset()
         else:
             sim.clear_probes()
+
+
+class Shown:
+    """What a node shows to a simulator that has no examples side by side.
+
+    Parameters
+    ----------
+    node : nengo.Node
+        Receives a function that puts out the image.
+    presentation : Presentation
+        How images are shown.
+
+    Attributes
+    ----------
+    image : (size,) or (n_steps, size) ndarray
+        The image, or the frames, of which one is put out in each step.
+    """
+
+    def __init__(self, node, presentation):
+        self.image = np.zeros(node.size_out)
+        self.dt, self.n_steps = presentation.dt, presentation.n_time_steps
+        node.output = self._show
+
+    def _show(self, t):
+        if self.image.ndim == 1:
+            return self.image
+        return self.image[(round(t / self.dt) - 1) % self.n_steps]
 
 
 def check_finite(outputs):
@@ -339,8 +379,10 @@ def _nengo_dl_simulator(watched, presentation):
 
 
 def _predict(sim, watched, totals, images, n_steps):
-    """Show images for some steps; return what output and totals were."""
-    shown = np.broadcast_to(images[:, None], (len(images), n_steps, images.shape[1]))
+    """Show images or frames for some steps; return what output and totals were."""
+    if images.ndim == 2:
+        images = images[:, None]
+    shown = np.broadcast_to(images, (len(images), n_steps, images.shape[2]))
     seen = sim.predict_on_batch({watched.input: shown}, stateful=True)
     return check_finite(seen[watched.output]), seen[totals].astype(np.float64)
 

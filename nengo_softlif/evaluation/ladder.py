@@ -152,6 +152,12 @@ def explain(
     """
     check_model(model)
     check_data(data, model)
+    if data.n_frames is not None:
+        raise ValidationError(
+            f"{data.name!r} has frames, but the first rung is of rates, without time; "
+            "explain with data.averaged()",
+            attr="data",
+        )
     target = TARGETS.find(target, "target")
     model = model.copy()
     if model.network.seed is None:

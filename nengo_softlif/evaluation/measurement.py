@@ -23,7 +23,7 @@ def evaluate(
     model,
     data,
     backend=None,
-    presentation_time=0.2,
+    presentation_time=None,
     dt=0.001,
     window=0.0,
     reset=True,
@@ -42,7 +42,7 @@ def evaluate(
     model : Model
         A trained model; left as it is.
     data : Dataset
-        Its test images are shown.
+        Its test images are shown. Of frames, one in each step.
     backend : str, optional
         By default "loihi-emulator" for models of `.to_loihi`, and "engine" for others.
         "engine", "nengo-dl", "nengo", "rate", or one of those for a model of
@@ -57,8 +57,9 @@ def evaluate(
         the same, where nothing is rounded but weights and other parameters.
         "loihi-reference" is NengoLoihi's own, for one at a time, "loihi-float" the
         same without the chip's rounding, and "loihi" the chip itself.
-    presentation_time : float
-        How long each image is shown, in seconds.
+    presentation_time : float, optional
+        How long each image is shown, in seconds: 0.2 s by default. Of frames, at most
+        as many as there are, times ``dt``, and by default that.
     dt : float
         Time step in seconds.
     window : float
@@ -180,8 +181,11 @@ def _show(model, data, backend, presentation, tally, answers, title):
     batch_size, seed = presentation.batch_size, presentation.seed
     watched = backend.watch(model, seed)
     watched.fan_out = tally.fan_out
+    shown = data.x_test
+    if data.n_frames is not None:
+        shown = shown[:, : presentation.n_time_steps]
     batches = (
-        model.preprocessing.test(data.x_test[answers.examples[i : i + batch_size]])
+        model.preprocessing.test(shown[answers.examples[i : i + batch_size]])
         for i in range(0, presentation.n_examples, batch_size)
     )
     run = backend.run(watched, batches, presentation)

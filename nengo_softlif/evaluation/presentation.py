@@ -15,6 +15,9 @@ from .counting import neuron_layers
 BATCH_SIZE = 50
 """Images simulated side by side, unless told otherwise."""
 
+PRESENTATION_TIME = 0.2
+"""How long each image is shown, in seconds, unless told otherwise."""
+
 
 @dataclass(frozen=True)
 class Presentation:
@@ -22,8 +25,8 @@ class Presentation:
 
     Attributes
     ----------
-    presentation_time : float
-        How long each image is shown, in seconds.
+    presentation_time : float or None
+        How long each image is shown, in seconds; by default 0.2 s, and of frames all.
     dt : float
         Time step in seconds.
     window : float
@@ -39,7 +42,7 @@ class Presentation:
         Seed of what is random in the simulation.
     """
 
-    presentation_time: float = 0.2
+    presentation_time: float | None = None
     dt: float = 0.001
     window: float = 0.0
     reset: bool = True
@@ -69,7 +72,7 @@ class Presentation:
         Returns
         -------
         Presentation
-            With a number of examples, and a batch size that is no larger.
+            With a time, a number of examples, and a batch size that is no larger.
 
         Raises
         ------
@@ -78,7 +81,10 @@ class Presentation:
         """
         check_model(model)
         check_data(data, model)
+        if self.presentation_time is None:
+            return self._with_time(data).checked(model, data, backend, warns)
         self._check_times(model, backend)
+        _check_frames(self, data, backend)
         check_whole("seed", self.seed, 0, LARGEST_SEED)
         n_test = len(data.x_test)
         n_examples = n_test if self.n_examples is None else self.n_examples
@@ -92,13 +98,20 @@ class Presentation:
         batch_size = self._batch_size(backend, int(n_examples))
         n_steps = self.n_time_steps if backend.timed else 1
         check_memory(n_steps, batch_size * model.output.size_in)
+        if data.n_frames is not None:
+            check_memory(n_steps, batch_size * model.input.size_out, "prepared pixels")
         return replace(self, n_examples=int(n_examples), batch_size=batch_size)
 
+    def _with_time(self, data):
+        """Fill in how long images are shown; of frames all."""
+        _check_seconds("dt", self.dt, 0.001)
+        time = PRESENTATION_TIME if data.n_frames is None else data.n_frames * self.dt
+        return replace(self, presentation_time=time)
+
     def _check_times(self, model, backend):
-        positive = "a positive number of seconds, such as"
         time, dt = self.presentation_time, self.dt
-        check_number("dt", dt, f"{positive} 0.001", 0, low_open=True)
-        check_number("presentation_time", time, f"{positive} 0.2", 0, low_open=True)
+        _check_seconds("dt", dt, 0.001)
+        _check_seconds("presentation_time", time, PRESENTATION_TIME)
         backend.check(model, self)
         check_memory(time / dt, model.output.size_in)
         if (
@@ -149,6 +162,30 @@ def presentation_order(n_images):
     return np.random.RandomState(0).permutation(n_images)
 
 
+def _check_seconds(attr, seconds, such_as):
+    what = f"a positive number of seconds, such as {such_as:g}"
+    check_number(attr, seconds, what, 0, low_open=True)
+
+
+def _check_frames(presentation, data, backend):
+    """Refuse frames where images are shown, and to show more than there are."""
+    if data.n_frames is None:
+        return
+    if not backend.shows_frames:
+        raise ValidationError(
+            f"{backend.name!r} shows images that stay as they are, but {data.name!r} "
+            "has frames; use another backend, such as 'engine', or data.averaged()",
+            attr="backend",
+        )
+    if presentation.n_time_steps > data.n_frames:
+        raise ValidationError(
+            f"expected at most {data.n_frames * presentation.dt:g} s, as {data.name!r} "
+            f"has {data.n_frames} frames for each example, one for each step of "
+            f"{presentation.dt:g} s; got {presentation.presentation_time:g} s",
+            attr="presentation_time",
+        )
+
+
 def _check_preprocessing(model, data):
     if model.preprocessing is None:
         raise ValidationError(
@@ -156,7 +193,7 @@ def _check_preprocessing(model, data):
             "Preprocessing.from_images(data.x_train)",
             attr="model",
         )
-    size = model.preprocessing.test(data.x_test[:1]).shape[1]
+    size = model.preprocessing.test(data.x_test[:1]).shape[-1]
     if size != model.input.size_out:
         raise ValidationError(
             f"its preprocessing makes images of {size} numbers, but its input node "

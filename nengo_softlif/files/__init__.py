@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["npz"],
     submod_attrs={
         "arrays": ["read", "sha256", "write"],
+        "data_sets": ["read_data_set"],
         "headers": [
             "ArgumentsForm",
             "CheckpointForm",

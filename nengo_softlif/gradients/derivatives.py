@@ -282,15 +282,15 @@ def tabulate_slope(sigma, tau_rc, tau_ref, amplitude, dtype):
     Returns
     -------
     table : (n,) ndarray
-        What `neuron_kernels.times_slope` looks up. Within a thousand sigma of the
-        threshold it is right to a ten-thousandth of the largest slope, and for most
-        currents to a millionth; far away it vanishes, also without refractory time.
+        What `neuron_kernels.times_slope` looks up; what that gives is right to a part
+        in ten thousand, also far from the threshold.
     reach : float
         How far around the threshold it is finest.
     """
     reach, part = 16 * sigma, np.arange(1, SLOPES) / SLOPES
     around = np.linspace(-reach, reach, SLOPES, endpoint=False)
-    x = np.concatenate([-reach / part, around, [reach], reach / part[::-1]])
+    far = reach / part**4
+    x = np.concatenate([-far, around, [reach], far[::-1]])
     curve = SoftLIFRate(sigma, tau_rc, tau_ref, amplitude)
     slopes = curve.derivative(1 + x, np.ones(1), np.zeros(1))[:, 0]
     # nothing far away, on either side; the last one is looked at, but counts nothing

@@ -193,8 +193,8 @@ def times_slope(upstream, current, table, reach):
     current : (n_examples or 1, n_steps or 1, n) ndarray
         Input current.
     table : (3 * m + 2,) ndarray
-        Slopes, between which lines are drawn: m up to ``1 - reach``, by the inverse of
-        the distance from the threshold; m around it; and m above, by its inverse.
+        Slopes, between which lines are drawn: m up to ``1 - reach``, by the fourth root
+        of the inverse distance from the threshold; m around it; and m above, likewise.
     reach : float
         See above.
     """
@@ -208,7 +208,7 @@ def times_slope(upstream, current, table, reach):
             J, given = only(given_current, t), upstream[example, t]
             for i in range(len(given)):
                 x = (J[i] - one) * inverse
-                far = one / max(abs(x), one)
+                far = math.sqrt(math.sqrt(one / max(abs(x), one)))
                 middle = m + m * half * (min(max(x, -one), one) + one)
                 # how much is left of the parts beyond
                 side = m * (one - far)

@@ -4,6 +4,8 @@ A row for each kind of operator. What is none of spikes is multiplied as a whole
 convolution follows the spikes where there are few.
 """
 
+from functools import cached_property
+
 import numpy as np
 from nengo.exceptions import Unconvertible
 
@@ -23,6 +25,9 @@ from . import product_kernels
 GROUPS = 8
 """Parts in which gradients by weights are added up, however many threads there are, so
 that sums do not depend on the machine."""
+
+SUMS = 16_000_000
+"""Bytes of these parts, unless there are two only."""
 
 PATCHES = 16_000_000
 """Bytes of patches that are laid out at a time for a dense product."""
@@ -151,6 +156,11 @@ class _Convolution(Back):
         self.kernel = self.op.weights.astype(dtype)
         self.windows = self.op.windows
 
+    @cached_property
+    def turned(self):
+        """The kernel, laid out for following spikes."""
+        return turn_round(self.kernel)
+
     def back(self, values, delta, wanted, firing):
         counted = isinstance(values, Counts) and self.op.groups == 1
         if not (counted and values.is_sparse()):
@@ -169,11 +179,12 @@ class _Convolution(Back):
         op = self.op
         counts = np.ascontiguousarray(values.values).reshape(-1, *op.input_shape)
         delta = np.ascontiguousarray(delta).reshape(-1, *op.output_shape)
-        kernel = turn_round(self.kernel)
+        kernel = self.turned
         out = np.empty((len(counts) * wanted[0], *op.input_shape), self.dtype)
         n_channels = kernel.shape[0] * wanted[1]
-        by_kernel = np.zeros((GROUPS, n_channels, *kernel.shape[1:]), self.dtype)
-        edges = np.arange(GROUPS + 1) * len(counts) // GROUPS
+        n_groups = max(2, min(GROUPS, SUMS // kernel.nbytes))
+        by_kernel = np.zeros((n_groups, n_channels, *kernel.shape[1:]), self.dtype)
+        edges = np.arange(n_groups + 1) * len(counts) // n_groups
         frame = frame_outputs(self.windows)
         others = values.scale, kernel, tuple(self.windows.strides), frame
 

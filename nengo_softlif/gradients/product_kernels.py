@@ -84,7 +84,7 @@ def follow_back(first, counts, delta, out, by_kernel, scale, kernel, strides, fr
     flat = np.zeros(frame[0] * line + n, delta.dtype)
     framed = flat[: frame[0] * line].reshape(frame[0], frame[1], n_filters)
     found = np.empty(n_rows * n_columns * n_channels + 1, np.int64)
-    places = np.empty_like(found)
+    places, sources = np.empty_like(found), np.empty_like(found)
     values = np.empty(len(found), delta.dtype)
     stops = np.empty(n_channels + 1, np.int64)
     for group in range(len(first)):
@@ -95,22 +95,8 @@ def follow_back(first, counts, delta, out, by_kernel, scale, kernel, strides, fr
             if n_found == 0:
                 continue
             _frame(delta[image], framed, strides, frame[2], frame[3])
-            spikes = counts[image].reshape(-1)
-            if len(out):
-                target = out[image].reshape(-1)
-                for k in range(n_found):
-                    place = found[k]
-                    pixel, channel = place // n_channels, place % n_channels
-                    start = (pixel // n_columns) * line
-                    start += (pixel % n_columns) * n_filters
-                    total = kernel[channel, 0, 0] * 0
-                    for y in range(height):
-                        at = start + y * line
-                        total += _dot(kernel[channel, y], flat[at : at + n])
-                    target[place] = total
-            if not by_kernel.shape[1]:
-                continue
             # sorted by channel, for each of which its part of the kernel stays at hand
+            spikes = counts[image].reshape(-1)
             stops[:] = 0
             for k in range(n_found):
                 stops[found[k] % n_channels + 1] += 1
@@ -121,14 +107,22 @@ def follow_back(first, counts, delta, out, by_kernel, scale, kernel, strides, fr
                 pixel, channel = place // n_channels, place % n_channels
                 at = stops[channel]
                 stops[channel] = at + 1
-                places[at] = (pixel // n_columns) * line
-                places[at] += (pixel % n_columns) * n_filters
+                places[at] = pixel // n_columns * line + pixel % n_columns * n_filters
                 values[at] = spikes[place] * only(scale, place)
+                sources[at] = place
             start = 0
             sums = by_kernel[group].reshape(-1)
+            targets = out[image if len(out) else 0 : image + 1].reshape(-1)
             for channel in range(n_channels):
                 stop = stops[channel]
-                if stop > start:
+                if len(out):
+                    for k in range(start, stop):
+                        total = kernel[channel, 0, 0] * 0
+                        for y in range(height):
+                            at = places[k] + y * line
+                            total += _dot(kernel[channel, y], flat[at : at + n])
+                        targets[sources[k]] = total
+                if by_kernel.shape[1] and stop > start:
                     for y in range(height):
                         add_rows(
                             sums,

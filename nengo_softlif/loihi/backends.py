@@ -7,7 +7,14 @@ import numpy as np
 from nengo.exceptions import ValidationError
 
 from .. import compat
-from ..evaluation import Backend, check_finite, layer_names, neuron_layers, run_batches
+from ..evaluation import (
+    Backend,
+    Shown,
+    check_finite,
+    layer_names,
+    neuron_layers,
+    run_batches,
+)
 from .conversion import utilization
 from .decays import DT
 from .emulator import Emulator
@@ -25,6 +32,8 @@ class ChipBackend(Backend):
     described : str
         What simulates the chip, in words.
     """
+
+    shows_frames = True
 
     def __init__(self, name, described):
         self.name, self.described = name, described
@@ -118,8 +127,7 @@ class NengoLoihi(ChipBackend):
 
     def run(self, watched, batches, presentation):
         """See `.Backend.run`. Without reset images start where the one before ended."""
-        shown = np.zeros(watched.input.size_out)
-        watched.input.output = lambda t: shown
+        shown = Shown(watched.input, presentation)
         with watched.network:
             probes = [nengo.Probe(layer.neurons) for layer in watched.layers]
         types = [layer.neuron_type for layer in watched.layers]
@@ -127,7 +135,7 @@ class NengoLoihi(ChipBackend):
         n_steps = presentation.n_time_steps
 
         def shown_to(sim, image):
-            shown[...] = image
+            shown.image = image
             sim.run_steps(n_steps)
             seen = [sim.data[probe][-n_steps:] for probe in (watched.output, *probes)]
             return check_finite(seen[0].copy()), *(

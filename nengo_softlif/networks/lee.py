@@ -60,6 +60,7 @@ _PREPARED = {
         "mean": 255 * np.array([0.4914, 0.4822, 0.4465]),
         "scale": 255 * np.array([0.557, 0.549, 0.5534]),
         "flip": True,
+        "shift": 4,
     },
 }
 
@@ -152,8 +153,9 @@ def vgg9(
     Model
         The untrained network. Images of 32 x 32 pixels in three colours are prepared as
         in the authors' code: the mean of CIFAR-10's colours is subtracted, they are
-        divided by numbers that bring them to about -0.9 to 1, and mirrored at random in
-        training; but the authors also shift them by up to four pixels.
+        divided by numbers that bring them to about -0.9 to 1, and in training mirrored
+        and shifted by up to four pixels at random; beyond the edges is nothing that
+        fires, where the authors have black.
 
     Raises
     ------

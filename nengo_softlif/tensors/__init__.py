@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "curves": ["CURVES", "Curve", "Response", "curve", "soft_lif"],
-        "neuron_builders": ["noise_counters", "noise_seeds"],
+        "neuron_builders": ["BUILDERS", "noise_counters", "noise_seeds"],
         "operators": ["Values", "make_form"],
         "over_time": [
             "OVER_TIME",
@@ -15,6 +15,5 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "filtered",
             "sum_to",
         ],
-        "spiking_builders": ["BUILDERS"],
     },
 )

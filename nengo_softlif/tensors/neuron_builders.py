@@ -13,8 +13,18 @@ from nengo.neurons import NeuronType, RatesToSpikesNeuronType
 from nengo_dl.builder import Builder as NengoDLBuilder
 from nengo_dl.neuron_builders import SimNeuronsBuilder, TFNeuronBuilder
 
+from ..neurons import NeuronTable
+from ..spiking_neurons import BernoulliSpiking, IntegrateAndFire
 from .curves import CURVES, Response, noise_of
-from .spiking_builders import BUILDERS
+
+BUILDERS = NeuronTable(
+    "builders",
+    {
+        IntegrateAndFire: f"{__package__}.spiking_builders:IntegrateAndFireBuilder",
+        BernoulliSpiking: f"{__package__}.spiking_builders:BernoulliBuilder",
+    },
+)
+"""What builds spiking types in NengoDL, other than NengoDL itself."""
 
 
 class SimRates(SimNeurons):

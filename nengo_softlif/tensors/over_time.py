@@ -151,7 +151,7 @@ class OverTime:
             sign.
         """
         _, (fired,) = self._run(current, shape, traced=False)
-        return tf.cast(fired, current.dtype)
+        return fired
 
     def retrace(self, current, shape):
         """Repeat the course of neurons.
@@ -179,9 +179,9 @@ class OverTime:
 
         def step(state, current):
             state, fired, traces = self._step(state, current)
-            return state, traces if traced else [fired]
+            return state, traces if traced else [tf.cast(fired, current.dtype)]
 
-        dtypes = [current.dtype] * self.n_traces if traced else [tf.bool]
+        dtypes = [current.dtype] * (self.n_traces if traced else 1)
         return loop(step, state, [current], shape[0], shape[1:], dtypes)
 
 

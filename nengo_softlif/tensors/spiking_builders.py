@@ -11,9 +11,6 @@ import tensorflow as tf
 from nengo.exceptions import NengoWarning
 from nengo_dl.neuron_builders import TFNeuronBuilder
 
-from ..neurons import NeuronTable
-from ..spiking_neurons import BernoulliSpiking, IntegrateAndFire
-
 
 class _SpikingBuilder(TFNeuronBuilder):
     """A group of spiking neurons of one type."""
@@ -103,10 +100,3 @@ def _key(rng):
     twin = np.random.RandomState()
     twin.set_state(rng.get_state())
     return np.int32(twin.randint(2**31 - 1))
-
-
-BUILDERS = NeuronTable(
-    "builders",
-    {IntegrateAndFire: IntegrateAndFireBuilder, BernoulliSpiking: BernoulliBuilder},
-)
-"""What builds spiking types in NengoDL, other than NengoDL itself."""

@@ -21,17 +21,23 @@ class TrainingImages:
 
     def __init__(self, model, data, settings):
         self._data, self._settings = data, settings
+        self._x = _find_shown(data, settings)
         self._training, self._validation = split_images(
             len(data.x_train),
             settings.validation_split,
             settings.seed,
             settings.batch_size,
         )
-        self.preprocessing = _find_preprocessing(model, data, self._training)
+        self.preprocessing = _find_preprocessing(
+            model, data, self._training, settings.dt
+        )
         self.n_batches = len(self._training) // settings.batch_size
 
     def shuffle(self, epoch):
         """Yield images and labels of an epoch's batches, in an order of its own.
+
+        These are (batch_size, size) images or, of data that change over time, frames
+        (batch_size, n_steps, size).
 
         A thread prepares the next ones meanwhile.
         """
@@ -39,7 +45,7 @@ class TrainingImages:
         size = self._settings.batch_size
         order = rng.permutation(self._training)[: self.n_batches * size]
         batches = order.reshape(self.n_batches, size)
-        x, y = self._data.x_train, self._data.y_train
+        x, y = self._x, self._data.y_train
 
         def prepare(batch):
             return self.preprocessing.train(x[batch], rng), y[batch]
@@ -55,7 +61,7 @@ class TrainingImages:
         """Measure loss and error on images that are not trained on, if any."""
         if not len(self._validation):
             return {}
-        images = self._data.x_train[self._validation]
+        images = self._x[self._validation]
         labels = self._data.y_train[self._validation]
         answers = trainer.answers(images, self.preprocessing).astype(np.float64)
         loss = np.mean(trainer.loss.values(answers, labels)[0])
@@ -83,18 +89,33 @@ def split_images(n_images, validation_split, seed, batch_size):
     return training, validation
 
 
-def _find_preprocessing(model, data, training):
+def _find_shown(data, settings):
+    """Find what is shown of training data: of frames, those of the first steps."""
+    if data.n_frames is None or settings.presentation_time is None:
+        return data.x_train
+    if settings.n_steps > data.n_frames:
+        raise ValidationError(
+            f"expected at most {data.n_frames * settings.dt:g} s, as {data.name!r} has "
+            f"{data.n_frames} frames for each example, one for each step of "
+            f"{settings.dt:g} s; got {settings.presentation_time:g} s",
+            attr="presentation_time",
+        )
+    return data.x_train[:, : settings.n_steps]
+
+
+def _find_preprocessing(model, data, training, dt):
     """Take the preprocessing of the model, or for a new model that of the data.
 
     Mean and scale come from the images that are trained on, as those kept to validate
-    on must not have a say in anything.
+    on must not have a say in anything. Events in frames become spikes, for any dt.
     """
     preprocessing = model.preprocessing
     if preprocessing is None:
         whole = len(training) == len(data.x_train)
+        events = data.n_frames is not None
         preprocessing = Preprocessing.from_images(
             data.x_train if whole else data.x_train[training],
-            scale=model.scale,
+            scale=dt if events and model.scale is None else model.scale,
             crop=model.crop,
             flip=model.flip,
         )

@@ -27,6 +27,7 @@ class InSpikes(Trainer):
 
     name = "spikes"
     options = frozenset({"presentation_time", "derivative", "loss"})
+    takes_frames = True
     networks = "feed-forward layers of spiking neurons"
 
     @classmethod

@@ -52,7 +52,8 @@ def fit(
         model the preprocessing, the history and what decided the training, when it
         has ended.
     data : Dataset
-        Its training images are used.
+        Its training images are used. Frames that change in time are for training in
+        spikes: one is shown in each step.
     epochs : int
         Passes over the training images.
     batch_size : int
@@ -146,7 +147,7 @@ def fit(
     )
     check_checkpoint(checkpoint)
     callbacks = check_callbacks(callbacks, settings.optimizer)
-    ways = find_trainers(model, settings)
+    ways = find_trainers(model, data, settings)
     images = TrainingImages(model, data, settings)
     decided_by = describe_training(model, data, **settings.describe())
     # NengoDL's settings are part of a network's configuration: leave the user's be

@@ -37,6 +37,9 @@ class Trainer(ABC):
     options : frozenset of str
         Of the arguments of `.fit` that not every way has, those that this one has:
         ``"batch_norm"``, ``"target"``.
+    takes_frames : bool
+        Whether it trains on frames over time, which come as (batch_size, n_steps,
+        size), too.
     networks : str
         What it trains, in words, for errors.
     warning : str or None
@@ -64,6 +67,7 @@ class Trainer(ABC):
 
     name = None
     options = frozenset()
+    takes_frames = False
     networks = "other networks"
     warning = None
     biases = ()
@@ -168,7 +172,8 @@ class Trainer(ABC):
         for start in range(0, len(images), self.batch_size):
             x = preprocessing.test(images[start : start + self.batch_size])
             missing = self.batch_size - len(x)
-            answers.append(self.predict(np.pad(x, [(0, missing), (0, 0)]))[: len(x)])
+            padded = np.pad(x, [(0, missing)] + [(0, 0)] * (x.ndim - 1))
+            answers.append(self.predict(padded)[: len(x)])
         return np.concatenate(answers)
 
     def variables(self):
@@ -201,7 +206,7 @@ class Trainer(ABC):
         """Free what is held."""
 
 
-def find_trainers(model, settings):
+def find_trainers(model, data, settings):
     """Find the ways to train a model, as far as can be told before it is built.
 
     Returns subclasses of `Trainer`, in the order of their table. If there is none, the
@@ -216,6 +221,7 @@ def find_trainers(model, settings):
             lacking.append((trainer, missing[0]))
             continue
         try:
+            _check_frames(trainer, data)
             trainer.check(model, settings)
         except ValidationError as error:
             refusals.append(error)
@@ -241,6 +247,17 @@ def _lack(settings, trainer, option):
         "out",
         attr=option,
     )
+
+
+def _check_frames(trainer, data):
+    if data.n_frames is not None and not trainer.takes_frames:
+        able = [repr(n) for n in TRAINERS if TRAINERS[n].takes_frames]
+        instead = f"train with {' or '.join(able)}, or " if able else "train "
+        raise ValidationError(
+            f"{trainer.name!r} trains in one step per image, but {data.name!r} has "
+            f"{data.n_frames} frames for each example; {instead}on data.averaged()",
+            attr="data",
+        )
 
 
 def make_trainer(trainers, network, image, answer, settings):

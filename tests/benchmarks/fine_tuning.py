@@ -45,8 +45,8 @@ def main():
     data = softlif.datasets.load(args.data)
     rate = softlif.load(args.model)
     rows = [
-        measure(softlif.to_spiking(rate), data, args, "converted, Alpha(0.005)"),
-        measure(softlif.to_spiking(rate, args.synapse), data, args, "converted"),
+        measure(softlif.to_spiking(rate), data, args, "converted, Alpha(0.005)", 0.2),
+        measure(softlif.to_spiking(rate, args.synapse), data, args, "converted", 0.2),
     ]
     for derivative in args.derivatives:
         model = softlif.to_spiking(rate, args.synapse)
@@ -80,12 +80,13 @@ def read_synapse(text):
     ](float(tau or 0))
 
 
-def measure(model, data, args, name):
-    """Evaluate a network for 200 ms, and for the time it is trained for."""
+def measure(model, data, args, name, longest=0.06):
+    """Evaluate a network for a long time, and for the time it is trained for."""
     settings = {"n_examples": args.n_examples, "batch_size": 100}
-    long = softlif.evaluate(model, data, presentation_time=0.2, **settings)
+    long = softlif.evaluate(model, data, presentation_time=longest, **settings)
     short = softlif.evaluate(model, data, presentation_time=args.time, **settings)
-    errors = np.interp(TIMES, long.times, long.error_over_time_percent)
+    times = [t for t in TIMES if t <= longest]
+    errors = np.interp(times, long.times, long.error_over_time_percent)
     print(
         f"{name:24}",
         " ".join(f"{e:5.2f}" for e in errors),
@@ -103,7 +104,7 @@ def measure(model, data, args, name):
             del record[key]
     return {
         "name": name,
-        "errors_percent": dict(zip(TIMES, errors.tolist(), strict=True)),
+        "errors_percent": dict(zip(times, errors.tolist(), strict=True)),
         **records,
     }
 

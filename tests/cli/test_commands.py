@@ -216,6 +216,12 @@ def test_options_that_the_start_decides(run, model_file, option):
     assert_fails(result, f"{option[0]} cannot be given with --start-from")
 
 
+@pytest.mark.parametrize("network", ["lenet", "resnet11"])
+def test_networks_that_spike_in_training_take_no_noise(run, network):
+    result = run("train", "digits", "--network", network, "--noise", "alpha:0.005")
+    assert_fails(result, f"{network} has spikes, and no noise")
+
+
 def test_a_start_for_other_images(run, model_file, stripes):
     result = run("train", stripes, "--start-from", model_file)
     assert_fails(result, "expected images of 8 x 8 x 1")

@@ -7,7 +7,7 @@ import zlib
 
 from nengo_softlif import datasets
 from nengo_softlif.datasets import Dataset
-from nengo_softlif.files import paths
+from nengo_softlif.files import data_sets, paths
 
 import numpy as np
 import pytest
@@ -156,7 +156,7 @@ def test_what_does_not_fit_memory_is_not_unpacked(tmp_path, monkeypatch):
     np.savez(path, **arrays())
     needed = sum(array.nbytes for array in arrays().values()) + 20 * 8 + 75 * 5 * 4
     monkeypatch.setattr(paths, "memory", lambda: 2 * needed - 1)
-    monkeypatch.setattr(datasets, "irregular", lambda path: None)
+    monkeypatch.setattr(data_sets, "irregular", lambda path: None)
     with pytest.raises(ValidationError, match="of which half is left for the work"):
         datasets.load(path)
     monkeypatch.setattr(paths, "memory", lambda: 2 * needed)

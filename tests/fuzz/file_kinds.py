@@ -53,6 +53,7 @@ class Headers:
         for model in (
             networks.small((4, 4, 2), 3, noise),
             networks.small((1, 2, 1), 2),
+            networks.lenet((4, 4, 1), 2),
             own(),
         ):
             if model.input.size_out == 32:
@@ -107,8 +108,11 @@ class Headers:
         arguments.update(image_shape=shape, n_classes=n_classes)
         header["sizes"] = [math.prod(shape), n_classes]
         if rng.random() < 0.3:
-            header["source"]["function"] = rng.choice(["mnist", "cifar10"])
-            arguments["paper"] = False
+            if "noise" in arguments:
+                header["source"]["function"] = rng.choice(["mnist", "cifar10"])
+                arguments["paper"] = False
+            else:
+                header["source"]["function"] = rng.choice(["vgg9", "resnet11"])
         return header
 
     def alter_arrays(self, rng):
@@ -163,6 +167,8 @@ def difference(model, header, arrays):
         for name in ("gain", "bias", "encoders"):
             found[f"ensembles/{i}/{name}"] = getattr(ensemble, name)
     for i, connection in enumerate(network.all_connections):
+        if not connection.has_weights:
+            continue
         weights = connection.transform.init
         if isinstance(weights, nengo.transforms.SparseMatrix):
             weights = weights.data
