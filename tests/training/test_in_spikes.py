@@ -126,16 +126,15 @@ def test_what_is_not_to_be_trained_stays(data):
     assert np.any(after["connections/1/weights"] != before["connections/1/weights"])
 
 
-@pytest.mark.slow
 def test_fine_tuning_decides_sooner(data):
     """A converted network answers better, the time being short."""
     rates = networks.small()
     fit(rates, data, epochs=8, batch_size=32, learning_rate=3e-3, progress_bar=False)
     model = to_spiking(rates, synapse=nengo.Lowpass(0.003))
-    shown = {"presentation_time": 0.02, "progress_bar": False}
+    shown = {"presentation_time": 0.01, "progress_bar": False}
     before = evaluate(model, data, **shown).error_percent
     fit(model, data, epochs=4, batch_size=32, learning_rate=1e-3, **shown)
-    assert evaluate(model, data, **shown).error_percent < before - 5
+    assert evaluate(model, data, **shown).error_percent < before / 2
 
 
 # -- what decides ----------------------------------------------------------------------
@@ -195,7 +194,6 @@ def test_resume_after_ctrl_c(data, tmp_path, make):
         fit(make(), data, checkpoint=path, **other)
 
 
-@pytest.mark.slow
 def test_resume_after_kill(data, tmp_path):
     arrays = {n: getattr(data, n) for n in ("x_train", "y_train", "x_test", "y_test")}
     np.savez(tmp_path / "data.npz", **arrays)
@@ -216,7 +214,6 @@ def test_resume_after_kill(data, tmp_path):
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     straight, resumed = lee("poisson", 0.2), lee("poisson", 0.2)
     fit(straight, data, **settings)
-    # a fresh model of the same data, as a new process has it
     same = datasets.load(str(tmp_path / "data.npz"))
     fit(resumed, same, checkpoint=tmp_path / "checkpoint", **settings)
     assert_same_arrays(straight, resumed)
