@@ -155,6 +155,8 @@ class InSpikes(Trainer):
                 gradient = totals.get(key)
                 if gradient is None:  # what does not reach the answer
                     gradient = np.zeros(variable.shape)
+                if np.prod(variable.shape) == 1:  # one that stands for all
+                    gradient = np.sum(gradient)
                 gradient = np.reshape(gradient, variable.shape)
                 pairs.append((tf.constant(gradient, variable.dtype), variable))
         self.keras_model.optimizer.apply_gradients(pairs)
