@@ -62,7 +62,7 @@ SURROGATES = {
 def timed(neuron_type, n=N, dtype="float64"):
     with nengo.Network(seed=3) as net:
         ensemble = nengo.Ensemble(
-            n, 1, neuron_type=neuron_type, gain=np.ones(n), bias=np.zeros(n)
+            n, 1, neuron_type=neuron_type, gain=2 * np.ones(n), bias=np.zeros(n)
         )
     layer = layers.read(net)[ensemble.neurons]
     return TIMED.of(neuron_type)(layer, DT, dtype)

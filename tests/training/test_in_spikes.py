@@ -378,6 +378,7 @@ def test_rates_that_callbacks_set_count(data):
     assert_same_arrays(arrays_of(model), before)
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered")
 def test_divergence_leaves_the_model_as_it_was(data, tmp_path):
     model = dense()
     before, path = arrays_of(model), tmp_path / "checkpoint"
