@@ -54,14 +54,14 @@ def check_in_spikes(ctx, spiking, name):
                 "makes of a trained model"
             )
         return
-    for option in _given(ctx, "noise_model", "target", "batch_norm"):
-        what = {
-            "--noise": "noise that stands for spikes",
-            "--target": "the rates that neurons have on a chip",
-        }.get(option, "rates")
+    for option in _given(ctx, "noise_model"):
         raise click.UsageError(
-            f"{option} is for training with {what}, but {name} has spiking neurons and "
-            "is trained in spikes; leave it out, or choose another network"
+            f"{option} stands for spikes in training; {name} has spikes, and no noise"
+        )
+    for option in _given(ctx, "target", "batch_norm"):
+        raise click.UsageError(
+            f"{option} is for networks of rate neurons, but {name} has spiking ones, "
+            "and is trained in spikes; leave it out, or choose another network"
         )
     if ctx.params["presentation_time"] is None:
         raise click.UsageError(
