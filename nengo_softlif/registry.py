@@ -107,3 +107,25 @@ TRAINERS = Table(
     },
 )
 """Ways to train; `.fit` takes the first that takes a network: see `.Trainer`."""
+
+DERIVATIVES = Table(
+    "derivatives",
+    {
+        "leak-corrected": "nengo_softlif.gradients.derivatives:LeakCorrected",
+        "fast-sigmoid": "nengo_softlif.gradients.derivatives:FastSigmoid",
+        "arctan": "nengo_softlif.gradients.derivatives:Arctan",
+        "triangular": "nengo_softlif.gradients.derivatives:Triangular",
+        "soft-lif": "nengo_softlif.gradients.derivatives:SoftLIF",
+        "measured-rates": "nengo_softlif.gradients.derivatives:MeasuredRates",
+    },
+)
+"""What stands for the derivative of spikes in training: see `.Derivative`."""
+
+LOSSES = Table(
+    "losses",
+    {
+        "cross-entropy": "nengo_softlif.gradients.losses:CrossEntropy",
+        "membrane": "nengo_softlif.gradients.losses:Membrane",
+    },
+)
+"""What is wrong with outputs over time: see `.Loss`."""

@@ -15,7 +15,7 @@ from ..registry import TARGETS
 from ..tables import PrintedTable
 from ..targets import training_target
 from ..training import checkpoints
-from . import options, terminal
+from . import checks, options, terminal
 from .demonstration import demo
 
 _NETWORK_OF = {"mnist": "mnist", "fashion_mnist": "mnist", "cifar10": "cifar10"}
@@ -89,6 +89,10 @@ main.add_command(demo)
     show_default=True,
     help="Part of the training images to report error on instead.",
 )
+@options.presentation_time_in_training
+@options.dt_in_training
+@options.derivative
+@options.loss
 @options.seed
 @click.option(
     "--out",
@@ -102,35 +106,40 @@ main.add_command(demo)
 def train(
     ctx, dataset, network, noise_model, start_from, out, force, as_json, **settings
 ):
-    """Train a network of soft LIF neurons on DATASET.
+    """Train a network on DATASET: of soft LIF neurons, or of spiking ones in spikes.
 
-    DATASET is digits, mnist, fashion_mnist, cifar10, or an .npz file with the arrays
-    x_train, y_train, x_test and y_test. State is saved after every epoch: after
-    Ctrl-C or a crash the same command goes on where it was, and when all is done it
-    says so. What another training left is replaced only with --force.
+    DATASET is digits, mnist, fashion_mnist, cifar10, an .npz file with the arrays
+    x_train, y_train, x_test and y_test, or a file of events. Networks that are made for
+    spikes, such as --network lenet, take --presentation-time.
+
+    State is saved after every epoch: after Ctrl-C or a crash the same command goes on
+    where it was, and when all is done it says so. What another training left is
+    replaced only with --force.
     """
+    network = network or _NETWORK_OF.get(dataset, "small")
     if start_from is not None:
-        options.check_not_given(ctx, "network", "noise_model", "batch_norm")
-    options.check_noise(ctx, network)
+        checks.check_not_given(ctx, "network", "noise_model", "batch_norm")
+    else:
+        checks.check_in_spikes(ctx, not checks.takes_noise(network), network)
     target = settings["target"]
     training_target(target, settings["batch_norm"])
     if out is None:
         name = f"{Path(dataset).stem}{f'-{target}' if target else ''}.safetensors"
         out = options.OUTPUT.convert(name, None, ctx)
     checkpoint = checkpoints.path_beside(out)
-    inputs = {"the data set": options.data_files(dataset)}
+    inputs = {"the data set": checks.data_files(dataset)}
     if start_from is not None:
         inputs["the model to start from"] = [start_from]
-    options.check_outputs(inputs, out=out, checkpoint=checkpoint)
+    checks.check_outputs(inputs, out=out, checkpoint=checkpoint)
     with checkpoints.claimed(checkpoint):
+        if start_from is not None:
+            model = networks.load(start_from)
+            checks.check_in_spikes(ctx, checks.is_spiking(model), str(start_from))
         data = datasets.load(dataset)
         if start_from is None:
-            name = network or _NETWORK_OF.get(dataset)
-            model = _new_model(name, data, noise_model, settings["seed"])
-        else:
-            model = networks.load(start_from)
+            model = _new_model(network, data, noise_model, settings["seed"])
         check_data(data, model)
-        record = options.describe_training(model, data, settings)
+        record = checks.describe_training(model, data, settings)
         trained = checkpoints.load_trained(out, record, force)
         if trained is None:
             checkpoints.check(checkpoint, record, force)
@@ -174,14 +183,8 @@ def _train(model, data, checkpoint, settings):
 @click.option("--data", required=True, help="Data set: a name or an .npz file.")
 @options.backend
 @options.synapse
-@options.presentation_time_of_frames
-@click.option(
-    "--dt",
-    type=options.SECONDS,
-    default=0.001,
-    show_default=True,
-    help="Time step, in seconds.",
-)
+@options.presentation_time_of_model
+@options.dt_of_model
 @options.window
 @click.option(
     "--reset/--no-reset",
@@ -194,19 +197,27 @@ def _train(model, data, checkpoint, settings):
 @options.seed
 @options.out
 @options.as_json
-def evaluate(model, data, backend, synapse, out, as_json, **settings):
-    """Measure MODEL, a file that `train` wrote, on the test images of a data set."""
-    inputs = {"the model": [model], "the data set": options.data_files(data)}
-    options.check_outputs(inputs, out=out)
-    options.check_record(out)
+@click.pass_context
+def evaluate(ctx, model, data, backend, synapse, out, as_json, **settings):
+    """Measure MODEL, a file that `train` wrote, on the test images of a data set.
+
+    A model of rate neurons is rebuilt in spikes, one that was trained in spikes runs as
+    it is.
+    """
+    inputs = {"the model": [model], "the data set": checks.data_files(data)}
+    checks.check_outputs(inputs, out=out)
+    checks.check_record(out)
     click.echo(f"Evaluating {model} on {data}", err=True)
     from .. import evaluate as run
     from .. import to_spiking
 
-    model = networks.load(model)
+    path, model = model, networks.load(model)
+    spiking = checks.is_spiking(model)
+    if spiking:
+        checks.check_not_given_in_spikes(ctx, path)
     data = datasets.load(data)
     check_data(data, model)
-    if backend != "rate":
+    if backend != "rate" and not spiking:
         model = to_spiking(model, synapse=synapse)
     for target in TARGETS.values():
         if backend in target.backends:
@@ -251,9 +262,9 @@ def explain(model, data, out, figure, as_json, **settings):
     and arithmetic. For each there is the error, how much it changed on the same images,
     and the layer whose rates changed most.
     """
-    inputs = {"the model": [model], "the data set": options.data_files(data)}
-    options.check_outputs(inputs, out=out, figure=figure)
-    options.check_record(out)
+    inputs = {"the model": [model], "the data set": checks.data_files(data)}
+    checks.check_outputs(inputs, out=out, figure=figure)
+    checks.check_record(out)
     if figure is not None:
         from .. import figures
 
@@ -304,9 +315,8 @@ def info(model, as_json):
     click.echo(PrintedTable(("", "what", "found"), rows, align="lll", nested=True))
 
 
-def _new_model(network, data, noise_model, seed):
-    """Make a network, "small" if none is named, that fits the images of a data set."""
-    name = network or "small"
+def _new_model(name, data, noise_model, seed):
+    """Make a network that fits the images of a data set."""
     shape = {"n_classes": data.n_classes, "noise": noise_model, "seed": seed}
     if name != "cifar10":
         shape["image_shape"] = data.image_shape
@@ -314,6 +324,6 @@ def _new_model(network, data, noise_model, seed):
         height, width, channels = data.image_shape
         patch = (max(1, height * 3 // 4), max(1, width * 3 // 4))  # as 24 of 32
         shape["image_shape"] = (*patch, channels)
-    if not options.takes_noise(name):
+    if not checks.takes_noise(name):
         del shape["noise"]
     return networks.FUNCTIONS[name](**shape)

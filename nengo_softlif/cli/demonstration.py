@@ -6,7 +6,7 @@ import click
 
 from .. import datasets, networks
 from ..training import checkpoints
-from . import options, terminal
+from . import checks, options, terminal
 
 # all settings that fit records, so that the demo knows its model again
 _DEMO = {
@@ -43,12 +43,12 @@ def demo(out, force, seed, as_json):
     out.mkdir(parents=True, exist_ok=True)
     path = out / "digits.safetensors"
     if not force:
-        options.check_own(path)
+        checks.check_own(path)
     data = datasets.load("digits")
     model = networks.small(seed=seed)
     settings = {**_DEMO, "seed": seed}
     trained = checkpoints.load_trained(
-        path, options.describe_training(model, data, settings), force
+        path, checks.describe_training(model, data, settings), force
     )
     terminal.start_tensorflow()
     from .. import evaluate, explain, figures, fit, to_spiking

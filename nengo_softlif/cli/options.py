@@ -1,6 +1,5 @@
-"""Options of the command line, and what is checked of them before anything else."""
+"""Options of the command line."""
 
-import inspect
 import math
 import os
 from functools import partial
@@ -8,17 +7,15 @@ from pathlib import Path
 
 import click
 import nengo
-from click.core import ParameterSource
 from nengo.exceptions import ValidationError
 
-from .. import datasets, networks
+from .. import networks
 from .. import noise as noises
 from ..checks import check_number, check_whole
 from ..evaluation import BATCH_SIZE
 from ..files import expanded
-from ..registry import TARGETS
-from ..targets import all_backends, training_target
-from ..training import checkpoints
+from ..registry import DERIVATIVES, LOSSES, TARGETS
+from ..targets import all_backends
 
 _NOISES = {
     "gaussian": noises.GaussianNoise,
@@ -218,11 +215,41 @@ presentation_time = click.option(
     show_default=True,
     help="Seconds per image.",
 )
-presentation_time_of_frames = click.option(
+presentation_time_of_model = click.option(
     "--presentation-time",
     type=SECONDS,
-    help="Seconds per image. Default: 0.2; of frames, of which one is shown in each "
-    "step, all.",
+    help="Seconds per image. Default: as in training in spikes, else 0.2; of frames, "
+    "of which one is shown in each step, all.",
+)
+dt_of_model = click.option(
+    "--dt",
+    type=SECONDS,
+    help="Time step, in seconds. Default: as in training in spikes, else 0.001.",
+)
+presentation_time_in_training = click.option(
+    "--presentation-time",
+    type=SECONDS,
+    help="Train in spikes, which networks of spiking neurons need: seconds for each "
+    "example. Of frames, one is shown in each step.",
+)
+dt_in_training = click.option(
+    "--dt",
+    type=SECONDS,
+    default=0.001,
+    show_default=True,
+    help="Time step of training in spikes, in seconds.",
+)
+derivative = click.option(
+    "--derivative",
+    type=Registered(DERIVATIVES),
+    help="In spikes: what stands for the derivative of a spike. Default: "
+    "leak-corrected for networks that are made for spikes.",
+)
+loss = click.option(
+    "--loss",
+    type=Registered(LOSSES),
+    help="In spikes: cross-entropy of what evaluate decides by (default), or squared "
+    "error of the readout's last voltage.",
 )
 window = click.option(
     "--window",
@@ -249,99 +276,3 @@ n_examples = click.option(
     type=COUNT,
     help="Test images to use, a sample of all. Default: all.",
 )
-
-
-def check_not_given(ctx, *names):
-    """Refuse options that a model to start from has decided already."""
-    for parameter in ctx.command.params:
-        given = ctx.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
-        if given and parameter.name in names:
-            raise click.UsageError(
-                f"{parameter.opts[0]} cannot be given with --start-from, which takes "
-                "the network, its noise and its weights from the model"
-            )
-
-
-def takes_noise(network):
-    """Whether a network of this name has noise in training, as soft LIF neurons do."""
-    return "noise" in inspect.signature(networks.FUNCTIONS[network]).parameters
-
-
-def check_noise(ctx, network):
-    """Refuse noise for a network that is trained in spikes, not with noise for them."""
-    given = ctx.get_parameter_source("noise_model") is ParameterSource.COMMANDLINE
-    if given and network is not None and not takes_noise(network):
-        raise click.UsageError(
-            f"--noise stands for spikes in training; {network} has spikes, and no noise"
-        )
-
-
-def data_files(name):
-    """Files that a data set is read from."""
-    if name not in datasets.KNOWN:
-        return [expanded(name)]
-    found = Path(datasets.find(name) or "")
-    if found.is_absolute() and found.is_dir():
-        return list(found.iterdir())
-    return [found] if found.is_file() else []  # built in, or not on this machine
-
-
-def check_outputs(inputs, **outputs):
-    """Refuse outputs that are inputs, or one file, also through links.
-
-    Inputs stand under what they are in words, outputs under the name of their option.
-    """
-    taken = [(what, path) for what, paths in inputs.items() for path in paths]
-    for option, path in outputs.items():
-        if path is None or (path.exists() and not path.is_file()):
-            continue  # a device, such as /dev/null, takes everything
-        for what, other in taken:
-            if _same(path, other):
-                raise ValidationError(
-                    f"{str(path)!r} is {what}, and would be replaced; "
-                    "name another file",
-                    attr=option,
-                )
-        taken.append((f"the file of --{option} as well", path))
-
-
-def check_record(path):
-    """Refuse to replace a file by JSON that holds something else, such as a model."""
-    if path is None or not path.is_file():
-        return
-    with path.open("rb") as file:
-        if file.read(1) not in (b"", b"{"):
-            raise ValidationError(
-                f"{str(path)!r} holds something else than JSON, and would be replaced; "
-                "name another file",
-                attr="out",
-            )
-
-
-def check_own(path):
-    """Refuse a folder that holds other things than those beside a file of ours."""
-    held = [other for other in path.parent.iterdir() if other.name[0] != "."]
-    if any(other.is_symlink() for other in held) or (held and not path.is_file()):
-        raise ValidationError(
-            f"{str(path.parent)!r} holds links, or files of something else, that might "
-            "be replaced; name an empty folder, or add --force",
-            attr="out",
-        )
-
-
-def _same(path, other):
-    """Whether two paths lead to one file, which need not exist."""
-    if path.exists() and other.exists():
-        return path.samefile(other)
-    return os.path.realpath(path) == os.path.realpath(other)
-
-
-def describe_training(model, data, settings):
-    """Describe the training that `fit` would do with these settings."""
-    target = training_target(settings["target"], settings["batch_norm"])
-    return checkpoints.describe_training(
-        model,
-        data,
-        **{**settings, "target": target and target.describe()},
-        optimizer=None,
-    )

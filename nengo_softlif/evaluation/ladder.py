@@ -163,7 +163,12 @@ def explain(
     if model.network.seed is None:
         model.network.seed = seed  # for all rungs the same draws
     layers.read(model.network)  # else its rates cannot be compared
-    check_timeless(model, "model", "give explain the rate model that was trained")
+    check_timeless(
+        model,
+        "model",
+        "give explain the rate model that was trained; what was trained in spikes has "
+        "no rungs, and evaluate measures it",
+    )
 
     spiking = to_spiking(model, synapse)
     chip = target.convert(spiking)

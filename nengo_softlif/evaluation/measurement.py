@@ -24,7 +24,7 @@ def evaluate(
     data,
     backend=None,
     presentation_time=None,
-    dt=0.001,
+    dt=None,
     window=0.0,
     reset=True,
     batch_size=None,
@@ -58,10 +58,11 @@ def evaluate(
         "loihi-reference" is NengoLoihi's own, for one at a time, "loihi-float" the
         same without the chip's rounding, and "loihi" the chip itself.
     presentation_time : float, optional
-        How long each image is shown, in seconds: 0.2 s by default. Of frames, at most
-        as many as there are, times ``dt``, and by default that.
-    dt : float
-        Time step in seconds.
+        How long each image is shown, in seconds. By default as long as in training, for
+        models that `.fit` has trained in spikes, else 0.2 s. Of frames, at most as many
+        as there are, times ``dt``, and by default that.
+    dt : float, optional
+        Time step in seconds. By default that of training in spikes, else 0.001.
     window : float
         Start of the readout window in seconds: what the network answered before
         does not count.

@@ -18,6 +18,9 @@ BATCH_SIZE = 50
 PRESENTATION_TIME = 0.2
 """How long each image is shown, in seconds, unless told otherwise."""
 
+DT = 0.001
+"""Time step in seconds, unless told otherwise."""
+
 
 @dataclass(frozen=True)
 class Presentation:
@@ -26,9 +29,10 @@ class Presentation:
     Attributes
     ----------
     presentation_time : float or None
-        How long each image is shown, in seconds; by default 0.2 s, and of frames all.
-    dt : float
-        Time step in seconds.
+        How long each image is shown, in seconds. By default as long as in training in
+        spikes, or else 0.2 s, and of frames all.
+    dt : float or None
+        Time step in seconds. By default that of training in spikes, or else 0.001 s.
     window : float
         Start of the readout window in seconds.
     reset : bool
@@ -43,7 +47,7 @@ class Presentation:
     """
 
     presentation_time: float | None = None
-    dt: float = 0.001
+    dt: float | None = None
     window: float = 0.0
     reset: bool = True
     batch_size: int | None = None
@@ -81,8 +85,8 @@ class Presentation:
         """
         check_model(model)
         check_data(data, model)
-        if self.presentation_time is None:
-            return self._with_time(data).checked(model, data, backend, warns)
+        if self.presentation_time is None or self.dt is None:
+            return self._with_times(model, data).checked(model, data, backend, warns)
         self._check_times(model, backend)
         _check_frames(self, data, backend)
         check_whole("seed", self.seed, 0, LARGEST_SEED)
@@ -102,15 +106,23 @@ class Presentation:
             check_memory(n_steps, batch_size * model.input.size_out, "prepared pixels")
         return replace(self, n_examples=int(n_examples), batch_size=batch_size)
 
-    def _with_time(self, data):
-        """Fill in how long images are shown; of frames all."""
-        _check_seconds("dt", self.dt, 0.001)
-        time = PRESENTATION_TIME if data.n_frames is None else data.n_frames * self.dt
-        return replace(self, presentation_time=time)
+    def _with_times(self, model, data):
+        """Fill in how long images are shown, and steps: as in training in spikes."""
+        trained, time, dt = model.training or {}, self.presentation_time, self.dt
+        if trained.get("presentation_time") is None:
+            trained = {}
+        if dt is None:
+            dt = trained.get("dt", DT)
+        _check_seconds("dt", dt, DT)
+        if time is None:
+            frames = data.n_frames is not None
+            usual = data.n_frames * dt if frames else PRESENTATION_TIME
+            time = trained.get("presentation_time", usual)
+        return replace(self, presentation_time=time, dt=dt)
 
     def _check_times(self, model, backend):
         time, dt = self.presentation_time, self.dt
-        _check_seconds("dt", dt, 0.001)
+        _check_seconds("dt", dt, DT)
         _check_seconds("presentation_time", time, PRESENTATION_TIME)
         backend.check(model, self)
         check_memory(time / dt, model.output.size_in)

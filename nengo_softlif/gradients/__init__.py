@@ -6,7 +6,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "derivatives": [
-            "DERIVATIVES",
             "Arctan",
             "Derivative",
             "FastSigmoid",
@@ -17,7 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "ThroughVoltage",
             "Triangular",
         ],
-        "losses": ["LOSSES", "CrossEntropy", "Loss", "Membrane"],
+        "losses": ["CrossEntropy", "Loss", "Membrane"],
         "neurons": ["TIMED", "TimedNeurons"],
         "operators": ["Back"],
         "unrolled": ["Unrolled"],

@@ -17,7 +17,6 @@ from nengo.exceptions import ValidationError
 from ..checks import check_number
 from ..engine import spread
 from ..neurons import SoftLIFRate
-from ..registry import Table
 from ..spiking_neurons import IntegrateAndFire
 from . import neuron_kernels
 
@@ -343,20 +342,3 @@ class MeasuredRates(ThroughRates):
     def __post_init__(self):
         """Refuse what is no smoothing."""
         _check_positive(self, "sigma")
-
-
-DERIVATIVES = Table(
-    "derivatives",
-    {
-        name: f"nengo_softlif.gradients.derivatives:{cls.__name__}"
-        for name, cls in {
-            "leak-corrected": LeakCorrected,
-            "fast-sigmoid": FastSigmoid,
-            "arctan": Arctan,
-            "triangular": Triangular,
-            "soft-lif": SoftLIF,
-            "measured-rates": MeasuredRates,
-        }.items()
-    },
-)
-"""Subclasses of `Derivative`, by name."""

@@ -4,8 +4,6 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from ..registry import Table
-
 
 class Loss(ABC):
     """A loss of outputs over time: what an answer is, and what is wrong with it."""
@@ -109,13 +107,3 @@ class Membrane(Loss):
 def _second_half(n_steps):
     """Steps over which the last answer of `.evaluate` averages."""
     return slice(max(-(-n_steps // 2), 1) - 1, n_steps)
-
-
-LOSSES = Table(
-    "losses",
-    {
-        "cross-entropy": "nengo_softlif.gradients.losses:CrossEntropy",
-        "membrane": "nengo_softlif.gradients.losses:Membrane",
-    },
-)
-"""Subclasses of `Loss`, by name."""

@@ -11,6 +11,7 @@ from nengo.exceptions import Unconvertible
 
 from ..engine import Counts, filtered, filters, spread, to_numbers
 from . import neuron_kernels
+from .memory import Memory, count_shared
 from .neurons import TIMED
 from .operators import find_kind
 
@@ -128,21 +129,17 @@ class Unrolled:
         """
         return Bound(self, weights, biases)
 
-    def n_bytes(self, n_steps):
+    def n_bytes(self, n_steps, frames=True):
         """Memory of one example, forward and backward, in bytes; estimated from above.
 
-        Spikes and currents are kept of all layers, and twice the largest layer's
-        values are there at a time while going back.
+        If no frames are shown, but an image all the time, it is less.
         """
-        sizes, each = [0], self.dtype.itemsize
-        kept = 0
-        for layer in self.feed_forward.layers:
-            along = [
-                op.size_out for _, path in self.feed_forward.paths[layer] for op in path
-            ]
-            sizes.append(max([layer.size, *along]))
-            kept += layer.size * (each + 1 if layer in self.neurons else each)
-        return n_steps * (kept + 4 * each * max(sizes))
+        return n_steps * Memory(self, frames).peak
+
+    @property
+    def n_bytes_shared(self):
+        """Memory that weights take for all examples, in bytes."""
+        return count_shared(self)
 
 
 class Bound:

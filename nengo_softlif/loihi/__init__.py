@@ -19,5 +19,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "notes": ["Changes"],
         "synapses": ["Substitution", "chip_synapse", "substitution"],
         "training": ["LoihiTarget", "chip_noise"],
+        "tuning": ["with_chip_neurons"],
     },
 )

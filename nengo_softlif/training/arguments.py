@@ -9,7 +9,8 @@ import tensorflow as tf
 from nengo.exceptions import ValidationError
 
 from ..checks import LARGEST_SEED, check_number, check_whole
-from ..gradients import DERIVATIVES, LOSSES, Derivative
+from ..gradients import Derivative
+from ..registry import DERIVATIVES, LOSSES
 from ..targets import TrainingTarget, training_target
 from .optimizers import check_optimizer, describe_optimizer, tell_whence
 

@@ -4,10 +4,11 @@ import numpy as np
 import tensorflow as tf
 from nengo.exceptions import Unconvertible, ValidationError
 
-from ..gradients import DERIVATIVES, LOSSES, Unrolled
+from ..gradients import Unrolled
 from ..layers import FeedForward, parameters
 from ..machine import memory
 from ..noise import Dropout
+from ..registry import DERIVATIVES, LOSSES
 from ..spiking_neurons import IntegrateAndFire
 from .tensor_graph import TensorUnrolled
 from .trainers import Trainer
@@ -78,14 +79,24 @@ class InSpikes(Trainer):
     def _find_together(self):
         """Find how many examples are run at a time, or refuse what no memory holds."""
         each = self.unrolled.n_bytes(self.n_steps)
-        if each > memory():
+        needed = each + self.unrolled.n_bytes_shared
+        if needed > memory():
             raise ValidationError(
-                f"{self.n_steps} steps of an example take {each / 1e9:.1f} GB, but the "
-                f"machine has {memory() / 1e9:.1f} GB; show examples for a shorter "
-                "time, or in longer steps dt",
+                f"{self.n_steps} steps of an example take {needed / 1e9:.1f} GB, but "
+                f"this machine has {memory() / 1e9:.1f} GB; show examples for a "
+                "shorter time, or in longer steps dt",
                 attr="presentation_time",
             )
         return int(min(max(TOGETHER // each, 1), self.batch_size))
+
+    def describe_work(self, data):
+        """See `.Trainer`."""
+        work = f"in spikes: {self.n_steps} steps, {self.together} examples at a time"
+        if isinstance(self.unrolled, TensorUnrolled):
+            return f"{work}, in TensorFlow"
+        each = self.unrolled.n_bytes(self.n_steps, data.n_frames is not None)
+        n_bytes = self.together * each + self.unrolled.n_bytes_shared
+        return f"{work}, in about {n_bytes / 1e9:.2g} GB of memory"
 
     @property
     def data(self):

@@ -1,5 +1,6 @@
 """Training of models, whatever the way."""
 
+import sys
 from contextlib import closing
 
 import numpy as np
@@ -92,7 +93,8 @@ def fit(
         already, training goes on from it, to weights that equal those of an
         uninterrupted training to the last bit.
     progress_bar : bool
-        Show a bar for each epoch.
+        Show a bar for each epoch and, to train in spikes, say before how many steps of
+        how many examples are computed at a time, and about what memory that takes.
     trainer : str, optional
         The way to train: "layers", which puts feed-forward layers of `.SoftLIFRate` to
         TensorFlow in their fastest form, "spikes", which trains networks of spiking
@@ -102,10 +104,10 @@ def fit(
     presentation_time : float, optional
         To train in spikes: how long each example is shown, in seconds.
     dt : float
-        To train in spikes: time step in seconds.
+        To train in spikes: time step in seconds, and that of `.evaluate`.
     derivative : str or Derivative, optional
         To train in spikes: what stands for the derivative of a spike, one of
-        ``gradients.DERIVATIVES``. By default "leak-corrected" for networks of
+        ``registry.DERIVATIVES``. By default "leak-corrected" for networks of
         `.IntegrateAndFire`, and "soft-lif" for others.
     loss : str, optional
         To train in spikes: "cross-entropy" of what `.evaluate` decides by (default),
@@ -162,6 +164,9 @@ def fit(
         optimizer = make_optimizer(settings, way, images.n_batches)
         way.compile(optimizer)
         start = _describe_start(way, optimizer, network, images.preprocessing)
+        work = way.describe_work(data) if progress_bar else None
+        if work:
+            tqdm.write(work, file=sys.stderr)
         state = Checkpoint(checkpoint, {**decided_by, **start}, way.variables())
         history = _train_epochs(way, images, settings, callbacks, state, progress_bar)
         if optimizer.use_ema:  # their averages are what was asked for

@@ -162,6 +162,20 @@ class Trainer(ABC):
             loss, metrics = {self.output_name: loss}, {self.output_name: metrics}
         self.keras_model.compile(optimizer, loss=loss, metrics=metrics)
 
+    def describe_work(self, data):
+        """Say how much work it is; said before training, where there are progress bars.
+
+        Parameters
+        ----------
+        data : Dataset
+            What is trained on.
+
+        Returns
+        -------
+        str or None
+        """
+        return None
+
     def start_epoch(self):
         """Forget the loss and accuracy of the epoch before."""
         self.keras_model.reset_metrics()

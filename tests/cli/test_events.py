@@ -70,6 +70,28 @@ def test_what_does_not_fit_events(run, model_file, gestures, options, message):
     assert_fails(run("evaluate", model_file, "--data", gestures, *options), message)
 
 
+def test_events_are_trained_on_in_spikes(run, gestures, tmp_path):
+    """All that is shown is the data's: the size of frames, classes and polarities."""
+    train = ("train", gestures, "--network", "lenet", "--batch-size", 6, "--epochs", 2)
+    train = (*train, "--presentation-time", 0.01, "--dt", 0.0005)
+    assert_fails(run(*train, "--presentation-time", 0.05), "has 40 frames for each")
+    trained = run(*train)
+    assert trained.exit_code == 0, trained.output
+    assert "in spikes: 20 steps, 6 examples at a time" in trained.output
+    model = networks.load(tmp_path / "gestures.safetensors")
+    assert model.input.size_out == 8 * 8 * 2
+    assert model.output.size_in == 3
+    measured = run(
+        "evaluate", "gestures.safetensors", "--data", gestures, "--out", "result.json"
+    )
+    assert measured.exit_code == 0, measured.output
+    record = json.loads((tmp_path / "result.json").read_text())
+    assert (record["presentation_time"], record["dt"]) == (0.01, 0.0005)
+    expected = evaluate(model, datasets.load(gestures), progress_bar=False)
+    assert record["spikes_per_image"] == expected.spikes_per_image > 0
+    assert "is done already" in run(*train).output
+
+
 def test_rates_are_not_trained_on_events(run, gestures, tmp_path):
     assert_fails(run("train", gestures, *SHORT), "40 frames for each example")
     assert not list(tmp_path.glob("*.safetensors*"))

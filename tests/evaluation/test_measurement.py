@@ -269,7 +269,7 @@ def test_a_network_of_ones_own(data):
         {"paper": a.spikes_per_image * 10, "direct": a.spikes_per_image}
     )
     images = [model.preprocessing.test(shown(data, 3))]
-    presentation = Presentation(0.002, batch_size=3, seed=4)
+    presentation = Presentation(0.002, 0.001, batch_size=3, seed=4)
     for backend in (backends.ENGINE, backends.NENGO_DL):
         watched = backend.watch(model, seed=4)
         watched.fan_out = [np.zeros(20), np.zeros(20)]

@@ -3,7 +3,6 @@
 from nengo_softlif import IntegrateAndFire, SoftLIFRate, layers
 from nengo_softlif.compat import nengo_loihi
 from nengo_softlif.gradients import (
-    DERIVATIVES,
     TIMED,
     Arctan,
     FastSigmoid,
@@ -12,6 +11,7 @@ from nengo_softlif.gradients import (
     SoftLIF,
     Triangular,
 )
+from nengo_softlif.registry import DERIVATIVES
 
 import nengo
 import numpy as np

@@ -1,7 +1,8 @@
 """Losses: what they are, their gradients, and whether `evaluate` decides alike."""
 
 from nengo_softlif.evaluation.answers import decide, readout_steps
-from nengo_softlif.gradients import LOSSES, CrossEntropy, Loss, Membrane
+from nengo_softlif.gradients import CrossEntropy, Loss, Membrane
+from nengo_softlif.registry import LOSSES
 
 import numpy as np
 import pytest

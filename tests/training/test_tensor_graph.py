@@ -13,7 +13,6 @@ from nengo_softlif import (
 )
 from nengo_softlif.compat import nengo_dl, nengo_loihi
 from nengo_softlif.gradients import (
-    DERIVATIVES,
     Arctan,
     FastSigmoid,
     LeakCorrected,
@@ -28,6 +27,7 @@ from nengo_softlif.gradients import (
 )
 from nengo_softlif.gradients import neurons as timed_neurons
 from nengo_softlif.layers import FeedForward, parameters
+from nengo_softlif.registry import DERIVATIVES
 from nengo_softlif.training import in_spikes
 from nengo_softlif.training.tensor_graph import TensorUnrolled
 
