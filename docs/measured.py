@@ -20,7 +20,8 @@ def write(results, folder):
             lines = table(json.loads(path.read_text()))
             made = f"Made by ``{command}``, in ``docs/results/{path.name}``."
         else:
-            lines, made = [], f"Not measured yet: ``{command}`` does it."
+            lines = []
+            made = f"Not measured yet: ``{command} --json docs/results/{path.name}``."
         (folder / f"{name}.inc").write_text("\n".join([*lines, "", made, ""]))
 
 

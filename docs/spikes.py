@@ -27,7 +27,7 @@ def shapes():
     ):
         left.plot(voltage, derivative.slope(voltage - 1), color=colour)
         left.plot([], [], color=colour, label=repr(derivative))
-    left.axvline(1, color="k", linewidth=0.8, linestyle=":")
+    left.axvline(1, ymax=0.62, color="k", linewidth=0.8, linestyle=":")
     left.set(
         xlabel="voltage before a reset, in thresholds",
         ylabel="stands for ds/dv",
