@@ -4,6 +4,8 @@ import ast
 import importlib.metadata
 import json
 import os
+import re
+import runpy
 from pathlib import Path
 
 import nengo_softlif  # before anything imports nengo_dl
@@ -94,6 +96,7 @@ def setup(app):
     app.add_html_math_renderer("mathml", (_inline_math, None), (_block_math, None))
     app.connect("missing-reference", _as_users_write)
     app.connect("builder-inited", _tell_of_the_house)
+    app.connect("builder-inited", _tell_what_was_measured)
 
 
 def _inline_math(writer, node):
@@ -147,6 +150,13 @@ def _tell_of_the_house(app):
     (folder / "rooms-counted.inc").write_text("\n".join(rows) + "\n")
 
 
+def _tell_what_was_measured(app):
+    """Write the tables of docs/in_spikes.rst."""
+    source = Path(app.srcdir)
+    write = runpy.run_path(source / "measured.py")["write"]
+    write(source / "results", source / "api" / "generated")
+
+
 def _list_modules(paths):
     lines = [".. list-table::", "   :widths: 25 75", "   :class: rooms", ""]
     for path in sorted(paths):
@@ -156,4 +166,5 @@ def _list_modules(paths):
 
 def _first_line(path):
     line = ast.get_docstring(ast.parse(path.read_text())).splitlines()[0]
+    line = re.sub(r" \[\d+\]_", "", line)  # sources, which are told further down
     return line.replace("`.", "`").replace("``", "`").replace("`", "``")

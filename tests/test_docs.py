@@ -6,6 +6,7 @@ import inspect
 import json
 import pkgutil
 import re
+import runpy
 import textwrap
 from pathlib import Path
 
@@ -81,10 +82,12 @@ def test_internal_modules_exist():
 
 
 @pytest.mark.slow
-def test_the_readme_runs(tmp_path, monkeypatch, capsys):
-    readme = (ROOT / "README.rst").read_text()
+@pytest.mark.parametrize("page", ["README.rst", "docs/in_spikes.rst"])
+def test_pages_run(page, tmp_path, monkeypatch, capsys):
     blocks = re.findall(
-        r"^\.\. code-block:: python\n\n((?:(?: {3,}.*)?\n)+)", readme, flags=re.M
+        r"^\.\. code-block:: python\n\n((?:(?: {3,}.*)?\n)+)",
+        (ROOT / page).read_text(),
+        flags=re.M,
     )
     assert blocks
     monkeypatch.chdir(tmp_path)
@@ -110,3 +113,97 @@ def test_notebooks_are_short_and_stripped(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_notebooks_are_in_the_site(path):
     assert f"notebooks/{path.stem}\n" in (ROOT / "docs" / "index.rst").read_text()
+
+
+# Two rows of what benchmarks write, with numbers that are easily told apart
+RECORD = {
+    "presentation_time": 0.05,
+    "error_percent": 1.25,
+    "error_interval_percent": [1.0, 1.5],
+    "mean_rate_hz": 21.5,
+    "spikes_per_image": 4321.4,
+    "synops_per_image": {"paper": 1, "direct": 98765.4},
+}
+REPORTS = {
+    "spikes-lenet": {
+        "settings": {"epochs": 3, "time": 0.03, "loss": "membrane", "seed": 0},
+        "training_hours": 2.46,
+        "results": [RECORD],
+    },
+    "spikes-tuned-mnist": {
+        "settings": {"epochs": "3", "time": "0.03", "synapse": "None", "seed": "0"},
+        "rows": [
+            {"name": "a", "errors_percent": {"0.01": 7.125, "0.2": 2}, "short": RECORD},
+            {
+                "name": "b",
+                "errors_percent": {"0.01": 6},
+                "short": RECORD,
+                "processor_hours": 1.54,
+            },
+        ],
+    },
+    "spikes-leak": {
+        "rows": [
+            {"leak": 0.9, "corrects": True, "error_percent": 3.25},
+            {"leak": 0.9, "corrects": False, "error_percent": 4.5},
+            {
+                "leak": 0.9,
+                "without_minus_with_percent": 1.25,
+                "standard_error_percent": 0.125,
+            },
+        ]
+    },
+    "spikes-deep": {
+        "rows": [
+            {
+                "network": "vgg9",
+                "neurons": 123456,
+                "loss": [1.5, 0.75],
+                "images_per_second": 2.25,
+                "peak_mb": 1234.5,
+                "hours_of_all": 999.4,
+            }
+        ]
+    },
+    "spikes-speed": {
+        "tasks": [
+            {
+                "task": "onm",
+                "n": 512,
+                "steps": 500,
+                "batch": 16,
+                "rows": [
+                    {"name": "ours", "seconds": [1.0, 2.0, 4.0], "peak_mb": 321.0},
+                    {
+                        "name": "peer",
+                        "seconds": [5.0, 6.0, 8.0],
+                        "peak_mb": 654.0,
+                        "ours_to_it": [5.0, 3.0, 2.0],
+                    },
+                ],
+            }
+        ]
+    },
+}
+CELLS = {
+    "spikes-lenet": ["50 ms", "1.25 (1.00-1.50)", "21.5", "4,321", "98,765"],
+    "spikes-tuned-mnist": ["b", "6.00", "", "1.25 (1.00-1.50)", "4,321", "98,765"],
+    "spikes-leak": ["0.9", "3.25", "4.50", "+1.25 (standard error 0.12)"],
+    "spikes-deep": ["vgg9", "123,456", "1.500 0.750", "2.25", "1,234", "999"],
+    "spikes-speed": ["onm, 512 neurons, 500 steps, 16 examples", "peer", "6.000"],
+}
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_tables_of_training_in_spikes(name, tmp_path):
+    write = runpy.run_path(ROOT / "docs" / "measured.py")["write"]
+    write(tmp_path, tmp_path)
+    assert "Not measured yet" in (tmp_path / f"{name}.inc").read_text()
+    (tmp_path / f"{name}.json").write_text(json.dumps(REPORTS[name]))
+    write(tmp_path, tmp_path)
+    text = (tmp_path / f"{name}.inc").read_text()
+    assert "Not measured yet" not in text
+    rows = [row.split("\n     - ") for row in text.split("\n   * - ")[1:]]
+    rows[-1][-1] = rows[-1][-1].split("\n")[0]
+    assert len({len(row) for row in rows}) == 1
+    assert rows[-1][: len(CELLS[name])] == CELLS[name]

@@ -39,7 +39,7 @@ class Derivative(ABC):
     averages: ClassVar[bool] = False
 
     def check(self, neuron_type):  # noqa: B027 (most take all)
-        """Refuse neurons that this is not for, with a `ValidationError`."""
+        """Refuse neurons that this is not for, with a ``ValidationError``."""
 
     @abstractmethod
     def back(self, neurons, current, spikes, upstream):

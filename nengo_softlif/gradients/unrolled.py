@@ -25,7 +25,7 @@ class Unrolled:
         What was read of the network, with ``timed=True``.
     trainable : dict
         From connections and neurons to whether their weights and biases are trained, as
-        `.parameters.trainable` returns it.
+        ``layers.parameters.trainable`` returns it.
     derivative : Derivative
         What stands for the derivative of spikes.
     dt : float

@@ -18,6 +18,8 @@ from .stages import ChipSpikes, EmulatedNeurons, Probed, Readout, Received
 class Emulator(Simulator):
     """Simulates a network on Loihi, for many examples side by side.
 
+    A `.Simulator`, with all that it has.
+
     With ``rounding``, it gives every spike and every membrane voltage that
     ``nengo_loihi.Simulator(network, target="sim")`` gives for each example, many times
     faster. What that puts on the host stays there, in float64. Like the chip, it has
@@ -55,8 +57,6 @@ class Emulator(Simulator):
         objects to what was built of them. Voltages and currents of neurons on the chip
         are on the scale of their block; with ``rounding``, whole numbers, as
         nengo-loihi's.
-    n_steps : int
-        Steps simulated so far.
     loihi_model : nengo_loihi.builder.Model
         What nengo-loihi built.
 

@@ -1,0 +1,155 @@
+"""Tables of what was measured of training in spikes, from the files of benchmarks."""
+
+import json
+from statistics import median
+
+
+def write(results, folder):
+    """Write a table for each file, or how to make the file where there is none.
+
+    Parameters
+    ----------
+    results : Path
+        Where benchmarks have put their JSON files.
+    folder : Path
+        Where pages include tables from.
+    """
+    for name, (table, command) in TABLES.items():
+        path = results / f"{name}.json"
+        if path.exists():
+            lines = table(json.loads(path.read_text()))
+            made = f"Made by ``{command}``, in ``docs/results/{path.name}``."
+        else:
+            lines = []
+            made = f"Not measured yet: ``{command} --json docs/results/{path.name}``."
+        (folder / f"{name}.inc").write_text("\n".join([*lines, "", made, ""]))
+
+
+def _table(head, rows):
+    lines = [".. list-table::", "   :header-rows: 1", ""]
+    for row in [head, *rows]:
+        lines += [f"   {'-' if i else '* -'} {cell}" for i, cell in enumerate(row)]
+    return [line.replace("   - ", "     - ", 1) for line in lines]
+
+
+def _error(record):
+    low, high = record["error_interval_percent"]
+    return f"{record['error_percent']:.2f} ({low:.2f}-{high:.2f})"
+
+
+def _spikes(record):
+    synops = record["synops_per_image"]["direct"]
+    return f"{record['spikes_per_image']:,.0f}", f"{synops:,.0f}"
+
+
+def _ms(seconds):
+    return f"{1000 * float(seconds):g} ms"
+
+
+def _lenet(report):
+    head = "shown for", "error, %", "mean rate, Hz", "spikes", "synops"
+    rows = [
+        (
+            _ms(record["presentation_time"]),
+            _error(record),
+            f"{record['mean_rate_hz']:.1f}",
+            *_spikes(record),
+        )
+        for record in report["results"]
+    ]
+    used = report["settings"]
+    said = (
+        f"{used['epochs']} epochs at {_ms(used['time'])}, loss {used['loss']}, seed "
+        f"{used['seed']}, in {report['training_hours']:.1f} hours."
+    )
+    return [*_table(head, rows), "", said]
+
+
+def _tuned(report):
+    times = sorted({time for row in report["rows"] for time in row["errors_percent"]})
+    times.sort(key=float)
+    shown = _ms(report["settings"]["time"])
+    head = "", *map(_ms, times), f"shown for {shown}", "spikes", "synops", "hours"
+    rows = []
+    for row in report["rows"]:
+        errors = (row["errors_percent"].get(time) for time in times)
+        cells = ["" if error is None else f"{error:.2f}" for error in errors]
+        hours = row.get("processor_hours")
+        hours = "" if hours is None else f"{hours:.1f}"
+        short = row["short"]
+        rows.append([row["name"], *cells, _error(short), *_spikes(short), hours])
+    used = report["settings"]
+    said = (
+        f"Synapse {used['synapse']}; {used['epochs']} epochs at {shown}, seed "
+        f"{used['seed']}. Hours are of the processor."
+    )
+    return [*_table(head, rows), "", said]
+
+
+def _deep(report):
+    head = "", "neurons", "loss, epoch by epoch", "images/s", "MB", "hours of all"
+    rows = [
+        (
+            row["network"],
+            f"{row['neurons']:,}",
+            " ".join(f"{loss:.3f}" for loss in row["loss"]),
+            f"{row['images_per_second']:.2f}",
+            f"{row['peak_mb']:,.0f}",
+            f"{row['hours_of_all']:,.0f}",
+        )
+        for row in report["rows"]
+    ]
+    return _table(head, rows)
+
+
+def _leak(report):
+    head = "left after a step", "with, %", "without, %", "difference, points"
+    rows = []
+    for found in report["rows"]:
+        if "without_minus_with_percent" in found:
+            errors = [
+                " ".join(
+                    f"{row['error_percent']:.2f}"
+                    for row in report["rows"]
+                    if row["leak"] == found["leak"] and row.get("corrects") is corrects
+                )
+                for corrects in (True, False)
+            ]
+            difference = found["without_minus_with_percent"]
+            error = found["standard_error_percent"]
+            cell = f"{difference:+.2f} (standard error {error:.2f})"
+            rows.append((f"{found['leak']:g}", *errors, cell))
+    return _table(head, rows)
+
+
+def _speed(report):
+    head = "task", "", "seconds", "ours is faster by", "peak MB"
+    rows = []
+    for task in report["tasks"]:
+        sizes = [f"{task[key]} {word}" for key, word in _SIZES.items() if key in task]
+        name = f"{task['task']}, {', '.join(sizes)}"
+        for row in task["rows"]:
+            ratio = row.get("ours_to_it")
+            faster = "" if ratio is None else f"{median(ratio):.2f}"
+            seconds = f"{median(row['seconds']):.3f}"
+            rows.append((name, row["name"], seconds, faster, f"{row['peak_mb']:.0f}"))
+    return _table(head, rows)
+
+
+_SIZES = {"n": "neurons", "steps": "steps", "batch": "examples"}
+_RUN = "python -m tests.benchmarks"
+TABLES = {
+    "spikes-lenet": (_lenet, f"{_RUN}.spiking_lenet --model lenet.safetensors"),
+    "spikes-tuned-mnist": (
+        _tuned,
+        f"{_RUN}.fine_tuning mnist.safetensors --data mnist",
+    ),
+    "spikes-tuned-cifar10": (
+        _tuned,
+        f"{_RUN}.fine_tuning cifar10.safetensors --data cifar10",
+    ),
+    "spikes-leak": (_leak, f"{_RUN}.leak_correction"),
+    "spikes-deep": (_deep, f"{_RUN}.spiking_deep"),
+    "spikes-speed": (_speed, f"{_RUN}.spiking_training"),
+}
+"""From names of files to what makes a table of them, and what writes them."""
