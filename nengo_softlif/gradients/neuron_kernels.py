@@ -213,7 +213,7 @@ def times_slope(upstream, current, table, reach):
                 # how much is left of the parts beyond
                 side = m * (one - far)
                 place = middle + (side if x > zero else -side)
-                at = int(place)
+                at = int(place if place >= zero else zero)  # currents may be NaN
                 low = table[at]
                 given[i] *= low + (place - at) * (table[at + 1] - low)
 
