@@ -160,7 +160,7 @@ class Bound:
             for op in (op for _, path in paths for op in path):
                 new = weights.get(op.connection)
                 if new is not None and op not in self._forms:
-                    new = np.asarray(new).reshape(op.weights.shape)
+                    new = _in_shape(np.asarray(new), op.weights.shape)
                 self._forms[op] = find_kind(op)(op, new, unrolled.dtype)
 
     def forward(self, images, n_steps, masks=None, rng=None):
@@ -373,6 +373,13 @@ class Course:
             return None
         # neurons go back in place
         return delta if path else delta.copy()
+
+
+def _in_shape(weights, shape):
+    """Bring weights into the shape of an operator; one stands for all."""
+    if weights.size == 1:
+        return np.full(shape, weights.item())
+    return weights.reshape(shape)
 
 
 def _add(parts):

@@ -83,7 +83,7 @@ class InSpikes(Trainer):
         if needed > memory():
             raise ValidationError(
                 f"{self.n_steps} steps of an example take {needed / 1e9:.1f} GB, but "
-                f"this machine has {memory() / 1e9:.1f} GB; show examples for a "
+                f"the machine has {memory() / 1e9:.1f} GB; show examples for a "
                 "shorter time, or in longer steps dt",
                 attr="presentation_time",
             )
@@ -166,6 +166,8 @@ class InSpikes(Trainer):
                 gradient = totals.get(key)
                 if gradient is None:  # what does not reach the answer
                     gradient = np.zeros(variable.shape)
+                if np.prod(variable.shape) == 1:  # one that stands for all
+                    gradient = np.sum(gradient)
                 gradient = np.reshape(gradient, variable.shape)
                 pairs.append((tf.constant(gradient, variable.dtype), variable))
         self.keras_model.optimizer.apply_gradients(pairs)

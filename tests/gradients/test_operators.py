@@ -113,7 +113,7 @@ def atol(dtype, *arrays):
 def expected_by_weights(op, values, delta):
     """Gradient by each weight: what the map of this weight alone gives."""
     values = np.broadcast_to(values, (*delta.shape[:2], op.size_in))
-    outer = np.einsum("eto,eti->oi", delta, values)
+    outer = np.einsum("nto,nti->oi", delta, values)
     stored, found = stored_of(op), []
     for place in np.ndindex(stored.shape):
         alone = np.zeros(stored.shape)
