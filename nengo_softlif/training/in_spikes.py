@@ -83,7 +83,7 @@ class InSpikes(Trainer):
         if needed > memory():
             raise ValidationError(
                 f"{self.n_steps} steps of an example take {needed / 1e9:.1f} GB, but "
-                f"this machine has {memory() / 1e9:.1f} GB; show examples for a "
+                f"the machine has {memory() / 1e9:.1f} GB; show examples for a "
                 "shorter time, or in longer steps dt",
                 attr="presentation_time",
             )

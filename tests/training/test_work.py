@@ -48,6 +48,6 @@ def test_ways_without_time_say_nothing(data, capsys):
 
 
 def test_what_no_memory_holds_is_refused(data):
-    message = r"presentation_time: .*100000000 steps .* GB, but this machine has .* GB"
+    message = r"presentation_time: .*100000000 steps .* GB, but the machine has .* GB"
     with pytest.raises(ValidationError, match=f"{message}; show examples for a short"):
         fit(networks.lenet((8, 8, 1)), data, **{**SETTINGS, "presentation_time": 1e5})
