@@ -12,10 +12,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "plans": ["Plan", "add_stages"],
         "product_kernels": ["find_spiking", "frame_outputs", "turn_round"],
         "products": ["Counts", "prepare", "to_numbers"],
-        "row_sums": ["add_rows"],
+        "row_sums": ["VECTOR", "add_rows", "gather_rows"],
         "simulator": ["Simulator"],
         "stages": ["Stage"],
-        "threads": ["spread"],
+        "threads": ["multiply", "one_blas_thread", "spread"],
         "window_kernels": ["convolve", "lay_in_panels"],
     },
 )

@@ -3,7 +3,6 @@
 import contextlib
 import sys
 import time
-from functools import partial
 
 from numba import njit
 from numba.core import event
@@ -13,21 +12,14 @@ LONG = 2.0
 """Seconds after which people are told what they wait for."""
 
 
-def compile_once(function=None, reorder=False):
+def compile_once(function):
     """Compile a function when it is first called, and keep the result on disk.
 
     Numba keeps it beside the source, or where that is read-only in the user's cache;
     the environment variable ``NUMBA_CACHE_DIR`` names another place. Where there is
     none to write to, every process compiles for itself. Other threads run meanwhile.
-
-    With ``reorder``, sums may be added up in another order, always the same one, which
-    lets loops over them be vectorised.
     """
-    if function is None:
-        return partial(compile_once, reorder=reorder)
     settings = {"error_model": "numpy", "nogil": True}
-    if reorder:
-        settings["fastmath"] = {"reassoc", "contract"}
     try:
         compiled = njit(cache=True, **settings)(function)
         _forget_unreadable(compiled)

@@ -7,7 +7,7 @@ import numpy as np
 
 from .compiling import compile_once
 from .neuron_kernels import only
-from .row_sums import add_rows
+from .row_sums import VECTOR, add_rows, scatter_rows
 
 IMAGES = 256
 """Images that are shown to a block of weights before it gives way to the next one,
@@ -153,6 +153,9 @@ def count_spiking(counts, out):
         out[image] = n
 
 
+FEW = 2
+"""Spikes of a pixel up to which each adds its rows alone, which starts sooner."""
+
 STRETCH = 64
 """Rows of a kernel are filled up to so many values, which `add_rows` adds at once."""
 
@@ -217,6 +220,7 @@ def spikes_times_kernel(counts, out, scale, kernel, strides, frame):
     n_rows, n_columns, n_channels = counts.shape[1:]
     n_filters, height, n = out.shape[3], kernel.shape[1], kernel.shape[2]
     rows = kernel.reshape(-1)
+    n_vectors = n * kernel.itemsize // VECTOR
     line = frame[1] * n_filters
     # rows of the kernel are filled up, so that the last pixel gives beyond the frame
     sums = np.empty(frame[0] * line + n, kernel.dtype)
@@ -238,18 +242,31 @@ def spikes_times_kernel(counts, out, scale, kernel, strides, frame):
                 offsets[stop] = (place - pixel * n_channels) * height * n
                 stop += 1
             target = pixel // n_columns * line + pixel % n_columns * n_filters
-            for tap in range(height):
-                add_rows(
-                    sums,
-                    target + tap * line,
-                    n,
-                    rows,
-                    tap * n,
-                    offsets,
-                    values,
-                    start,
-                    stop,
-                )
+            if stop - start > FEW:
+                for tap in range(height):
+                    add_rows(
+                        sums,
+                        target + tap * line,
+                        n,
+                        rows,
+                        tap * n,
+                        offsets,
+                        values,
+                        start,
+                        stop,
+                    )
+            else:
+                for k in range(start, stop):
+                    scatter_rows(
+                        sums,
+                        target,
+                        line,
+                        rows,
+                        offsets[k],
+                        height,
+                        n_vectors,
+                        values[k],
+                    )
             start = stop
         for row in range(out.shape[1]):
             start = first + row * strides[0] * line

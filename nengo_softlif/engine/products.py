@@ -12,7 +12,7 @@ import numpy as np
 
 from ..layers import operators
 from . import product_kernels, window_kernels
-from .threads import spread
+from .threads import multiply, spread
 
 DENSE_ADVANTAGE = 4
 """How much faster a multiplication is in a dense product than one for a spike.
@@ -160,7 +160,7 @@ class _Dense:
             )
             return out
         values = to_numbers(values)
-        out = values.reshape(-1, size_in) @ self.weights
+        out = multiply(values.reshape(-1, size_in), self.weights)
         return out.reshape(*values.shape[:2], size_out)
 
 

@@ -5,6 +5,9 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
 SMALL = 100_000
 """Bytes that are dealt with before another thread has begun."""
 
@@ -53,6 +56,40 @@ def spread(kernel, divided, shared=()):
     work()
     for other in others:
         other.result()
+
+
+def multiply(rows, matrix):
+    """Multiply rows by a matrix, in several threads.
+
+    Threads of BLAS wait busily for the next product, and would take the processors from
+    all that comes between.
+
+    Parameters
+    ----------
+    rows : (n_rows, n) ndarray
+        Any number of rows.
+    matrix : (n, m) ndarray
+        By what.
+
+    Returns
+    -------
+    (n_rows, m) ndarray
+    """
+    rows = np.ascontiguousarray(rows)
+    out = np.empty((len(rows), matrix.shape[1]), np.result_type(rows, matrix))
+    with one_blas_thread():
+        spread(lambda rows, out: np.matmul(rows, matrix, out=out), [rows, out])
+    return out
+
+
+def one_blas_thread():
+    """Keep BLAS to the thread that calls it, within a ``with`` block."""
+    return _find_blas().limit(limits=1, user_api="blas")
+
+
+@cache
+def _find_blas():
+    return ThreadpoolController()
 
 
 def _members(given):

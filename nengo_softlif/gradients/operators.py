@@ -14,6 +14,8 @@ from ..engine import (
     convolve,
     frame_outputs,
     lay_in_panels,
+    multiply,
+    one_blas_thread,
     prepare,
     spread,
     to_numbers,
@@ -118,15 +120,30 @@ class _Matrix(Back):
         if op.is_sparse:
             flat = op.weights.T.astype(self.dtype) @ delta.reshape(-1, op.size_out).T
             return np.ascontiguousarray(flat.T)
-        return delta.reshape(-1, op.size_out) @ op.weights.astype(self.dtype)
+        return multiply(delta.reshape(-1, op.size_out), op.weights.astype(self.dtype))
 
     def by_weights(self, values, delta):
         values = values.reshape(-1, self.op.size_in)
         delta = delta.reshape(-1, self.op.size_out)
         if not self.op.is_sparse:
-            return delta.T @ values
+            return _multiply_columns(delta, values)
         rows, columns = self.op.weights.nonzero()
         return np.einsum("nk,nk->k", delta[:, rows], values[:, columns])
+
+
+def _multiply_columns(a, b):
+    """``a.T @ b``, in several threads: of two halves of the rows."""
+    middle = len(a) // 2
+    edges = np.array([[0, middle], [middle, len(a)]])
+    out = np.empty((2, a.shape[1], b.shape[1]), np.result_type(a, b))
+
+    def part(edges, out):
+        for (low, high), product in zip(edges, out, strict=True):
+            np.matmul(a[low:high].T, b[low:high], out=product)
+
+    with one_blas_thread():
+        spread(part, [edges, out])
+    return out[0] + out[1]
 
 
 class _Pool(Back):

@@ -8,7 +8,7 @@ same patch, which then is in the first cache.
 
 import numpy as np
 
-from ..engine import add_rows, compile_once, find_spiking, only
+from ..engine import VECTOR, add_rows, compile_once, find_spiking, gather_rows, only
 
 
 def turn_back(rows, shape):
@@ -18,15 +18,6 @@ def turn_back(rows, shape):
         n_channels, height, width, n_filters
     )
     return np.moveaxis(turned, 0, 2)[::-1, ::-1]
-
-
-@compile_once(reorder=True)
-def _dot(a, b):
-    """Sum of products; in an order that suits the processor, always the same."""
-    total = a[0] * b[0]
-    for i in range(1, len(a)):
-        total += a[i] * b[i]
-    return total
 
 
 @compile_once
@@ -79,6 +70,7 @@ def follow_back(first, counts, delta, out, by_kernel, scale, kernel, strides, fr
     """
     n_rows, n_columns, n_channels = counts.shape[1:]
     n_filters, height, n = delta.shape[3], kernel.shape[1], kernel.shape[2]
+    rows, n_vectors = kernel.reshape(-1), n * kernel.itemsize // VECTOR
     line = frame[1] * n_filters
     # rows of the kernel are filled up, so that the last pixel sees more than the frame
     flat = np.zeros(frame[0] * line + n, delta.dtype)
@@ -117,11 +109,15 @@ def follow_back(first, counts, delta, out, by_kernel, scale, kernel, strides, fr
                 stop = stops[channel]
                 if len(out):
                     for k in range(start, stop):
-                        total = kernel[channel, 0, 0] * 0
-                        for y in range(height):
-                            at = places[k] + y * line
-                            total += _dot(kernel[channel, y], flat[at : at + n])
-                        targets[sources[k]] = total
+                        targets[sources[k]] = gather_rows(
+                            flat,
+                            places[k],
+                            line,
+                            rows,
+                            channel * height * n,
+                            height,
+                            n_vectors,
+                        )
                 if by_kernel.shape[1] and stop > start:
                     for y in range(height):
                         add_rows(

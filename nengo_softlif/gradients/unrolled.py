@@ -271,6 +271,9 @@ class Course:
         dtype = self.unrolled.dtype
         bias = self.bound.biases.get(layer, layer.bias).astype(dtype)
         gain = layer.gain.astype(dtype)
+        if isinstance(total, Counts) and np.all(gain == gain[0]):
+            total = Counts(total.values, total.scale * gain[0], total.largest)
+            gain = gain[:0]  # no more to do
         total = to_numbers(total)
         if np.any(gain != 1):
             total = total * gain
