@@ -150,9 +150,19 @@ class TimedBernoulli(TimedNeurons):
     def fire(self, current, shape, rng):
         """See `TimedNeurons`."""
         chance = np.abs(current * self.dtype.type(self.dt))
-        fires = rng.random(shape, np.float32) < chance
         signs = np.sign(current).astype(np.int8)
-        return Counts(fires * signs, self.scale)
+        spikes = np.empty(shape, np.int8)
+        # each example draws for itself, in whatever thread
+        seeds = rng.integers(2**63, size=shape[0])
+
+        def draw(seeds, spikes, chance, signs):
+            for i, seed in enumerate(seeds):
+                x = np.random.default_rng(seed).random(spikes.shape[1:], np.float32)
+                fires = x < chance[i % len(chance)]
+                np.multiply(fires, signs[i % len(signs)], out=spikes[i])
+
+        spread(draw, [seeds, spikes, chance, signs])
+        return Counts(spikes, self.scale)
 
 
 TIMED = NeuronTable(

@@ -41,6 +41,27 @@ def _frame(delta, framed, strides, top, left):
 
 
 @compile_once
+def _lie_inside(found, shape, delta_shape, kernel_shape, frame):
+    """Whether no spike sees beyond the edges of the gradient, or of its memory."""
+    n_columns, n_channels = shape[2], shape[3]
+    n_rows_out, n_columns_out, n_filters = delta_shape[1:]
+    height, n = kernel_shape[1:]
+    width = frame[1] - n_columns + 1
+    for place in found:
+        pixel = place // n_channels
+        row = pixel // n_columns - frame[2]
+        column = pixel % n_columns - frame[3]
+        if row < 0 or column < 0:
+            return False
+        if row + height > n_rows_out or column + width > n_columns_out:
+            return False
+        last = ((row + height - 1) * n_columns_out + column) * n_filters + n
+        if last > n_rows_out * n_columns_out * n_filters:
+            return False
+    return True
+
+
+@compile_once
 def follow_back(first, counts, delta, out, by_kernel, scale, kernel, strides, frame):
     """Gradients of a convolution by its kernel, and by the neurons that spiked.
 
@@ -86,7 +107,17 @@ def follow_back(first, counts, delta, out, by_kernel, scale, kernel, strides, fr
                 out[image, :, :, :] = 0
             if n_found == 0:
                 continue
-            _frame(delta[image], framed, strides, frame[2], frame[3])
+            top, left = frame[2], frame[3]
+            inside = strides[0] == 1 and strides[1] == 1
+            if inside:
+                inside = _lie_inside(
+                    found[:n_found], counts.shape, delta.shape, kernel.shape, frame
+                )
+            if inside:  # the frame would only be copied
+                source, step = delta[image].reshape(-1), delta.shape[2] * n_filters
+            else:
+                _frame(delta[image], framed, strides, top, left)
+                source, step, top, left = flat, line, 0, 0
             # sorted by channel, for each of which its part of the kernel stays at hand
             spikes = counts[image].reshape(-1)
             stops[:] = 0
@@ -99,7 +130,8 @@ def follow_back(first, counts, delta, out, by_kernel, scale, kernel, strides, fr
                 pixel, channel = place // n_channels, place % n_channels
                 at = stops[channel]
                 stops[channel] = at + 1
-                places[at] = pixel // n_columns * line + pixel % n_columns * n_filters
+                places[at] = (pixel // n_columns - top) * step
+                places[at] += (pixel % n_columns - left) * n_filters
                 values[at] = spikes[place] * only(scale, place)
                 sources[at] = place
             start = 0
@@ -110,9 +142,9 @@ def follow_back(first, counts, delta, out, by_kernel, scale, kernel, strides, fr
                 if len(out):
                     for k in range(start, stop):
                         targets[sources[k]] = gather_rows(
-                            flat,
+                            source,
                             places[k],
-                            line,
+                            step,
                             rows,
                             channel * height * n,
                             height,
@@ -124,8 +156,8 @@ def follow_back(first, counts, delta, out, by_kernel, scale, kernel, strides, fr
                             sums,
                             (channel * height + y) * n,
                             n,
-                            flat,
-                            y * line,
+                            source,
+                            y * step,
                             places,
                             values,
                             start,
