@@ -86,7 +86,7 @@ def main():
     sys.stdout.reconfigure(line_buffering=True)  # also where it goes to a file
     described = machine.describe()
     print(", ".join(f"{key} {value}" for key, value in described.items()))
-    result = {"command": " ".join(sys.argv[1:]), "machine": described, "tasks": []}
+    result = {"command": without_paths(sys.argv[1:]), "machine": described, "tasks": []}
     python = find_python(args)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "lenet.npz")
@@ -101,6 +101,17 @@ def main():
             )
             if args.json:
                 args.json.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def without_paths(words):
+    """The command line, but for what lies where on this machine."""
+    paths = {"--peers-python", "--json", "--environment", "--mnist"}
+    kept = [
+        word
+        for before, word in zip(["", *words], words, strict=False)
+        if word not in paths and before not in paths
+    ]
+    return " ".join(kept)
 
 
 def parse():
