@@ -27,6 +27,9 @@ SLOPES = 2048
 class Derivative(ABC):
     """What stands for the derivative of spikes; subclasses say how.
 
+    Checkpoints and records know one by its ``repr``, which has to tell its settings, as
+    that of a dataclass does.
+
     Attributes
     ----------
     at_spikes : bool
@@ -156,8 +159,13 @@ class ThroughVoltage(Derivative):
 
 
 def _check_positive(derivative, attr):
+    """Refuse what is no positive number; others become Python's.
+
+    Those of NumPy would change the precision, and records could not tell them apart.
+    """
     value = getattr(derivative, attr)
     check_number(attr, value, "a positive number", 0, low_open=True)
+    object.__setattr__(derivative, attr, float(value))
 
 
 @dataclass(frozen=True)

@@ -312,6 +312,16 @@ def test_derivatives_by_name():
         ) == (derivative)
 
 
+@pytest.mark.parametrize("make", [FastSigmoid, Arctan, Triangular, SoftLIF])
+def test_parameters_are_numbers_of_pythons(make):
+    """Else slopes would be float64, and a training not known again."""
+    for given in (2, np.float64(2), np.float32(2), np.int64(2)):
+        assert repr(make(given)) == repr(make(2.0))
+    if make is not SoftLIF:
+        x = np.zeros(3, "float32")
+        assert make(np.float64(2)).slope(x).dtype == "float32"
+
+
 @pytest.mark.parametrize("bad", [0, -1, np.nan, np.inf, "2", None])
 @pytest.mark.parametrize(
     ("make", "attr"),
