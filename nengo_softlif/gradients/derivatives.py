@@ -250,8 +250,22 @@ class Triangular(ThroughVoltage):
         return xp.maximum(1 - xp.abs(x) * (1 / self.width), 0 * x)
 
 
+@dataclass(frozen=True)
 class ThroughRates(Derivative):
-    """The slope of a soft LIF curve at the current; no membrane in between."""
+    """The slope of a soft LIF curve at the current; no membrane in between.
+
+    Parameters
+    ----------
+    sigma : float
+        Smoothing, as of `.SoftLIFRate`.
+    """
+
+    sigma: float = 0.02
+
+    def __post_init__(self):
+        """Refuse what is no smoothing."""
+        _check_positive(self, "sigma")
+        SoftLIFRate(self.sigma)  # has limits
 
     def check(self, neuron_type):
         """See `Derivative`."""
@@ -318,12 +332,6 @@ class SoftLIF(ThroughRates):
         Smoothing, as of `.SoftLIFRate`.
     """
 
-    sigma: float = 0.02
-
-    def __post_init__(self):
-        """Refuse what is no smoothing."""
-        _check_positive(self, "sigma")
-
 
 @dataclass(frozen=True)
 class MeasuredRates(ThroughRates):
@@ -344,9 +352,4 @@ class MeasuredRates(ThroughRates):
        arXiv:2410.11488.
     """
 
-    sigma: float = 0.02
     averages: ClassVar[bool] = True
-
-    def __post_init__(self):
-        """Refuse what is no smoothing."""
-        _check_positive(self, "sigma")

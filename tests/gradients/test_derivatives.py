@@ -338,6 +338,12 @@ def test_bad_parameters(make, attr, bad):
         make(bad)
 
 
+@pytest.mark.parametrize("make", [SoftLIF, MeasuredRates])
+def test_sigmas_of_no_curve(make):
+    with pytest.raises(ValidationError, match="sigma: must lie between"):
+        make(1e-10)
+
+
 def test_what_a_derivative_is_not_for():
     for derivative in (SoftLIF(), MeasuredRates()):
         derivative.check(nengo.LIF())
