@@ -293,8 +293,10 @@ def make_trainer(trainers, network, image, answer, settings):
             warning = NengoWarning(f"{trainer.warning}: {reasons[0]}")
             warnings.warn(warning, stacklevel=3)
         return made
+    # spiking networks are not trained without a time
+    instead = "" if settings.presentation_time else ", or train without"
     raise ValidationError(
-        f"needs a network of {trainers[0].networks}: {reasons[0]}; "
-        "change that, or train without",
+        f"needs a network of {trainers[0].networks}: {reasons[0]}; change that"
+        f"{instead}",
         attr=next(iter(settings.options), "trainer"),
     ) from reasons[0]

@@ -425,6 +425,13 @@ def random_sparse():
     return model
 
 
+def voltages():
+    model = dense()
+    with model.network:
+        answer = nengo.Probe(model.network.all_ensembles[0].neurons, "voltage")
+    return Model(model.network, model.input, answer)
+
+
 BAD = {
     "recurrent": (recurrent, {}, r"layers of spiking neurons: .* part of a loop"),
     "adaptive": (lambda: dense(nengo.AdaptiveLIF()), {}, r"AdaptiveLIF\(.*only LIF, "),
@@ -434,7 +441,8 @@ BAD = {
         {},
         r"SpikingRectifiedLinear\(.*only LIF, IntegrateAndFire, Bernoulli",
     ),
-    "sparse": (random_sparse, {}, r"Connection.* is sparse"),
+    "sparse": (random_sparse, {}, r"Connection.* is sparse; change that$"),
+    "voltage": (voltages, {}, r"records the voltage of .*; training takes the output"),
     "rates": (networks.small, {}, r"model: training in spikes needs spiking neurons"),
     "rates by name": (
         networks.small,
