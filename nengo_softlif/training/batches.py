@@ -106,8 +106,9 @@ def _find_preprocessing(model, data, training, dt):
     """
     preprocessing = model.preprocessing
     if preprocessing is None:
-        whole = len(training) == len(data.x_train)
         events = data.n_frames is not None
+        # of frames nothing is measured, and a copy could take much memory
+        whole = events or len(training) == len(data.x_train)
         preprocessing = Preprocessing.from_images(
             data.x_train if whole else data.x_train[training],
             scale=dt if events and model.scale is None else model.scale,
