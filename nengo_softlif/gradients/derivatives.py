@@ -121,8 +121,9 @@ class ThroughVoltage(Derivative):
     r"""A function of the voltage stands for the derivative of a spike by it.
 
     The gradient then goes back through the membrane, :math:`v_t = v_{t-1} + g_t (J_t -
-    v_{t-1})` for LIF neurons, where :math:`g_t` is zero while they rest. A subclass has
-    the function.
+    v_{t-1})` for LIF neurons, where :math:`g_t` is zero while they rest, and
+    :math:`v_t = \lambda v_{t-1} + \Delta t\, J_t` for `.IntegrateAndFire`, of which a
+    step leaves :math:`\lambda`. A subclass has the function.
     """
 
     @abstractmethod
