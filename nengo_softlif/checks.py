@@ -32,6 +32,23 @@ def check_whole(attr, value, low, high=None):
         )
 
 
+def check_seconds(attr, seconds, such_as):
+    """Refuse what is no positive number of seconds; an example is for the error."""
+    what = f"a positive number of seconds, such as {such_as:g}"
+    check_number(attr, seconds, what, 0, low_open=True)
+
+
+def count_steps(presentation_time, dt):
+    """Count the time steps of a presentation; refuse what is no multiple of them."""
+    n_steps = round(presentation_time / dt)
+    if n_steps < 1 or abs(presentation_time / dt - n_steps) > 1e-6 * n_steps:
+        raise ValidationError(
+            f"expected a multiple of dt = {dt:g} s, got {presentation_time!r} s",
+            attr="presentation_time",
+        )
+    return n_steps
+
+
 def range_of(values):
     """Write the range of numbers."""
     low, high = np.min(values), np.max(values)

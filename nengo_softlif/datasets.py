@@ -13,6 +13,7 @@ import numpy as np
 from nengo.exceptions import ValidationError
 
 from . import files
+from .checks import count_steps
 from .events import ARRAYS as EVENTS
 from .events import from_file
 from .files import expanded
@@ -219,6 +220,17 @@ def check_data(data, model):
             f"{model.output.size_in}; make the network with "
             f"n_classes={data.n_classes}, or use other data",
             attr="data",
+        )
+
+
+def check_frames(data, presentation_time, dt):
+    """Refuse to show examples for longer than they have frames, one in each step."""
+    if count_steps(presentation_time, dt) > data.n_frames:
+        raise ValidationError(
+            f"expected at most {data.n_frames * dt:g} s, as {data.name!r} has "
+            f"{data.n_frames} frames for each example, one for each step of {dt:g} s; "
+            f"got {presentation_time:g} s",
+            attr="presentation_time",
         )
 
 

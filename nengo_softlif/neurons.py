@@ -7,6 +7,8 @@ Another type of neurons, from another package too, needs a row in these tables:
   far as NengoDL can train it;
 - ``tensors.BUILDERS``: the step of a spiking type in TensorFlow, for NengoDL;
 - ``engine.STAGES``: a fast form for `.Simulator`; without, its own ``step`` is called;
+- ``gradients.TIMED``: the course of a spiking type over time, to train it in spikes;
+  and ``tensors.OVER_TIME``, the same in TensorFlow, for a GPU;
 - ``loihi.CHIP_NEURONS``: what the chip has for it; without, `.to_loihi` refuses it. And
   ``loihi.CHIP_CURVES``, to train for the chip.
 """

@@ -269,7 +269,8 @@ class Dropout(Noise):
     Parameters
     ----------
     rate : float
-        Probability of silencing a neuron, in each example and at each step.
+        Probability of silencing a neuron, in each example and at each step; in
+        training in spikes for all the time that an example is shown.
     noise : Noise
         Spike noise on the neurons that stay, if any.
     """

@@ -15,7 +15,7 @@ PARTS = 4
 """Parts for each thread: who is done, or was not interrupted, takes the next."""
 
 
-def spread(kernel, divided, shared=()):
+def spread(kernel, divided, shared=(), n_bytes=None):
     """Call a function on parts of arrays, in several threads.
 
     Parameters
@@ -28,6 +28,8 @@ def spread(kernel, divided, shared=()):
         only.
     shared : sequence
         Other arguments, the same for all.
+    n_bytes : int, optional
+        How much is dealt with, if that is not what is divided.
     """
     arrays = [array for given in divided for array in _members(given)]
     for array in arrays:
@@ -35,7 +37,9 @@ def spread(kernel, divided, shared=()):
         assert array.flags.c_contiguous, (kernel, array.shape, array.strides)
     n = max(map(len, arrays))
     n_workers = min(n, count_threads())
-    if n_workers == 1 or sum(array.nbytes for array in arrays) < SMALL:
+    if n_bytes is None:
+        n_bytes = sum(array.nbytes for array in arrays)
+    if n_workers == 1 or n_bytes < SMALL:
         kernel(*divided, *shared)
         return
     n_parts = min(n, PARTS * n_workers)

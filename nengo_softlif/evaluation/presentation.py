@@ -6,8 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from nengo.exceptions import NengoWarning, ValidationError
 
-from ..checks import LARGEST_SEED, check_number, check_whole
-from ..datasets import check_data
+from ..checks import (
+    LARGEST_SEED,
+    check_number,
+    check_seconds,
+    check_whole,
+    count_steps,
+)
+from ..datasets import check_data, check_frames
 from ..models import check_model
 from .answers import check_memory
 from .counting import neuron_layers
@@ -57,7 +63,7 @@ class Presentation:
     @property
     def n_time_steps(self):
         """Time steps for each image."""
-        return round(self.presentation_time / self.dt)
+        return count_steps(self.presentation_time, self.dt)
 
     def checked(self, model, data, backend, warns=True):
         """Refuse what does not fit together; fill in sizes that depend on others.
@@ -113,7 +119,7 @@ class Presentation:
             trained = {}
         if dt is None:
             dt = trained.get("dt", DT)
-        _check_seconds("dt", dt, DT)
+        check_seconds("dt", dt, DT)
         if time is None:
             frames = data.n_frames is not None
             usual = data.n_frames * dt if frames else PRESENTATION_TIME
@@ -122,18 +128,11 @@ class Presentation:
 
     def _check_times(self, model, backend):
         time, dt = self.presentation_time, self.dt
-        _check_seconds("dt", dt, DT)
-        _check_seconds("presentation_time", time, PRESENTATION_TIME)
+        check_seconds("dt", dt, DT)
+        check_seconds("presentation_time", time, PRESENTATION_TIME)
         backend.check(model, self)
         check_memory(time / dt, model.output.size_in)
-        if (
-            self.n_time_steps < 1
-            or abs(time / dt - self.n_time_steps) > 1e-6 * self.n_time_steps
-        ):
-            raise ValidationError(
-                f"expected a multiple of dt = {dt:g} s, got {time!r} s",
-                attr="presentation_time",
-            )
+        count_steps(time, dt)
         check_number(
             "window",
             self.window,
@@ -174,11 +173,6 @@ def presentation_order(n_images):
     return np.random.RandomState(0).permutation(n_images)
 
 
-def _check_seconds(attr, seconds, such_as):
-    what = f"a positive number of seconds, such as {such_as:g}"
-    check_number(attr, seconds, what, 0, low_open=True)
-
-
 def _check_frames(presentation, data, backend):
     """Refuse frames where images are shown, and to show more than there are."""
     if data.n_frames is None:
@@ -189,13 +183,7 @@ def _check_frames(presentation, data, backend):
             "has frames; use another backend, such as 'engine', or data.averaged()",
             attr="backend",
         )
-    if presentation.n_time_steps > data.n_frames:
-        raise ValidationError(
-            f"expected at most {data.n_frames * presentation.dt:g} s, as {data.name!r} "
-            f"has {data.n_frames} frames for each example, one for each step of "
-            f"{presentation.dt:g} s; got {presentation.presentation_time:g} s",
-            attr="presentation_time",
-        )
+    check_frames(data, presentation.presentation_time, presentation.dt)
 
 
 def _check_preprocessing(model, data):

@@ -27,6 +27,9 @@ SLOPES = 2048
 class Derivative(ABC):
     """What stands for the derivative of spikes; subclasses say how.
 
+    Checkpoints and records know one by its ``repr``, which has to tell its settings, as
+    that of a dataclass does.
+
     Attributes
     ----------
     at_spikes : bool
@@ -118,8 +121,9 @@ class ThroughVoltage(Derivative):
     r"""A function of the voltage stands for the derivative of a spike by it.
 
     The gradient then goes back through the membrane, :math:`v_t = v_{t-1} + g_t (J_t -
-    v_{t-1})` for LIF neurons, where :math:`g_t` is zero while they rest. A subclass has
-    the function.
+    v_{t-1})` for LIF neurons, where :math:`g_t` is zero while they rest, and
+    :math:`v_t = \lambda v_{t-1} + \Delta t\, J_t` for `.IntegrateAndFire`, of which a
+    step leaves :math:`\lambda`. A subclass has the function.
     """
 
     @abstractmethod
@@ -156,8 +160,13 @@ class ThroughVoltage(Derivative):
 
 
 def _check_positive(derivative, attr):
+    """Refuse what is no positive number; others become Python's.
+
+    Those of NumPy would change the precision, and records could not tell them apart.
+    """
     value = getattr(derivative, attr)
     check_number(attr, value, "a positive number", 0, low_open=True)
+    object.__setattr__(derivative, attr, float(value))
 
 
 @dataclass(frozen=True)
@@ -242,8 +251,22 @@ class Triangular(ThroughVoltage):
         return xp.maximum(1 - xp.abs(x) * (1 / self.width), 0 * x)
 
 
+@dataclass(frozen=True)
 class ThroughRates(Derivative):
-    """The slope of a soft LIF curve at the current; no membrane in between."""
+    """The slope of a soft LIF curve at the current; no membrane in between.
+
+    Parameters
+    ----------
+    sigma : float
+        Smoothing, as of `.SoftLIFRate`.
+    """
+
+    sigma: float = 0.02
+
+    def __post_init__(self):
+        """Refuse what is no smoothing."""
+        _check_positive(self, "sigma")
+        SoftLIFRate(self.sigma)  # has limits
 
     def check(self, neuron_type):
         """See `Derivative`."""
@@ -310,12 +333,6 @@ class SoftLIF(ThroughRates):
         Smoothing, as of `.SoftLIFRate`.
     """
 
-    sigma: float = 0.02
-
-    def __post_init__(self):
-        """Refuse what is no smoothing."""
-        _check_positive(self, "sigma")
-
 
 @dataclass(frozen=True)
 class MeasuredRates(ThroughRates):
@@ -336,9 +353,4 @@ class MeasuredRates(ThroughRates):
        arXiv:2410.11488.
     """
 
-    sigma: float = 0.02
     averages: ClassVar[bool] = True
-
-    def __post_init__(self):
-        """Refuse what is no smoothing."""
-        _check_positive(self, "sigma")

@@ -41,7 +41,19 @@ class Loss(ABC):
 
     @abstractmethod
     def by_outputs(self, gradient, n_steps):
-        """Turn the gradient by the answers into that by the outputs of all steps."""
+        """Turn the gradient by the answers into that by the outputs of all steps.
+
+        Parameters
+        ----------
+        gradient : (n_examples, n_classes) ndarray
+            From `values`.
+        n_steps : int
+            How many.
+
+        Returns
+        -------
+        (n_examples, n_steps, n_classes) ndarray
+        """
 
 
 class CrossEntropy(Loss):

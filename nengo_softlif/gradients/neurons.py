@@ -31,6 +31,10 @@ class TimedNeurons(ABC):
     ----------
     amplitude : float
         A spike is ``amplitude / dt`` high.
+    scale : (1,) ndarray
+        The same, as `Counts` take it.
+    initial : dict of str to (n,) ndarray
+        State in which each example starts.
     passes : bool
         Whether a gradient passes.
     """

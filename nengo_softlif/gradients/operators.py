@@ -25,8 +25,8 @@ from ..layers import operators
 from . import product_kernels
 
 GROUPS = 8
-"""Parts in which gradients by weights are added up, however many threads there are, so
-that sums do not depend on the machine."""
+"""Parts in which gradients by weights are added up, so that sums do not depend on how
+many threads there are."""
 
 SUMS = 16_000_000
 """Bytes of these parts, unless there are two only."""
@@ -208,7 +208,8 @@ class _Convolution(Back):
         def follow(first, by_kernel):
             product_kernels.follow_back(first, counts, delta, out, by_kernel, *others)
 
-        spread(follow, [np.stack([edges[:-1], edges[1:]], axis=1), by_kernel])
+        first = np.stack([edges[:-1], edges[1:]], axis=1)
+        spread(follow, [first, by_kernel], n_bytes=counts.nbytes + delta.nbytes)
         by_values = out.reshape(*values.shape) if wanted[0] else None
         by_weights = None
         if wanted[1]:

@@ -158,8 +158,10 @@ class Bound:
         self._forms = {}
         for paths in unrolled.feed_forward.paths.values():
             for op in (op for _, path in paths for op in path):
+                if op in self._forms:  # several paths lead through it
+                    continue
                 new = weights.get(op.connection)
-                if new is not None and op not in self._forms:
+                if new is not None:
                     new = _in_shape(np.asarray(new), op.weights.shape)
                 self._forms[op] = find_kind(op)(op, new, unrolled.dtype)
 
@@ -261,13 +263,13 @@ class Course:
         mask = self._masks.get(layer)
         if mask is not None:
             left = mask != 0
-            factor = mask.max() if left.any() else mask.dtype.type(0)
+            factor = mask.max()  # zero if none is left
             values = counts.values * left[:, np.newaxis].view(counts.values.dtype)
             counts = Counts(values, counts.scale * factor.astype(counts.scale.dtype))
         return counts
 
     def _shift(self, layer, total):
-        """Current of neurons: gain times input, plus bias; in the sum's own array."""
+        """Current of neurons: gain times input, plus bias."""
         dtype = self.unrolled.dtype
         bias = self.bound.biases.get(layer, layer.bias).astype(dtype)
         gain = layer.gain.astype(dtype)

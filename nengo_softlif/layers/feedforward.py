@@ -80,11 +80,13 @@ def _find_leading_to(answer, ordered):
 
 def _drop_gain(layer, path, timed):
     """Operators of a path into a layer, without the gain of neurons."""
-    if (path.synapses and not timed) or path.signal != "output":
+    if path.signal != "output":
         raise Unconvertible(
-            f"{layer.obj} has a synapse, or records the {path.signal} of "
-            f"{path.source.obj}; training takes one step and the output"
+            f"{layer.obj} records the {path.signal} of {path.source.obj}; training "
+            "takes the output"
         )
+    if path.synapses and not timed:
+        raise Unconvertible(f"{layer.obj} has a synapse; training takes one step")
     if layer.neuron_type is not None and not path.has_gain:
         raise Unconvertible(
             f"{layer.obj.ensemble} has decoded input; only connections to its "

@@ -8,7 +8,13 @@ import numpy as np
 import tensorflow as tf
 from nengo.exceptions import ValidationError
 
-from ..checks import LARGEST_SEED, check_number, check_whole
+from ..checks import (
+    LARGEST_SEED,
+    check_number,
+    check_seconds,
+    check_whole,
+    count_steps,
+)
 from ..gradients import Derivative
 from ..registry import DERIVATIVES, LOSSES
 from ..targets import TrainingTarget, training_target
@@ -63,19 +69,10 @@ class Settings:
 
     def _check_time(self):
         """Check what is for training in spikes."""
-        time, dt = self.presentation_time, self.dt
-        positive = "a positive number of seconds, such as"
-        check_number("dt", dt, f"{positive} 0.001", 0, low_open=True)
-        if time is not None:
-            check_number(
-                "presentation_time", time, f"{positive} 0.03", 0, low_open=True
-            )
-            n_steps = round(time / dt)
-            if n_steps < 1 or abs(time / dt - n_steps) > 1e-6 * n_steps:
-                raise ValidationError(
-                    f"expected a multiple of dt = {dt:g} s, got {time!r} s",
-                    attr="presentation_time",
-                )
+        check_seconds("dt", self.dt, 0.001)
+        if self.presentation_time is not None:
+            check_seconds("presentation_time", self.presentation_time, 0.03)
+            count_steps(self.presentation_time, self.dt)
         if isinstance(self.derivative, str):
             self.derivative = DERIVATIVES.find(self.derivative, "derivative")()
         if not isinstance(self.derivative, (Derivative, NoneType)):
@@ -90,7 +87,7 @@ class Settings:
     @property
     def n_steps(self):
         """Time steps for each example."""
-        return round(self.presentation_time / self.dt)
+        return count_steps(self.presentation_time, self.dt)
 
     @property
     def options(self):

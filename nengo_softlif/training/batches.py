@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from nengo.exceptions import ValidationError
 
+from ..datasets import check_frames
 from ..preprocessing import Preprocessing
 
 
@@ -93,13 +94,7 @@ def _find_shown(data, settings):
     """Find what is shown of training data: of frames, those of the first steps."""
     if data.n_frames is None or settings.presentation_time is None:
         return data.x_train
-    if settings.n_steps > data.n_frames:
-        raise ValidationError(
-            f"expected at most {data.n_frames * settings.dt:g} s, as {data.name!r} has "
-            f"{data.n_frames} frames for each example, one for each step of "
-            f"{settings.dt:g} s; got {settings.presentation_time:g} s",
-            attr="presentation_time",
-        )
+    check_frames(data, settings.presentation_time, settings.dt)
     return data.x_train[:, : settings.n_steps]
 
 
@@ -111,8 +106,9 @@ def _find_preprocessing(model, data, training, dt):
     """
     preprocessing = model.preprocessing
     if preprocessing is None:
-        whole = len(training) == len(data.x_train)
         events = data.n_frames is not None
+        # of frames nothing is measured, and a copy could take much memory
+        whole = events or len(training) == len(data.x_train)
         preprocessing = Preprocessing.from_images(
             data.x_train if whole else data.x_train[training],
             scale=dt if events and model.scale is None else model.scale,

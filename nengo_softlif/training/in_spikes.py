@@ -74,6 +74,11 @@ class InSpikes(Trainer):
             [*self.weights.variables.values(), *self.neuron_biases.values()]
         )
         self.together = self._find_together()
+        in_tensorflow = isinstance(self.unrolled, TensorUnrolled)
+        self.decides = {
+            "examples at a time": self.together,
+            "engine or TensorFlow": "TensorFlow" if in_tensorflow else "engine",
+        }
         self._seen = np.zeros(3)
 
     def _find_together(self):

@@ -189,6 +189,7 @@ def _describe_start(way, optimizer, network, preprocessing):
         "initial weights": files.sha256(weights),
         "neurons and connections": parameters.describe_parts(network),
         "noise seeds": list(way.noise_seeds),
+        **way.decides,
         "preprocessing": preprocessing.header(),
         "mean image": files.sha256(preprocessing.arrays()),
     }

@@ -2,6 +2,7 @@
 
 import warnings
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -36,7 +37,8 @@ class Trainer(ABC):
         That of its row.
     options : frozenset of str
         Of the arguments of `.fit` that not every way has, those that this one has:
-        ``"batch_norm"``, ``"target"``.
+        ``"batch_norm"``, ``"target"``, ``"presentation_time"``, ``"derivative"``,
+        ``"loss"``.
     takes_frames : bool
         Whether it trains on frames over time, which come as (batch_size, n_steps,
         size), too.
@@ -53,6 +55,9 @@ class Trainer(ABC):
         Say which noise comes next.
     noise_seeds : list of list of int
         From which the noise of each ensemble is made.
+    decides : dict
+        What else decides the course of a training to the last bit, as JSON holds it:
+        with other values a checkpoint is refused.
     output_name : str or None
         What Keras calls the output, if it has a name.
     loss : Loss
@@ -73,6 +78,7 @@ class Trainer(ABC):
     biases = ()
     counters = ()
     noise_seeds = ()
+    decides: ClassVar[dict] = {}
     output_name = None
     loss = CrossEntropy()
 
@@ -287,8 +293,10 @@ def make_trainer(trainers, network, image, answer, settings):
             warning = NengoWarning(f"{trainer.warning}: {reasons[0]}")
             warnings.warn(warning, stacklevel=3)
         return made
+    # spiking networks are not trained without a time
+    instead = "" if settings.presentation_time else ", or train without"
     raise ValidationError(
-        f"needs a network of {trainers[0].networks}: {reasons[0]}; "
-        "change that, or train without",
+        f"needs a network of {trainers[0].networks}: {reasons[0]}; change that"
+        f"{instead}",
         attr=next(iter(settings.options), "trainer"),
     ) from reasons[0]

@@ -30,3 +30,11 @@ def test_arrays_and_named_tuples_of_them_are_cut_alike(n, monkeypatch):
     np.testing.assert_array_equal(out, 3 * given + 1)
     assert sum(sizes) == 25
     assert len(sizes) == (1 if n == 1 else threads.PARTS * n)
+
+
+@pytest.mark.parametrize("n_bytes", [None, threads.SMALL])
+def test_small_arrays_may_stand_for_much_work(n_bytes, monkeypatch):
+    monkeypatch.setattr(threads, "count_threads", lambda: 2)
+    sizes = []
+    threads.spread(lambda part: sizes.append(len(part)), [np.zeros(8)], n_bytes=n_bytes)
+    assert sizes == ([8] if n_bytes is None else 8 * [1])

@@ -312,6 +312,16 @@ def test_derivatives_by_name():
         ) == (derivative)
 
 
+@pytest.mark.parametrize("make", [FastSigmoid, Arctan, Triangular, SoftLIF])
+def test_parameters_are_numbers_of_pythons(make):
+    """Else slopes would be float64, and a training not known again."""
+    for given in (2, np.float64(2), np.float32(2), np.int64(2)):
+        assert repr(make(given)) == repr(make(2.0))
+    if make is not SoftLIF:
+        x = np.zeros(3, "float32")
+        assert make(np.float64(2)).slope(x).dtype == "float32"
+
+
 @pytest.mark.parametrize("bad", [0, -1, np.nan, np.inf, "2", None])
 @pytest.mark.parametrize(
     ("make", "attr"),
@@ -326,6 +336,12 @@ def test_derivatives_by_name():
 def test_bad_parameters(make, attr, bad):
     with pytest.raises(ValidationError, match=f"{attr}.*a positive number"):
         make(bad)
+
+
+@pytest.mark.parametrize("make", [SoftLIF, MeasuredRates])
+def test_sigmas_of_no_curve(make):
+    with pytest.raises(ValidationError, match="sigma: must lie between"):
+        make(1e-10)
 
 
 def test_what_a_derivative_is_not_for():

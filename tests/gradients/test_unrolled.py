@@ -440,6 +440,23 @@ def test_what_is_bound_is_what_counts(case, rng):
             np.testing.assert_allclose(one, two, rtol=1e-9, atol=1e-9)
 
 
+def test_weights_come_in_any_shape(rng):
+    """Those of a connection, too, that leads to two layers."""
+    net = network(shared(LIF), LIF)
+    unrolled = unroll(net, net.image, net.answer)
+    shown = rng.uniform(0, 2, size=(N_EXAMPLES, N_STEPS, 9))
+    upstream = rng.normal(size=(N_EXAMPLES, N_STEPS, 3))
+    found = []
+    ops = (op for op in ops_of(unrolled) if op.weights is not None)
+    flat = {op.connection: np.ravel(op.weights) for op in ops}
+    for weights in ({}, flat):
+        course = run(unrolled, shown, weights=weights)
+        found.append((course.outputs, course.backward(upstream)[0]))
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    for connection, gradient in found[0][1].items():
+        np.testing.assert_array_equal(found[1][1][connection], gradient)
+
+
 def ops_of(unrolled):
     for paths in unrolled.feed_forward.paths.values():
         yield from (op for _, path in paths for op in path)

@@ -219,6 +219,19 @@ def test_resume_after_kill(data, tmp_path):
     assert_same_arrays(straight, resumed)
 
 
+def test_a_checkpoint_knows_how_it_was_computed(data, tmp_path, monkeypatch):
+    """Sums of other parts, or on a GPU, would differ in the last bits."""
+    settings = {**SPIKES, "epochs": 1, "checkpoint": tmp_path / "checkpoint"}
+    fit(dense(), data, **settings)
+    with monkeypatch.context() as patch:
+        patch.setattr(in_spikes, "TOGETHER", 1)
+        with pytest.raises(ValidationError, match="at a time 64 instead of 1"):
+            fit(dense(), data, **settings)
+    monkeypatch.setattr(in_spikes, "sees_gpu", lambda: True)
+    with pytest.raises(ValidationError, match=r"settings \(engine or TensorFlow\)"):
+        fit(dense(), data, **settings)
+
+
 @pytest.mark.parametrize("derivative", ["soft-lif", "fast-sigmoid", "measured-rates"])
 def test_how_many_are_run_at_a_time_does_not_matter(data, derivative, monkeypatch):
     found = []
@@ -412,6 +425,13 @@ def random_sparse():
     return model
 
 
+def voltages():
+    model = dense()
+    with model.network:
+        answer = nengo.Probe(model.network.all_ensembles[0].neurons, "voltage")
+    return Model(model.network, model.input, answer)
+
+
 BAD = {
     "recurrent": (recurrent, {}, r"layers of spiking neurons: .* part of a loop"),
     "adaptive": (lambda: dense(nengo.AdaptiveLIF()), {}, r"AdaptiveLIF\(.*only LIF, "),
@@ -421,7 +441,8 @@ BAD = {
         {},
         r"SpikingRectifiedLinear\(.*only LIF, IntegrateAndFire, Bernoulli",
     ),
-    "sparse": (random_sparse, {}, r"Connection.* is sparse"),
+    "sparse": (random_sparse, {}, r"Connection.* is sparse; change that$"),
+    "voltage": (voltages, {}, r"records the voltage of .*; training takes the output"),
     "rates": (networks.small, {}, r"model: training in spikes needs spiking neurons"),
     "rates by name": (
         networks.small,
@@ -441,7 +462,7 @@ BAD = {
     "memory": (
         dense,
         {"presentation_time": 1e6},
-        r"presentation_time: 1000000000 steps .* GB, but the machine has .* shorter",
+        r"presentation_time: 1000000000 steps .* GB, but this machine has .* shorter",
     ),
     "half a step": (
         dense,

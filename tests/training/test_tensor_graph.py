@@ -47,7 +47,8 @@ class Exact(ThroughRates):
     """The slope of a soft LIF curve as the neurons have it; the engine looks it up."""
 
     def __init__(self, derivative):
-        self.sigma, self.averages = derivative.sigma, derivative.averages
+        super().__init__(derivative.sigma)
+        self.averages = derivative.averages
 
     def back(self, neurons, current, spikes, upstream):
         lif = neurons.neuron_type
