@@ -351,7 +351,7 @@ def test_lee_et_als_networks_are_saved_by_name(data, tmp_path):
 def test_converted_networks_are_refilled(data, tmp_path):
     model = converted()
     fit(model, data, epochs=1, derivative=FastSigmoid(3), **SPIKES)
-    assert model.training["derivative"] == "FastSigmoid(steepness=3)"
+    assert model.training["derivative"] == "FastSigmoid(steepness=3.0)"
     model.save(tmp_path / "model")
     again = load(tmp_path / "model", network=converted(seed=5).network)
     assert_same_arrays(again, model)
