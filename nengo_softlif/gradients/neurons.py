@@ -122,8 +122,9 @@ class TimedIntegrateAndFire(TimedNeurons):
 
     def __init__(self, layer, dt, dtype):
         super().__init__(layer, dt, dtype)
-        self.leak = self.neuron_type.leak(dt)
-        self.constants = np.array([dt, self.leak], dtype)
+        # not of the leak itself, which may be zero
+        self.log_leak = float(-dt / self.neuron_type.tau_rc)
+        self.constants = np.array([dt, self.neuron_type.leak(dt)], dtype)
 
     def fire(self, current, shape, rng):
         """See `TimedNeurons`."""
