@@ -336,6 +336,29 @@ class BernoulliSpiking(NeuronType):
         return gain + bias, -bias / gain
 
 
+def draw_seeds(rng, n_examples):
+    """Draw a seed for each example, of which `draw_uniform` makes its chance."""
+    return rng.integers(2**63, size=n_examples)
+
+
+def draw_uniform(seeds, shape):
+    """Draw numbers in [0, 1) for examples, each from its own seed.
+
+    Parameters
+    ----------
+    seeds : (n_examples,) ndarray of int
+        From `draw_seeds`.
+    shape : tuple of int
+        Of each example.
+
+    Returns
+    -------
+    (n_examples, *shape) ndarray of float32
+    """
+    rngs = map(np.random.default_rng, seeds)
+    return np.stack([rng.random(shape, np.float32) for rng in rngs])
+
+
 def _wishes(neurons, max_rates, intercepts, lowest):
     """Check what is asked of `gain_bias`; return it as arrays."""
     max_rates = np.atleast_1d(np.asarray(max_rates, dtype=np.float64))

@@ -5,7 +5,9 @@ Nengo's step, one matrix for each connection and each synapse, and derivatives o
 voltages carried forward in time, where the package goes backward.
 """
 
+from nengo_softlif import SoftLIFRate
 from nengo_softlif.compat import nengo_loihi
+from nengo_softlif.gradients import ThroughRates
 from nengo_softlif.layers import operators
 from nengo_softlif.layers.parameters import build
 
@@ -106,6 +108,26 @@ def back_by(slope):
     return back
 
 
+class Exact(ThroughRates):
+    """The slope of a soft LIF curve as the neurons have it; the engine looks it up."""
+
+    def __init__(self, derivative):
+        super().__init__(derivative.sigma)
+        self.averages = derivative.averages
+
+    def back(self, neurons, current, spikes, upstream):
+        """See `Derivative`."""
+        slope = slope_of_soft_lif(neurons.neuron_type, current, self.sigma)
+        return upstream * slope.astype(upstream.dtype)
+
+
+def slope_of_soft_lif(lif, J, sigma):
+    """Derivative of a soft LIF curve at currents of any shape."""
+    curve = SoftLIFRate(sigma, lif.tau_rc, lif.tau_ref, lif.amplitude)
+    slope = curve.derivative(J.ravel(), np.ones(1), np.zeros(1))
+    return slope.reshape(J.shape)
+
+
 def start_of(neuron):
     """The voltage at which all neurons of a type start."""
     (voltage,) = neuron.make_state(1)["voltage"]
@@ -138,10 +160,13 @@ class Reference:
         The answer's.
     back : callable
         From neuron type, currents and gradient by spikes to the gradient by currents.
+    starts : dict of nengo.Ensemble to ndarray, optional
+        Voltages at the start; else those that all neurons of the type have.
     """
 
-    def __init__(self, network, image, probe, back=None):
+    def __init__(self, network, image, probe, back=None, starts=None):
         self.network, self.image, self.probe, self.back = network, image, probe, back
+        self.starts = starts or {}
         self.built = build(network)
         self.weights = {c: self._read(c) for c in network.all_connections}
         self.biases = {e: self.built[e].bias for e in network.all_ensembles}
@@ -175,11 +200,12 @@ class Reference:
         return ordered
 
     def _leading_to(self, obj):
-        return [c for c in self.network.all_connections if c.post_obj is obj]
+        return [c for c in self.network.all_connections if c.post_obj == obj]
 
     def forward(self, shown, n_steps, masks=None):
         """Run one example: (n_steps, size). Masks are by ensemble."""
-        self.values, self.currents, self.masks = {}, {}, masks or {}
+        self.values, self.currents, self.spikes = {}, {}, {}
+        self.masks = masks or {}
         filtering = [*self.network.all_connections, self.probe]
         self.delays = {obj: delays(obj.synapse, n_steps) for obj in filtering}
         for obj in self.objects():
@@ -195,22 +221,34 @@ class Reference:
                 neuron = obj.ensemble.neuron_type
                 J = self.built[obj.ensemble].gain * total + self.biases[obj.ensemble]
                 self.currents[obj] = J
-                spikes, _, _ = follow(neuron, J, start_of(neuron))
+                spikes, _, _ = follow(neuron, J, self._start(obj))
+                self.spikes[obj] = spikes
                 total = spikes * neuron.amplitude / DT * self.masks.get(obj.ensemble, 1)
             self.values[obj] = total
-        return self.delays[self.probe] @ self.values[self.probe.target]
+        seen = self.values[self.probe.obj][:, self._seen()]
+        return self.delays[self.probe] @ seen
+
+    def _start(self, neurons):
+        """Voltages at the start."""
+        given = self.starts.get(neurons.ensemble)
+        return start_of(neurons.ensemble.neuron_type) if given is None else given
+
+    def _seen(self):
+        """Which of the values the probe records."""
+        return slice(None) if self.probe.slice is None else self.probe.slice
 
     def backward(self, upstream):
         """Gradients by the weights of connections and by the biases of ensembles."""
         by_weights, by_biases = {}, {}
         grads = {obj: np.zeros_like(values) for obj, values in self.values.items()}
-        grads[self.probe.target] = self.delays[self.probe].T @ upstream
+        by_seen = self.delays[self.probe].T @ upstream
+        grads[self.probe.obj][:, self._seen()] = by_seen
         for obj in reversed(self.objects()):
             delta = grads[obj]
             if isinstance(obj, nengo.ensemble.Neurons):
                 delta = delta * self.masks.get(obj.ensemble, 1)
                 neuron = obj.ensemble.neuron_type
-                start = start_of(neuron)
+                start = self._start(obj)
                 delta = self.back(neuron, self.currents[obj], delta, voltage=start)
                 by_biases[obj.ensemble] = delta.sum(axis=0)
                 delta = self.built[obj.ensemble].gain * delta

@@ -41,6 +41,11 @@ class Derivative(ABC):
     at_spikes: ClassVar[bool] = False
     averages: ClassVar[bool] = False
 
+    def __repr__(self):
+        """Name it and its parameters, by which checkpoints know a training."""
+        given = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({given})"
+
     def check(self, neuron_type):  # noqa: B027 (most take all)
         """Refuse neurons that this is not for, with a ``ValidationError``."""
 
@@ -107,12 +112,12 @@ class LeakCorrected(Derivative):
 
     def back(self, neurons, current, spikes, upstream):
         """See `Derivative`."""
-        log_leak = np.log(neurons.leak) if self.corrects else 0.0
+        log_leak = neurons.log_leak if self.corrects else 0.0
         spread(
             neuron_kernels.leak_corrected,
             [upstream, spikes],
             # dt times the height of a spike
-            [upstream.dtype.type(neurons.amplitude), float(log_leak)],
+            [upstream.dtype.type(neurons.amplitude), log_leak],
         )
         return upstream
 
@@ -147,9 +152,11 @@ class ThroughVoltage(Derivative):
                 given = current[example] if len(current) > 1 else current[0]
                 volts, *derivatives = neurons.retrace(given, spikes[example])
                 volts -= 1
+                with np.errstate(over="ignore"):  # far away it is zero
+                    slopes = self.slope(volts)
                 neuron_kernels.back_through_membrane(
                     upstream[example],
-                    self.slope(volts),
+                    slopes,
                     spikes[example],
                     *derivatives,
                     height,

@@ -11,7 +11,12 @@ import numpy as np
 
 from ..engine import STAGES, Counts, integrate_and_fire, lif, spread
 from ..neurons import NeuronTable
-from ..spiking_neurons import BernoulliSpiking, IntegrateAndFire
+from ..spiking_neurons import (
+    BernoulliSpiking,
+    IntegrateAndFire,
+    draw_seeds,
+    draw_uniform,
+)
 from . import neuron_kernels
 
 
@@ -126,8 +131,9 @@ class TimedIntegrateAndFire(TimedNeurons):
 
     def __init__(self, layer, dt, dtype):
         super().__init__(layer, dt, dtype)
-        self.leak = self.neuron_type.leak(dt)
-        self.constants = np.array([dt, self.leak], dtype)
+        # not of the leak itself, which may be zero
+        self.log_leak = float(-dt / self.neuron_type.tau_rc)
+        self.constants = np.array([dt, self.neuron_type.leak(dt)], dtype)
 
     def fire(self, current, shape, rng):
         """See `TimedNeurons`."""
@@ -157,13 +163,11 @@ class TimedBernoulli(TimedNeurons):
         signs = np.sign(current).astype(np.int8)
         spikes = np.empty(shape, np.int8)
         # each example draws for itself, in whatever thread
-        seeds = rng.integers(2**63, size=shape[0])
+        seeds = draw_seeds(rng, shape[0])
 
         def draw(seeds, spikes, chance, signs):
-            for i, seed in enumerate(seeds):
-                x = np.random.default_rng(seed).random(spikes.shape[1:], np.float32)
-                fires = x < chance[i % len(chance)]
-                np.multiply(fires, signs[i % len(signs)], out=spikes[i])
+            fires = draw_uniform(seeds, spikes.shape[1:]) < chance
+            np.multiply(fires, signs, out=spikes)
 
         spread(draw, [seeds, spikes, chance, signs])
         return Counts(spikes, self.scale)

@@ -158,11 +158,11 @@ class Bound:
         self._forms = {}
         for paths in unrolled.feed_forward.paths.values():
             for op in (op for _, path in paths for op in path):
-                if op in self._forms:  # several paths lead through it
+                if op in self._forms:  # paths to several layers begin with the same
                     continue
                 new = weights.get(op.connection)
                 if new is not None:
-                    new = _in_shape(np.asarray(new), op.weights.shape)
+                    new = _in_shape(new, op.weights.shape)
                 self._forms[op] = find_kind(op)(op, new, unrolled.dtype)
 
     def forward(self, images, n_steps, masks=None, rng=None):
@@ -189,6 +189,7 @@ class Bound:
 
 def _in_shape(weights, shape):
     """Bring weights into the shape of an operator; one stands for all."""
+    weights = np.asarray(weights)
     if weights.size == 1:
         return np.full(shape, weights.item())
     return weights.reshape(shape)

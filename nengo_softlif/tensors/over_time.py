@@ -10,7 +10,12 @@ import nengo
 import tensorflow as tf
 
 from ..neurons import NeuronTable
-from ..spiking_neurons import BernoulliSpiking, IntegrateAndFire
+from ..spiking_neurons import (
+    BernoulliSpiking,
+    IntegrateAndFire,
+    draw_seeds,
+    draw_uniform,
+)
 
 
 def loop(step, state, inputs, n_steps, shape, dtypes, backwards=False):
@@ -249,7 +254,7 @@ class Bernoulli(OverTime):
 
     def draw(self, shape, rng):
         """See `OverTime`."""
-        return rng.random(shape, "float32")
+        return draw_uniform(draw_seeds(rng, shape[0]), shape[1:])
 
     def fire(self, current, shape, draws=None):
         """See `OverTime`."""

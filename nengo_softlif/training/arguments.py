@@ -22,6 +22,9 @@ from .optimizers import check_optimizer, describe_optimizer, tell_whence
 
 keras = tf.keras
 
+IN_SPIKES = ("presentation_time", "dt", "derivative", "loss")
+"""Settings that are for training in spikes."""
+
 
 @dataclass(eq=False)
 class Settings:
@@ -97,12 +100,17 @@ class Settings:
 
     def describe(self):
         """Describe them, as JSON holds them."""
-        return {
+        described = {
             **vars(self),
             "optimizer": self.optimizer and describe_optimizer(self.optimizer),
             "target": self.target and self.target.describe(),
             "derivative": self.derivative and repr(self.derivative),
         }
+        if self.presentation_time is None:
+            # which trainings of earlier versions do not know
+            for name in IN_SPIKES:
+                del described[name]
+        return described
 
 
 def check_checkpoint(checkpoint):

@@ -61,6 +61,9 @@ class InSpikes(Trainer):
             settings.dt,
             dtype,
         )
+        reached = _find_reached(self.feed_forward, self.unrolled.neurons)
+        for connection in network.all_connections:  # others do not even decay
+            trainable[connection] &= connection in reached
         self.weights = Weights(network, self.feed_forward, trainable, dtype)
         self.neuron_biases = {
             layer: make_variable(layer.bias, "bias", dtype)
@@ -201,6 +204,17 @@ def unroll(*args):
         except Unconvertible:
             pass  # the engine may take it, or else tells why not
     return Unrolled(*args)
+
+
+def _find_reached(feed_forward, neurons):
+    """Find the connections that gradients reach, which chance does not let pass."""
+    reached, layers = set(), {feed_forward.answer}
+    for layer in reversed(feed_forward.layers):
+        if layer in layers and (layer not in neurons or neurons[layer].passes):
+            for source, path in feed_forward.paths[layer]:
+                layers.add(source)
+                reached.update(op.connection for op in path)
+    return reached
 
 
 def _timed(images):

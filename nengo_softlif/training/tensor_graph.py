@@ -212,7 +212,7 @@ def _masked(x, mask):
 
 
 def _back_to_input(derivative, neurons, retrace, current, spikes, upstream):
-    log_leak = float(np.log(neurons.leak)) if derivative.corrects else 0.0
+    log_leak = neurons.log_leak if derivative.corrects else 0.0
     # dt times the height of a spike
     return back_to_input(upstream, spikes, float(neurons.amplitude), log_leak)
 
@@ -281,6 +281,8 @@ class TensorBound:
         self.trained = [[tensor for _, tensor in pairs] for pairs in trained]
 
     def _fix(self, values, shape):
+        if np.size(values) == 1:  # one that stands for all
+            values = np.full(shape, np.asarray(values).item())
         return tf.constant(np.reshape(values, shape), self.unrolled.dtype)
 
     def forward(self, images, n_steps, masks=None, rng=None):

@@ -64,10 +64,10 @@ def make(seed):
     -------
     Example
     """
-    return _Maker(Draw(seed)).made()
+    return Maker(Draw(seed)).made()
 
 
-class _Maker:
+class Maker:
     """Grows a network from its inputs on."""
 
     def __init__(self, draw):
@@ -216,10 +216,7 @@ class _Maker:
         """From a source: the arguments of a connection, and the size at its end."""
         source, size = self.source()
         n = source.size_out
-        kinds = [parts.dense, parts.dense, parts.one_by_one, parts.sparse]
-        if n >= 4 and n % 2 == 0:
-            kinds += [parts.convolution] * 3 + [parts.pool, parts.local]
-        transform, size_out = self.draw.pick(*kinds)(self.draw, n, size)
+        transform, size_out = self.draw.pick(*self.kinds(n))(self.draw, n, size)
         pooled = isinstance(transform, AveragePool)
         if pooled and size > 1:  # a pool has no weights
             node = nengo.Node(size_in=transform.size_out)
@@ -227,6 +224,13 @@ class _Maker:
             source, n = node, node.size_out
             transform, size_out = parts.one_by_one(self.draw, n, size)
         return {"pre": source, "transform": transform, "size_out": size_out}
+
+    def kinds(self, n):
+        """Of transforms, for n values."""
+        kinds = [parts.dense, parts.dense, parts.one_by_one, parts.sparse]
+        if n >= 4 and n % 2 == 0:
+            kinds += [parts.convolution] * 3 + [parts.pool, parts.local]
+        return kinds
 
     def connect(self, path, post):
         arguments = {"transform": path["transform"]}

@@ -5,6 +5,7 @@ from nengo_softlif.compat import nengo_loihi
 from nengo_softlif.gradients import (
     TIMED,
     Arctan,
+    Derivative,
     FastSigmoid,
     LeakCorrected,
     MeasuredRates,
@@ -200,6 +201,33 @@ def test_lee_et_als_correction_by_hand():
     np.testing.assert_allclose(found[:31], np.log(0.9) * trace / 2, rtol=1e-12)
 
 
+def test_a_leak_of_all_there_is(rng):
+    """Its logarithm is finite, though what a step leaves rounds to zero."""
+    neuron_type = IntegrateAndFire(DT / 1000)
+    assert neuron_type.leak(DT) == 0
+    current = draw(neuron_type, rng)
+    spikes = fire(timed(neuron_type), current).values
+    with np.errstate(all="raise"):
+        found = back(
+            LeakCorrected(), timed(neuron_type), current, np.ones_like(current)
+        )
+    last = spikes[:, -1] > 0
+    factor = last * (1 - 1000 / np.maximum(spikes.sum(axis=1), 1))
+    np.testing.assert_allclose(found[:, 0], factor * spikes.any(axis=1), rtol=1e-12)
+
+
+@pytest.mark.parametrize("surrogate", SURROGATES)
+def test_voltages_far_away_are_no_overflow(surrogate, rng, recwarn):
+    """As in a training that diverges."""
+    neuron_type = nengo.LIF()
+    current = (1e25 * draw(neuron_type, rng)).astype("float32")
+    derivative, _ = SURROGATES[surrogate]
+    neurons = timed(neuron_type, dtype="float32")
+    found = back(derivative, neurons, current, np.ones_like(current))
+    assert np.isfinite(found).all()
+    assert not recwarn.list
+
+
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("name", [n for n in LIFS if n != "no rest"])
 def test_soft_lif_is_the_slope_of_the_curve(name, shape, rng):
@@ -300,6 +328,23 @@ def test_precision_stays(name, rng):
     assert found.dtype == "float32"
     scale = np.abs(right).max()
     np.testing.assert_allclose(found, right, rtol=0, atol=1e-3 * scale)
+
+
+def test_own_derivatives_are_known_by_class_and_parameters():
+    """In every process, so that their trainings go on."""
+
+    class Steeper(FastSigmoid):
+        pass
+
+    class Constant(Derivative):
+        def __init__(self, height):
+            self.height = height
+
+        def back(self, neurons, current, spikes, upstream):
+            return upstream * self.height
+
+    assert repr(Constant(0.3)) == "Constant(height=0.3)"
+    assert "Steeper(steepness=4)" in repr(Steeper(4))
 
 
 def test_derivatives_by_name():

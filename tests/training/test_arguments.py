@@ -1,6 +1,7 @@
 """What cannot be trained, or not like that, is refused before it begins."""
 
 from nengo_softlif import networks, to_spiking
+from nengo_softlif.training.arguments import Settings
 from nengo_softlif.training.loop import fit
 
 import keras as keras3
@@ -102,3 +103,12 @@ def test_model_and_data_must_fit(data):
         fit(networks.small(n_classes=4), data)
     with pytest.raises(ValidationError, match=r"64 values.*takes 100"):
         fit(networks.small(image_shape=(10, 10, 1)), data)
+
+
+def test_trainings_of_rates_are_described_as_before():
+    """So that they go on from checkpoints of versions that did not train in spikes."""
+    in_spikes = {"presentation_time", "dt", "derivative", "loss"}
+    assert Settings().describe().keys().isdisjoint(in_spikes)
+    described = Settings(presentation_time=0.02, derivative="arctan").describe()
+    assert described.keys() >= in_spikes
+    assert described["derivative"] == "Arctan(steepness=2.0)"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nengo_softlif import (
     AlphaNoise,
+    BernoulliSpiking,
     Dropout,
     IntegrateAndFire,
     Model,
@@ -293,6 +294,32 @@ def test_weight_decay_spares_biases(data):
         assert norms[50.0][name] < 0.8 * norms[0.0][name]
     bias = "ensembles/0/bias"
     assert norms[50.0][bias] > 0.95 * norms[0.0][bias]
+
+
+def test_weights_before_chance_are_left_alone(data):
+    """No gradient reaches them, and so they do not decay."""
+    with nengo.Network(seed=1) as net:
+        image, answer = nengo.Node(np.zeros(64)), nengo.Node(size_in=10)
+        n = 64
+        chance = nengo.Ensemble(
+            n,
+            1,
+            neuron_type=BernoulliSpiking(),
+            gain=np.full(n, 100.0),
+            bias=np.ones(n),
+        )
+        nengo.Connection(image, chance.neurons, transform=0.5, synapse=None)
+        into = nengo.dists.Gaussian(0, 0.01)
+        nengo.Connection(chance.neurons, answer, transform=into, synapse=None)
+        probe = nengo.Probe(answer)
+    model = Model(net, image, probe)
+    before = arrays_of(model)
+    fit(model, data, epochs=1, weight_decay=50.0, **SPIKES)
+    after = arrays_of(model)
+    np.testing.assert_array_equal(
+        after["connections/0/weights"], before["connections/0/weights"]
+    )
+    assert np.any(after["connections/1/weights"] != before["connections/1/weights"])
 
 
 # -- validation, evaluation and files --------------------------------------------------

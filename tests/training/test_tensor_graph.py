@@ -4,6 +4,7 @@ from nengo_softlif import (
     BernoulliSpiking,
     Dropout,
     IntegrateAndFire,
+    LocallyConnected,
     Model,
     SoftLIFRate,
     Stack,
@@ -21,9 +22,9 @@ from nengo_softlif.gradients import (
     ThroughRates,
     Triangular,
     Unrolled,
+    course,
     derivatives,
     operators,
-    unrolled,
 )
 from nengo_softlif.gradients import neurons as timed_neurons
 from nengo_softlif.layers import FeedForward, parameters
@@ -37,24 +38,11 @@ import pytest
 import sample_networks
 from nengo.exceptions import Unconvertible, ValidationError
 from numpy.testing import assert_allclose, assert_array_equal
+from unrolling import Exact
 
 N_STEPS = 25
 DT = 0.001
 LEAKY = IntegrateAndFire(tau_rc=0.01)
-
-
-class Exact(ThroughRates):
-    """The slope of a soft LIF curve as the neurons have it; the engine looks it up."""
-
-    def __init__(self, derivative):
-        super().__init__(derivative.sigma)
-        self.averages = derivative.averages
-
-    def back(self, neurons, current, spikes, upstream):
-        lif = neurons.neuron_type
-        curve = SoftLIFRate(self.sigma, lif.tau_rc, lif.tau_ref, lif.amplitude)
-        slope = curve.derivative(current.ravel(), np.ones(1), np.zeros(1))
-        return upstream * slope.reshape(current.shape).astype(upstream.dtype)
 
 
 class Both:
@@ -194,6 +182,33 @@ def soft():
     return to_spiking(Model(net, stack.input, output))
 
 
+def shared():
+    """One number for all values, and a local layer, each on the way to two layers."""
+    local = LocallyConnected(
+        2, (8, 8, 1), (3, 3), (2, 2), "same", nengo.dists.Gaussian(0, 0.3)
+    )
+    with nengo.Network(seed=3) as net:
+        nengo_dl.configure_settings(trainable=None)
+        image, answer = nengo.Node(np.zeros(64)), nengo.Node(size_in=10)
+        scaled, node = (nengo.Node(size_in=n) for n in (64, local.size_out))
+        nengo.Connection(image, scaled, transform=1.5, synapse=None)
+        nengo.Connection(scaled, node, transform=local, synapse=None)
+        for source in (node, node, scaled):
+            ones = np.ones(source.size_in)
+            ensemble = nengo.Ensemble(
+                len(ones),
+                1,
+                neuron_type=nengo.LIF(amplitude=0.02),
+                gain=ones,
+                bias=ones,
+            )
+            nengo.Connection(source, ensemble.neurons, synapse=None)
+            out = nengo.dists.Gaussian(0, 0.2)
+            nengo.Connection(ensemble.neurons, answer, transform=out, synapse=0.003)
+        output = nengo.Probe(answer)
+    return Model(net, image, output)
+
+
 def of_model(model, derivative, dtype="float64"):
     return Both(model.network, model.input, model.output, derivative, dtype)
 
@@ -278,7 +293,7 @@ def on_gpu(monkeypatch):
         raise AssertionError("a compiled loop")
 
     monkeypatch.setattr(in_spikes, "sees_gpu", lambda: True)
-    for module in (derivatives, timed_neurons, operators, unrolled):
+    for module in (derivatives, timed_neurons, operators, course):
         monkeypatch.setattr(module, "spread", refuse)
 
 
@@ -302,6 +317,7 @@ def train(model, data, **settings):
     [
         (residual, {"loss": "membrane", "learning_rate": 0.01}),
         (soft, {"derivative": "fast-sigmoid"}),
+        (shared, {"derivative": "arctan"}),
     ],
 )
 def test_fit(make, settings, data, request, monkeypatch):
