@@ -344,7 +344,7 @@ def test_own_derivatives_are_known_by_class_and_parameters():
             return upstream * self.height
 
     assert repr(Constant(0.3)) == "Constant(height=0.3)"
-    assert "Steeper(steepness=4)" in repr(Steeper(4))
+    assert "Steeper(steepness=4.0)" in repr(Steeper(4))
 
 
 def test_derivatives_by_name():

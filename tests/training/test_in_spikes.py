@@ -489,7 +489,7 @@ BAD = {
     "memory": (
         dense,
         {"presentation_time": 1e6},
-        r"presentation_time: 1000000000 steps .* GB, but this machine has .* shorter",
+        r"presentation_time: 1000000000 steps .* GB, but the machine has .* shorter",
     ),
     "half a step": (
         dense,
