@@ -335,28 +335,28 @@ class BernoulliSpiking(NeuronType):
         gain, bias = np.asarray(gain), np.asarray(bias)
         return gain + bias, -bias / gain
 
+    @staticmethod
+    def draw_seeds(rng, n_examples):
+        """Draw a seed for each example, of which `draw_uniform` makes its chance."""
+        return rng.integers(2**63, size=n_examples)
 
-def draw_seeds(rng, n_examples):
-    """Draw a seed for each example, of which `draw_uniform` makes its chance."""
-    return rng.integers(2**63, size=n_examples)
+    @staticmethod
+    def draw_uniform(seeds, shape):
+        """Draw numbers in [0, 1) for examples, each from its own seed.
 
+        Parameters
+        ----------
+        seeds : (n_examples,) ndarray of int
+            From `draw_seeds`.
+        shape : tuple of int
+            Of each example.
 
-def draw_uniform(seeds, shape):
-    """Draw numbers in [0, 1) for examples, each from its own seed.
-
-    Parameters
-    ----------
-    seeds : (n_examples,) ndarray of int
-        From `draw_seeds`.
-    shape : tuple of int
-        Of each example.
-
-    Returns
-    -------
-    (n_examples, *shape) ndarray of float32
-    """
-    rngs = map(np.random.default_rng, seeds)
-    return np.stack([rng.random(shape, np.float32) for rng in rngs])
+        Returns
+        -------
+        (n_examples, *shape) ndarray of float32
+        """
+        rngs = map(np.random.default_rng, seeds)
+        return np.stack([rng.random(shape, np.float32) for rng in rngs])
 
 
 def _wishes(neurons, max_rates, intercepts, lowest):

@@ -11,12 +11,7 @@ import numpy as np
 
 from ..engine import STAGES, Counts, integrate_and_fire, lif, spread
 from ..neurons import NeuronTable
-from ..spiking_neurons import (
-    BernoulliSpiking,
-    IntegrateAndFire,
-    draw_seeds,
-    draw_uniform,
-)
+from ..spiking_neurons import BernoulliSpiking, IntegrateAndFire
 from . import neuron_kernels
 
 
@@ -163,10 +158,10 @@ class TimedBernoulli(TimedNeurons):
         signs = np.sign(current).astype(np.int8)
         spikes = np.empty(shape, np.int8)
         # each example draws for itself, in whatever thread
-        seeds = draw_seeds(rng, shape[0])
+        seeds = BernoulliSpiking.draw_seeds(rng, shape[0])
 
         def draw(seeds, spikes, chance, signs):
-            fires = draw_uniform(seeds, spikes.shape[1:]) < chance
+            fires = BernoulliSpiking.draw_uniform(seeds, spikes.shape[1:]) < chance
             np.multiply(fires, signs, out=spikes)
 
         spread(draw, [seeds, spikes, chance, signs])

@@ -10,12 +10,7 @@ import nengo
 import tensorflow as tf
 
 from ..neurons import NeuronTable
-from ..spiking_neurons import (
-    BernoulliSpiking,
-    IntegrateAndFire,
-    draw_seeds,
-    draw_uniform,
-)
+from ..spiking_neurons import BernoulliSpiking, IntegrateAndFire
 
 
 def loop(step, state, inputs, n_steps, shape, dtypes, backwards=False):
@@ -254,7 +249,9 @@ class Bernoulli(OverTime):
 
     def draw(self, shape, rng):
         """See `OverTime`."""
-        return draw_uniform(draw_seeds(rng, shape[0]), shape[1:])
+        return BernoulliSpiking.draw_uniform(
+            BernoulliSpiking.draw_seeds(rng, shape[0]), shape[1:]
+        )
 
     def fire(self, current, shape, draws=None):
         """See `OverTime`."""
