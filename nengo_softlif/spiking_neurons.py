@@ -353,7 +353,7 @@ class BernoulliSpiking(NeuronType):
 
         Returns
         -------
-        (n_examples, *shape) ndarray of float32
+        (n_examples, ...) ndarray of float32
         """
         rngs = map(np.random.default_rng, seeds)
         return np.stack([rng.random(shape, np.float32) for rng in rngs])

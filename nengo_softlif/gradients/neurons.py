@@ -32,7 +32,7 @@ class TimedNeurons(ABC):
     amplitude : float
         A spike is ``amplitude / dt`` high.
     scale : (1,) ndarray
-        The same, as `Counts` take it.
+        The same, as the engine's ``Counts`` take it.
     initial : dict of str to (n,) ndarray
         State in which each example starts.
     passes : bool
@@ -63,7 +63,8 @@ class TimedNeurons(ABC):
 
         Returns
         -------
-        Counts
+        object
+            Spikes, as the engine's ``Counts``.
         """
 
     def retrace(self, current, spikes):
