@@ -12,10 +12,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "plans": ["Plan", "add_stages"],
         "product_kernels": ["find_spiking", "frame_outputs", "turn_round"],
         "products": ["Counts", "prepare", "to_numbers"],
-        "row_sums": ["VECTOR", "add_rows", "gather_rows"],
+        "row_sums": ["add_rows", "gather_rows"],
         "simulator": ["Simulator"],
         "stages": ["Stage"],
         "threads": ["multiply", "one_blas_thread", "spread"],
+        "vectors": ["REGISTER"],
         "window_kernels": ["convolve", "lay_in_panels"],
     },
 )

@@ -7,7 +7,8 @@ import numpy as np
 
 from .compiling import compile_once
 from .neuron_kernels import only
-from .row_sums import VECTOR, add_rows, scatter_rows
+from .row_sums import add_rows, scatter_rows
+from .vectors import REGISTER
 
 IMAGES = 256
 """Images that are shown to a block of weights before it gives way to the next one,
@@ -220,7 +221,7 @@ def spikes_times_kernel(counts, out, scale, kernel, strides, frame):
     n_rows, n_columns, n_channels = counts.shape[1:]
     n_filters, height, n = out.shape[3], kernel.shape[1], kernel.shape[2]
     rows = kernel.reshape(-1)
-    n_vectors = n * kernel.itemsize // VECTOR
+    n_vectors = n * kernel.itemsize // REGISTER
     line = frame[1] * n_filters
     # rows of the kernel are filled up, so that the last pixel gives beyond the frame
     sums = np.empty(frame[0] * line + n, kernel.dtype)

@@ -4,12 +4,22 @@ A loop over arrays would read and write the sum for every row, since LLVM cannot
 that the sum and the rows do not overlap. Here LLVM is told what to do.
 """
 
+from contextlib import contextmanager
+
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .compiling import compile_once
+from .vectors import (
+    REGISTER,
+    add_lanes,
+    data_of,
+    multiply_add,
+    repeat,
+    vector_at,
+)
 
 WIDE, NARROW = 256, 32
 """Bytes of the sum that are held at a time: eight registers of AVX, or one."""
@@ -23,38 +33,23 @@ def _add(typing, n_bytes, out, place, rows, shift, offsets, values, start, stop)
     n = n_bytes.literal_value * 8 // out.dtype.bitwidth
 
     def generate(context, builder, signature, args):
-        def data(at):
-            array = context.make_array(signature.args[at])
-            return array(context, builder, args[at]).data
-
-        out, rows, offsets, values = (data(at) for at in (1, 3, 5, 6))
+        out, rows, offsets, values = (
+            data_of(context, builder, signature, args, at) for at in (1, 3, 5, 6)
+        )
         place, shift, start, stop = (args[at] for at in (2, 4, 7, 8))
         scalar = context.get_data_type(signature.args[1].dtype)
         vector = ir.VectorType(scalar, n)
-        lanes = ir.Constant(ir.VectorType(ir.IntType(32), n), [0] * n)
         aligned = scalar.get_abi_size(context.target_data)
-
-        def vector_at(pointer, index):
-            pointer = builder.gep(pointer, [index])
-            return builder.bitcast(pointer, vector.as_pointer())
-
-        target = vector_at(out, place)
+        target = vector_at(builder, vector, out, place)
         total = cgutils.alloca_once_value(builder, builder.load(target, align=aligned))
         with cgutils.for_range_slice(
             builder, start, stop, ir.Constant(start.type, 1)
         ) as (k, _):
             offset = builder.load(builder.gep(offsets, [k]))
-            value = builder.load(builder.gep(values, [k]))
-            row = vector_at(rows, builder.add(shift, offset))
-            factor = builder.insert_element(
-                ir.Constant(vector, ir.Undefined), value, ir.Constant(ir.IntType(32), 0)
-            )
-            factor = builder.shuffle_vector(factor, factor, lanes)
-            # "contract" allows one instruction for both
-            product = builder.fmul(
-                builder.load(row, align=aligned), factor, flags=["contract"]
-            )
-            added = builder.fadd(builder.load(total), product, flags=["contract"])
+            factor = repeat(builder, vector, builder.load(builder.gep(values, [k])))
+            row = vector_at(builder, vector, rows, builder.add(shift, offset))
+            row = builder.load(row, align=aligned)
+            added = multiply_add(builder, row, factor, builder.load(total))
             builder.store(added, total)
         builder.store(builder.load(total), target, align=aligned)
         return context.get_dummy_value()
@@ -99,32 +94,37 @@ def add_rows(out, place, n, rows, shift, offsets, values, start, stop):
         out[place + last] = total
 
 
-VECTOR = 64
-"""Bytes of a vector: a register of AVX-512, or two of AVX."""
+class _Block:
+    """Two arrays among the arguments, seen vector by vector along rows.
 
+    Rows of the first begin at ``place`` and lie ``apart``, those of the second begin at
+    ``at`` and follow each other.
+    """
 
-def _begin(context, builder, signature, args, arrays):
-    """Data of arrays among the arguments, the vector type and its size in bytes."""
-    data = [
-        context.make_array(signature.args[at])(context, builder, args[at]).data
-        for at in arrays
-    ]
-    dtype = signature.args[arrays[0]].dtype
-    scalar = context.get_data_type(dtype)
-    n = VECTOR * 8 // dtype.bitwidth
-    return data, ir.VectorType(scalar, n), n, scalar.get_abi_size(context.target_data)
+    def __init__(self, context, builder, signature, args):
+        self._builder, self._args = builder, args
+        self._data = [data_of(context, builder, signature, args, at) for at in (0, 3)]
+        dtype = signature.args[0].dtype
+        scalar = context.get_data_type(dtype)
+        self.vector = ir.VectorType(scalar, REGISTER * 8 // dtype.bitwidth)
+        self.aligned = scalar.get_abi_size(context.target_data)
 
-
-def _spread_value(builder, vector, value):
-    """Vector of one value."""
-    first = ir.Constant(ir.IntType(32), 0)
-    one = builder.insert_element(ir.Constant(vector, ir.Undefined), value, first)
-    lanes = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)
-    return builder.shuffle_vector(one, one, lanes)
-
-
-def _at(builder, vector, pointer, index):
-    return builder.bitcast(builder.gep(pointer, [index]), vector.as_pointer())
+    @contextmanager
+    def each(self):
+        """Do what is in the ``with`` block for all pairs of pointers that it gets."""
+        builder, (first, second) = self._builder, self._data
+        place, apart, at, n_rows, n_vectors = (self._args[i] for i in (1, 2, 4, 5, 6))
+        width = ir.Constant(place.type, self.vector.count)
+        length = builder.mul(n_vectors, width)
+        with cgutils.for_range(builder, n_rows) as row:
+            start = builder.add(place, builder.mul(row.index, apart))
+            begin = builder.add(at, builder.mul(row.index, length))
+            with cgutils.for_range(builder, n_vectors) as loop:
+                shift = builder.mul(loop.index, width)
+                yield (
+                    vector_at(builder, self.vector, first, builder.add(start, shift)),
+                    vector_at(builder, self.vector, second, builder.add(begin, shift)),
+                )
 
 
 @intrinsic
@@ -132,31 +132,17 @@ def scatter_rows(typing, out, place, apart, rows, at, n_rows, n_vectors, value):
     """Add a block of rows, times a value, to stretches of an array.
 
     ``out[place + y * apart + j] += value * rows[at + y * n + j]`` for y from 0 to
-    n_rows and j from 0 to n, the ``n_vectors * VECTOR`` bytes of a row.
+    n_rows and j from 0 to n, the ``n_vectors * REGISTER`` bytes of a row.
     """
 
     def generate(context, builder, signature, args):
-        (target, source), vector, n, aligned = _begin(
-            context, builder, signature, args, (0, 3)
-        )
-        place, apart, at, n_rows, n_vectors = (args[i] for i in (1, 2, 4, 5, 6))
-        factor = _spread_value(builder, vector, args[7])
-        width = ir.Constant(place.type, n)
-        length = builder.mul(n_vectors, width)
-        with cgutils.for_range(builder, n_rows) as row:
-            start = builder.add(place, builder.mul(row.index, apart))
-            begin = builder.add(at, builder.mul(row.index, length))
-            with cgutils.for_range(builder, n_vectors) as loop:
-                shift = builder.mul(loop.index, width)
-                to = _at(builder, vector, target, builder.add(start, shift))
-                given = _at(builder, vector, source, builder.add(begin, shift))
-                product = builder.fmul(
-                    builder.load(given, align=aligned), factor, flags=["contract"]
-                )
-                total = builder.fadd(
-                    builder.load(to, align=aligned), product, flags=["contract"]
-                )
-                builder.store(total, to, align=aligned)
+        block = _Block(context, builder, signature, args)
+        factor = repeat(builder, block.vector, args[7])
+        with block.each() as (target, row):
+            row = builder.load(row, align=block.aligned)
+            total = builder.load(target, align=block.aligned)
+            added = multiply_add(builder, row, factor, total)
+            builder.store(added, target, align=block.aligned)
         return context.get_dummy_value()
 
     whole = types.intp
@@ -173,43 +159,14 @@ def gather_rows(typing, values, place, apart, rows, at, n_rows, n_vectors):
     """
 
     def generate(context, builder, signature, args):
-        (source, weights), vector, n, aligned = _begin(
-            context, builder, signature, args, (0, 3)
-        )
-        place, apart, at, n_rows, n_vectors = (args[i] for i in (1, 2, 4, 5, 6))
-        total = cgutils.alloca_once_value(builder, ir.Constant(vector, None))
-        builder.store(ir.Constant(vector, None), total)
-        width = ir.Constant(place.type, n)
-        length = builder.mul(n_vectors, width)
-        with cgutils.for_range(builder, n_rows) as row:
-            start = builder.add(place, builder.mul(row.index, apart))
-            begin = builder.add(at, builder.mul(row.index, length))
-            with cgutils.for_range(builder, n_vectors) as loop:
-                shift = builder.mul(loop.index, width)
-                seen = _at(builder, vector, source, builder.add(start, shift))
-                given = _at(builder, vector, weights, builder.add(begin, shift))
-                product = builder.fmul(
-                    builder.load(seen, align=aligned),
-                    builder.load(given, align=aligned),
-                    flags=["contract"],
-                )
-                added = builder.fadd(builder.load(total), product, flags=["contract"])
-                builder.store(added, total)
-        parts = builder.load(total)
-        while n > 1:  # halves are added, and so on
-            n //= 2
-            low, high = (
-                builder.shuffle_vector(
-                    parts,
-                    parts,
-                    ir.Constant(
-                        ir.VectorType(ir.IntType(32), n), list(range(i, i + n))
-                    ),
-                )
-                for i in (0, n)
-            )
-            parts = builder.fadd(low, high)
-        return builder.extract_element(parts, ir.Constant(ir.IntType(32), 0))
+        block = _Block(context, builder, signature, args)
+        nothing = ir.Constant(block.vector, None)
+        total = cgutils.alloca_once_value(builder, nothing)
+        with block.each() as pair:
+            seen, row = (builder.load(at, align=block.aligned) for at in pair)
+            added = multiply_add(builder, seen, row, builder.load(total))
+            builder.store(added, total)
+        return add_lanes(builder, builder.load(total))
 
     whole = types.intp
     signature = values.dtype(values, whole, whole, rows, whole, whole, whole)

@@ -16,9 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .compiling import compile_once
-
-REGISTER = 64
-"""Bytes of a register of AVX-512, or of two of AVX."""
+from .vectors import REGISTER, data_of, multiply_add, repeat, vector_at
 
 MOST = 14 if get_host_cpu_features().get("avx512f") else 6
 """Windows whose sums are held at a time; AVX has half as many registers, of half the
@@ -62,27 +60,18 @@ def _multiply(
     n_windows, n_lanes = n.literal_value, REGISTER * 8 // out.dtype.bitwidth
 
     def generate(context, builder, signature, args):
-        def data(index):
-            array = context.make_array(signature.args[index])
-            return array(context, builder, args[index]).data
-
-        out, images, weights = (data(index) for index in (1, 4, 8))
+        out, images, weights = (
+            data_of(context, builder, signature, args, index) for index in (1, 4, 8)
+        )
         place, apart, start, step, line, at, height, length = (
             args[index] for index in (2, 3, 5, 6, 7, 9, 10, 11)
         )
         scalar = context.get_data_type(signature.args[1].dtype)
         vector = ir.VectorType(scalar, n_lanes)
-        lanes = ir.Constant(ir.VectorType(ir.IntType(32), n_lanes), [0] * n_lanes)
-        first = ir.Constant(ir.IntType(32), 0)
-        nothing = ir.Constant(vector, ir.Undefined)
         aligned = scalar.get_abi_size(context.target_data)
 
         def number(value):
             return ir.Constant(start.type, value)
-
-        def vector_at(pointer, index):
-            pointer = builder.gep(pointer, [index])
-            return builder.bitcast(pointer, vector.as_pointer())
 
         totals = [
             cgutils.alloca_once_value(builder, ir.Constant(vector, None))
@@ -93,23 +82,18 @@ def _multiply(
             passed = builder.mul(row.index, length)
             with cgutils.for_range(builder, length) as loop:
                 term = builder.mul(builder.add(passed, loop.index), number(n_lanes))
-                term = vector_at(weights, builder.add(at, term))
+                term = vector_at(builder, vector, weights, builder.add(at, term))
                 loaded = builder.load(term, align=aligned)
                 for i, total in enumerate(totals):
                     pixel = builder.add(window, builder.mul(step, number(i)))
                     pixel = builder.gep(images, [builder.add(pixel, loop.index)])
-                    value = builder.load(pixel)
-                    value = builder.insert_element(nothing, value, first)
-                    value = builder.shuffle_vector(value, value, lanes)
-                    # "contract" allows one instruction for both
-                    product = builder.fmul(loaded, value, flags=["contract"])
-                    added = builder.fadd(
-                        builder.load(total), product, flags=["contract"]
-                    )
+                    value = repeat(builder, vector, builder.load(pixel))
+                    added = multiply_add(builder, loaded, value, builder.load(total))
                     builder.store(added, total)
         for i, total in enumerate(totals):
             target = builder.add(place, builder.mul(apart, number(i)))
-            builder.store(builder.load(total), vector_at(out, target), align=aligned)
+            target = vector_at(builder, vector, out, target)
+            builder.store(builder.load(total), target, align=aligned)
         return context.get_dummy_value()
 
     whole = types.intp

@@ -92,18 +92,13 @@ def summed(values, delta):
 
 class _Slice(Back):
     def by_values(self, delta):
-        out = np.zeros((*delta.shape[:2], self.op.size_in), delta.dtype)
-        indices = self.op.indices
-        if len(np.unique(indices)) == len(indices):
-            out[..., indices] = delta
-        else:
-            np.add.at(out, (..., indices), delta)
-        return out
+        return operators.Place(self.op.indices, self.op.size_in)(delta)
 
 
 class _Place(Back):
     def by_values(self, delta):
-        return np.ascontiguousarray(delta[..., self.op.indices])
+        picked = operators.Slice(self.op.indices, self.op.size_out)(delta)
+        return np.ascontiguousarray(picked)
 
 
 class _Scale(Back):

@@ -8,7 +8,7 @@ same patch, which then is in the first cache.
 
 import numpy as np
 
-from ..engine import VECTOR, add_rows, compile_once, find_spiking, gather_rows, only
+from ..engine import REGISTER, add_rows, compile_once, find_spiking, gather_rows, only
 
 
 def turn_back(rows, shape):
@@ -91,7 +91,7 @@ def follow_back(first, counts, delta, out, by_kernel, scale, kernel, strides, fr
     """
     n_rows, n_columns, n_channels = counts.shape[1:]
     n_filters, height, n = delta.shape[3], kernel.shape[1], kernel.shape[2]
-    rows, n_vectors = kernel.reshape(-1), n * kernel.itemsize // VECTOR
+    rows, n_vectors = kernel.reshape(-1), n * kernel.itemsize // REGISTER
     line = frame[1] * n_filters
     # rows of the kernel are filled up, so that the last pixel sees more than the frame
     flat = np.zeros(frame[0] * line + n, delta.dtype)
