@@ -262,7 +262,7 @@ class _Convolution(Back):
             part = delta[low : low + each].reshape(len(seen), groups, -1)
             for group in range(groups):
                 patches = seen[:, :, :, group].reshape(len(seen), -1)
-                total[group] += patches.T @ part[:, group]
+                total[group] += _multiply_columns(patches, part[:, group])
         kernels = total.reshape(groups, *self.windows.size, per_group, -1)
         return np.concatenate(list(kernels), axis=-1)
 
