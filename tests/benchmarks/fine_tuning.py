@@ -10,7 +10,6 @@ run may be cut into pieces.
 """
 
 import argparse
-import json
 import time
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import nengo_softlif as softlif
 import nengo
 import numpy as np
 
-from . import machine
+from . import reports
 
 TIMES = (0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.1, 0.2)
 
@@ -66,10 +65,7 @@ def main():
         model.save(args.work / f"{args.model.stem}-{derivative}.safetensors")
         row = measure(model, data, args, derivative)
         rows.append({**row, "processor_hours": hours, "history": history})
-    settings = {key: str(value) for key, value in vars(args).items()}
-    if args.json:
-        report = {"settings": settings, "machine": machine.describe(), "rows": rows}
-        args.json.write_text(json.dumps(report, indent=1) + "\n")
+    reports.write(args, rows=rows)
 
 
 def read_synapse(text):
@@ -95,17 +91,11 @@ def measure(model, data, args, name, longest=0.06):
         f"{short.mean_rate_hz:.1f} Hz",
         flush=True,
     )
-    records = {
-        name: json.loads(result.to_json())
-        for name, result in (("long", long), ("short", short))
-    }
-    for record in records.values():  # single answers are many
-        for key in ("predictions_over_time", "predictions", "labels"):
-            del record[key]
     return {
         "name": name,
         "errors_percent": dict(zip(times, errors.tolist(), strict=True)),
-        **records,
+        "long": reports.brief(long),
+        "short": reports.brief(short),
     }
 
 

@@ -8,7 +8,6 @@ pooled over seeds.
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import nengo_softlif as softlif
@@ -17,7 +16,7 @@ from nengo_softlif.networks import lenet
 
 import numpy as np
 
-from . import machine
+from . import reports
 
 
 def main():
@@ -33,11 +32,7 @@ def main():
     add("--json", type=Path, metavar="FILE")
     args = parser.parse_args()
 
-    data = softlif.datasets.load("mnist")
-    order = np.random.default_rng(0).permutation(len(data.x_train))[: args.images]
-    some = softlif.datasets.Dataset(
-        "mnist", data.x_train[order], data.y_train[order], data.x_test, data.y_test
-    )
+    some = reports.take("mnist", args.images)
     rows = []
     for leak in args.leaks:
         wrong = {True: [], False: []}
@@ -57,10 +52,7 @@ def main():
         }
         rows.append(row)
         print(row, flush=True)
-    if args.json:
-        settings = {key: str(value) for key, value in vars(args).items()}
-        report = {"settings": settings, "machine": machine.describe(), "rows": rows}
-        args.json.write_text(json.dumps(report, indent=1) + "\n")
+    reports.write(args, rows=rows)
 
 
 def measure(data, leak, seed, corrects, wrong, args):

@@ -8,7 +8,6 @@ see the frames.
 """
 
 import argparse
-import json
 import time
 from pathlib import Path
 
@@ -16,9 +15,8 @@ import nengo_softlif as softlif
 from nengo_softlif import events, networks
 
 import nengo
-import numpy as np
 
-from . import machine
+from . import reports
 
 
 def main():
@@ -36,31 +34,14 @@ def main():
     add("--seed", type=int, default=0)
     add("--json", type=Path, metavar="FILE")
     args = parser.parse_args()
-    rows = []
+    rows, chosen = [], reports.take("mnist", args.train, args.test, args.seed)
     for label in args.labels:
         data = events.moving_digits(
-            choose(args), label, args.steps, args.rounds, seed=args.seed
+            chosen, label, args.steps, args.rounds, seed=args.seed
         )
         rows.append({"label": label, **measure(data, args)})
         print(rows[-1], flush=True)
-    if args.json:
-        settings = {key: str(value) for key, value in vars(args).items()}
-        report = {"settings": settings, "machine": machine.describe(), "rows": rows}
-        args.json.write_text(json.dumps(report, indent=1) + "\n")
-
-
-def choose(args):
-    """Take some images of MNIST."""
-    data, rng = softlif.datasets.load("mnist"), np.random.default_rng(args.seed)
-    train = rng.permutation(len(data.x_train))[: args.train]
-    test = rng.permutation(len(data.x_test))[: args.test]
-    return softlif.datasets.Dataset(
-        "mnist",
-        data.x_train[train],
-        data.y_train[train],
-        data.x_test[test],
-        data.y_test[test],
-    )
+    reports.write(args, rows=rows)
 
 
 def measure(data, args):

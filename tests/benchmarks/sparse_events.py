@@ -7,7 +7,6 @@ which its error is no larger. That is trained here.
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import nengo_softlif as softlif
@@ -15,7 +14,7 @@ import nengo_softlif as softlif
 import nengo
 import numpy as np
 
-from . import machine
+from . import reports
 
 TIMES = (0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.15, 0.2)
 
@@ -57,16 +56,11 @@ def main():
         rows[f"converted, {synapse}"] = softlif.evaluate(
             spiking, data, presentation_time=shown, **settings
         )
-    report = {"machine": machine.describe(), "rows": []}
     for name, result in rows.items():
         print(name)
         print(result)
-        record = json.loads(result.to_json())
-        for key in ("predictions_over_time", "predictions", "labels"):
-            del record[key]  # single answers are many
-        report["rows"].append({"name": name, **record})
-    if args.json:
-        args.json.write_text(json.dumps(report, indent=1) + "\n")
+    records = [{"name": name, **reports.brief(r)} for name, r in rows.items()]
+    reports.write(args, rows=records)
 
 
 def lenet_of_rates():

@@ -19,7 +19,7 @@ from nengo_softlif.networks import lenet
 
 import numpy as np
 
-from . import machine
+from . import reports
 
 USUAL = {"steps": 50, "batch": 64, "scale": 1.0, "derivative": "leak-corrected"}
 VARIED = {
@@ -58,9 +58,7 @@ def main():
                 + " ".join(f"{100 * rate:.1f}" for rate in row["rates"]),
                 flush=True,
             )
-    if args.json:
-        report = {"machine": machine.describe(), "rows": rows}
-        args.json.write_text(json.dumps(report, indent=1) + "\n")
+    reports.write(args, rows=rows)
 
 
 def measure(repeats, steps, batch, scale, derivative):

@@ -17,7 +17,7 @@ import nengo_softlif as softlif
 
 import numpy as np
 
-from . import machine
+from . import reports
 
 NETWORKS = ("vgg9", "resnet11")
 EPOCHS, IMAGES = 150, 50_000
@@ -48,19 +48,12 @@ def main():
         output = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
         rows.append(json.loads(output.splitlines()[-1]))
         print_row(rows[-1])
-    if args.json:
-        settings = {key: str(value) for key, value in vars(args).items()}
-        report = {"settings": settings, "machine": machine.describe(), "rows": rows}
-        args.json.write_text(json.dumps(report, indent=1) + "\n")
+    reports.write(args, rows=rows)
 
 
 def measure(network, args):
     """Train a network on some images."""
-    data = softlif.datasets.load("cifar10")
-    order = np.random.default_rng(0).permutation(len(data.x_train))[: args.images]
-    some = softlif.datasets.Dataset(
-        "cifar10", data.x_train[order], data.y_train[order], data.x_test, data.y_test
-    )
+    some = reports.take("cifar10", args.images)
     model = getattr(softlif.networks, network)(dropout=0.0)
     times = []
     history = softlif.fit(

@@ -8,7 +8,6 @@ trained on are moved by up to two pixels, which the authors do not do; they trai
 """
 
 import argparse
-import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 import nengo_softlif as softlif
 from nengo_softlif.networks import lenet
 
-from . import machine
+from . import reports
 
 
 def main():
@@ -58,21 +57,13 @@ def main():
     for presentation_time in args.times:
         result = softlif.evaluate(model, data, presentation_time=presentation_time)
         print(result)
-        record = json.loads(result.to_json())
-        for key in ("predictions_over_time", "predictions", "labels"):
-            del record[key]  # single answers are many
-        results.append(record)
-    report = {
-        "settings": {
-            k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items()
-        },
-        "machine": machine.describe(),
-        "training_hours": float(clock.read_text()) / 3600,
-        "history": model.history,
-        "results": results,
-    }
-    if args.json:
-        args.json.write_text(json.dumps(report, indent=1) + "\n")
+        results.append(reports.brief(result))
+    reports.write(
+        args,
+        training_hours=float(clock.read_text()) / 3600,
+        history=model.history,
+        results=results,
+    )
 
 
 def _keep_time(path, start):
