@@ -183,23 +183,41 @@ def spread_windows(delta, out, share, size, strides, before):
     """
     n_rows, n_columns, n_channels = out.shape[1:]
     length = n_columns * n_channels
-    line = np.empty(length, out.dtype)
+    line = np.zeros(length, out.dtype)
+    # no pixel is in two windows, so that nothing is added up
+    apart = size[0] <= strides[0] and size[1] <= strides[1]
     for image in range(len(out)):
         pixels = out[image].reshape(-1)
-        pixels[:] = 0
+        written = 0
+        if not apart:
+            pixels[:] = 0
+            written = n_rows
         for row in range(delta.shape[1]):
-            # first along the row, and then whole lines are added
+            # first along the row, and then whole lines
             given = delta[image, row].reshape(-1)
-            line[:] = 0
+            if not apart:
+                line[:] = 0
             for column in range(delta.shape[2]):
                 left = column * strides[1] - before[1]
                 factor, start = share[row, column], column * n_channels
                 for x in range(max(left, 0), min(left + size[1], n_columns)):
                     at = x * n_channels
-                    for i in range(n_channels):
-                        line[at + i] += factor * given[start + i]
-            top = row * strides[0] - before[0]
-            for y in range(max(top, 0), min(top + size[0], n_rows)):
-                target = pixels[y * length : (y + 1) * length]
-                for i in range(length):
-                    target[i] += line[i]
+                    if apart:
+                        for i in range(n_channels):
+                            line[at + i] = factor * given[start + i]
+                    else:
+                        for i in range(n_channels):
+                            line[at + i] += factor * given[start + i]
+            top = max(row * strides[0] - before[0], 0)
+            bottom = min(row * strides[0] - before[0] + size[0], n_rows)
+            if apart:
+                pixels[written * length : top * length] = 0
+                for y in range(top, bottom):
+                    pixels[y * length : (y + 1) * length] = line
+                written = bottom
+            else:
+                for y in range(top, bottom):
+                    target = pixels[y * length : (y + 1) * length]
+                    for i in range(length):
+                        target[i] += line[i]
+        pixels[written * length :] = 0

@@ -50,6 +50,8 @@ KINDS = {
     "overlapping pool": Pool(Windows((5, 6), (3, 2), (1, 1), "valid"), 2),
     "same pool": Pool(Windows((5, 6), (3, 3), (2, 1), "same"), 3),
     "ceil pool": Pool(Windows((5, 6), (3, 4), (2, 3), "ceil"), 1),
+    "pool with gaps": Pool(Windows((8, 9), (2, 1), (3, 2), "valid"), 2),
+    "pool over edges": Pool(Windows((7, 8), (3, 3), (3, 3), "same"), 3),
     "same": convolution("same", (3, 3), (1, 1)),
     "valid": convolution("valid", (2, 3), (1, 1), n_filters=1),
     "even kernel": convolution("same", (4, 2), (1, 1), n_filters=20),
