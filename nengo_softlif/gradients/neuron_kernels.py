@@ -202,20 +202,25 @@ def times_slope(upstream, current, table, reach):
     n_part = (len(table) - 2) // 3
     m, half = table.dtype.type(n_part), table.dtype.type(0.5)
     inverse = one / reach
+    slopes = np.empty(upstream.shape[2], upstream.dtype)
     for example in range(len(upstream)):
-        given_current = only(current, example)
+        currents = only(current, example)
         for t in range(upstream.shape[1]):
-            J, given = only(given_current, t), upstream[example, t]
+            if t < len(currents):  # one stands for all steps
+                J = currents[t]
+                for i in range(len(J)):
+                    x = (J[i] - one) * inverse
+                    far = math.sqrt(math.sqrt(one / max(abs(x), one)))
+                    middle = m + m * half * (min(max(x, -one), one) + one)
+                    # how much is left of the parts beyond
+                    side = m * (one - far)
+                    place = middle + (side if x > zero else -side)
+                    at = int(place if place >= zero else zero)  # currents may be NaN
+                    low = table[at]
+                    slopes[i] = low + (place - at) * (table[at + 1] - low)
+            given = upstream[example, t]
             for i in range(len(given)):
-                x = (J[i] - one) * inverse
-                far = math.sqrt(math.sqrt(one / max(abs(x), one)))
-                middle = m + m * half * (min(max(x, -one), one) + one)
-                # how much is left of the parts beyond
-                side = m * (one - far)
-                place = middle + (side if x > zero else -side)
-                at = int(place if place >= zero else zero)  # currents may be NaN
-                low = table[at]
-                given[i] *= low + (place - at) * (table[at + 1] - low)
+                given[i] *= slopes[i]
 
 
 @compile_once

@@ -268,27 +268,32 @@ class _Convolution(Back):
 
 
 class _Local(Back):
-    def _positions(self):
-        """Each position of the output, with the pixels it sees and their weights."""
-        rows, columns = (list(side.overlaps()) for side in self.op.windows.sides)
-        for row, column in np.ndindex(*self.op.output_shape[:2]):
-            (y, inside_y), (x, inside_x) = rows[row], columns[column]
-            everywhere = slice(None)
-            yield (
-                (everywhere, row, column),
-                (everywhere, y, x),
-                (row, column, inside_y, inside_x),
-            )
+    """Products of BLAS, one for each position of the output."""
+
+    def _positions(self, rows):
+        """Each position in some rows of the output, with the pixels it sees, and
+        its weights: in those of the rows, those that do not hang over the edge."""
+        sides = (list(side.overlaps()) for side in self.op.windows.sides)
+        lines, columns = sides
+        for i, row in enumerate(rows):
+            y, inside_y = lines[row]
+            for column, (x, inside_x) in enumerate(columns):
+                inside = i, column, inside_y, inside_x
+                yield np.s_[:, row, column], np.s_[:, y, x], inside
 
     def by_values(self, delta):
         op, weights = self.op, self.op.weights.astype(self.dtype)
-        n_images = int(np.prod(delta.shape[:2]))
-        delta = delta.reshape(n_images, *op.output_shape)
-        out = np.zeros((n_images, *op.input_shape), self.dtype)
-        for position, pixels, inside in self._positions():
-            kernel = weights[inside]
-            part = delta[position] @ kernel.reshape(-1, kernel.shape[-1]).T
-            out[pixels] += part.reshape(n_images, *kernel.shape[:-1])
+        delta = np.ascontiguousarray(delta).reshape(-1, *op.output_shape)
+        out = np.zeros((len(delta), *op.input_shape), self.dtype)
+
+        def part(delta, out):
+            for position, pixels, inside in self._positions(range(len(weights))):
+                kernel = weights[inside]
+                product = delta[position] @ kernel.reshape(-1, kernel.shape[-1]).T
+                out[pixels] += product.reshape(len(out), *kernel.shape[:-1])
+
+        with one_blas_thread():
+            spread(part, [delta, out])
         return out
 
     def by_weights(self, values, delta):
@@ -296,10 +301,15 @@ class _Local(Back):
         images = values.reshape(-1, *op.input_shape)
         delta = delta.reshape(len(images), *op.output_shape)
         out = np.zeros(op.weights.shape, self.dtype)
-        for position, pixels, inside in self._positions():
-            seen = images[pixels]
-            part = seen.reshape(len(images), -1).T @ delta[position]
-            out[inside] = part.reshape(out[inside].shape)
+
+        def part(rows, out):
+            for position, pixels, inside in self._positions(rows):
+                seen = images[pixels]
+                product = seen.reshape(len(images), -1).T @ delta[position]
+                out[inside] = product.reshape(out[inside].shape)
+
+        with one_blas_thread():
+            spread(part, [np.arange(len(out)), out], n_bytes=delta.nbytes)
         return out
 
 

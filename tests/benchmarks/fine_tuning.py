@@ -32,7 +32,7 @@ def main():
     add("--synapse", type=read_synapse, default="lowpass:0.002")
     add("--time", type=float, default=0.03, help="of an example in training, in s")
     add("--derivatives", nargs="+", default=["measured-rates", "soft-lif"])
-    add("--epochs", type=int, default=3)
+    add("--epochs", type=int, nargs="+", default=[3], help="or one for each of them")
     add("--learning-rate", type=float, default=3e-4)
     add("--batch-size", type=int, default=64)
     add("--n-examples", type=int, help="test images, instead of all")
@@ -47,13 +47,14 @@ def main():
         measure(softlif.to_spiking(rate), data, args, "converted, Alpha(0.005)", 0.2),
         measure(softlif.to_spiking(rate, args.synapse), data, args, "converted", 0.2),
     ]
-    for derivative in args.derivatives:
+    each = args.epochs * (len(args.derivatives) if len(args.epochs) == 1 else 1)
+    for derivative, epochs in zip(args.derivatives, each, strict=True):
         model = softlif.to_spiking(rate, args.synapse)
         start = time.process_time()
         history = softlif.fit(
             model,
             data,
-            epochs=args.epochs,
+            epochs=epochs,
             batch_size=args.batch_size,
             learning_rate=args.learning_rate,
             presentation_time=args.time,
