@@ -271,10 +271,11 @@ class _Local(Back):
     """Products of BLAS, one for each position of the output."""
 
     def _positions(self, rows):
-        """Each position in some rows of the output, with the pixels it sees, and
-        its weights: in those of the rows, those that do not hang over the edge."""
-        sides = (list(side.overlaps()) for side in self.op.windows.sides)
-        lines, columns = sides
+        """Each position in some rows of the output.
+
+        With the pixels that it sees, and where their weights are among those rows'.
+        """
+        lines, columns = (list(side.overlaps()) for side in self.op.windows.sides)
         for i, row in enumerate(rows):
             y, inside_y = lines[row]
             for column, (x, inside_x) in enumerate(columns):
