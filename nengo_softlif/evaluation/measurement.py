@@ -152,9 +152,10 @@ def measure(model, data, backend, presentation, title=None, n_kept=0, warns=True
         if warns:
             backend.check_rates(model, highest)
         highest = dict(zip(names, highest.values(), strict=True))
-    n_examples, counts = presentation.n_examples, {"paper": None, "direct": None}
+    n_examples = presentation.n_examples
+    counts = {"synops_per_image": {"paper": None, "direct": None}}
     if backend.timed:
-        counts = _synops(model.network, layers, tally, fan_out, n_examples)
+        counts = _synops(model.network, layers, names, tally, fan_out, n_examples)
     evaluation = Evaluation(
         dataset=data.name,
         network=provenance.network_name(model),
@@ -163,7 +164,7 @@ def measure(model, data, backend, presentation, title=None, n_kept=0, warns=True
         n_examples=n_examples,
         **answers.record(),
         **_rates(layers, names, tally, backend, presentation),
-        synops_per_image=counts,
+        **counts,
         seconds=time.perf_counter() - start - compiling.seconds,
         seed=int(presentation.seed),
         versions=provenance.versions(),
@@ -290,17 +291,19 @@ def _highest_rates(tally, layers, presentation):
     return {e: n / seconds for e, n in zip(layers, counts, strict=True)}
 
 
-def _synops(network, layers, tally, fan_out, n_examples):
-    """Synaptic operations for each image, by both counts."""
+def _synops(network, layers, names, tally, fan_out, n_examples):
+    """Synaptic operations for each image, by both counts, and by layers."""
     fired = tally.fired / n_examples
     counts = {"paper": None, "direct": None}
     n_synapses = _if_understood(synops.n_synapses, network)
     if n_synapses is not None:
         per_neuron = [n_synapses[layer] / layer.n_neurons for layer in layers]
         counts["paper"] = float(fired[:, 0] @ per_neuron)
-    if fan_out is not None:
-        counts["direct"] = float(fired[:, 1].sum())
-    return counts
+    if fan_out is None:
+        return {"synops_per_image": counts}
+    counts["direct"] = float(fired[:, 1].sum())
+    of_layers = dict(zip(names, fired[:, 1].tolist(), strict=True))
+    return {"synops_per_image": counts, "layer_synops": of_layers}
 
 
 def _if_understood(count, network):

@@ -93,6 +93,8 @@ class Evaluation(Record, Tabular):
         Rate of each layer that all but a thousandth of its neurons and images stay
         at or below, while an image is shown: the 99.9th percentile. None for backends
         that do not tell neurons apart ("nengo-dl", "nengo", "rate").
+    layer_synops : dict of str to float, or None
+        The ``direct`` count of `synops_per_image` by the layer whose spikes it is of.
     rows : int or None
         In how many rows images were shown back to back: each takes every ``rows``-th
         image. None if each image started from the initial state (``reset``).
@@ -132,6 +134,7 @@ class Evaluation(Record, Tabular):
     chip: Chip | None = None
     highest_rates_hz: dict[str, float] | None = None
     rows: int | None = None
+    layer_synops: dict[str, float] | None = None
 
     def __repr__(self):
         """Say what was measured, and the error."""

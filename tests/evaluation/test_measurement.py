@@ -12,6 +12,7 @@ from nengo_softlif.evaluation.answers import decide, readout_steps
 from nengo_softlif.evaluation.measurement import evaluate
 from nengo_softlif.evaluation.presentation import Presentation, presentation_order
 from nengo_softlif.evaluation.results import Difference, Evaluation, difference
+from nengo_softlif.layers import synops
 
 import nengo
 import numpy as np
@@ -93,7 +94,8 @@ def test_nengo_agrees_with_a_simulation_by_hand(spiking, data, reference):
     assert reference.spikes_per_image == pytest.approx(n_spikes.sum() / 7)
 
 
-def test_highest_rates_are_a_percentile_of_all(spiking, data, result, reference):
+def test_what_is_said_of_layers_is_of_all_neurons(spiking, data, result, reference):
+    """The highest rates are a percentile; each spike reaches what its neuron does."""
     model = spiking.copy()
     with model.network:
         probes = [nengo.Probe(e.neurons) for e in model.ensembles]
@@ -110,6 +112,16 @@ def test_highest_rates_are_a_percentile_of_all(spiking, data, result, reference)
     assert list(result.highest_rates_hz.values()) == pytest.approx(expected)
     assert result.highest_rates_hz.keys() == result.rates_hz.keys()
     assert all(f"at most {rate:.0f} Hz" in str(result) for rate in expected)
+    reached = synops.fan_out(spiking.network)
+    operations = [
+        np.dot(count, reached[e]).mean()
+        for e, count in zip(spiking.ensembles, counts, strict=True)
+    ]
+    for found in (result, reference):
+        assert list(found.layer_synops.values()) == pytest.approx(operations, rel=1e-3)
+        assert found.layer_synops.keys() == found.rates_hz.keys()
+        total = sum(found.layer_synops.values())
+        assert total == pytest.approx(found.synops_per_image["direct"])
     # the other simulators sum over neurons as they go
     assert reference.highest_rates_hz is None
     assert "at most" not in str(reference)
@@ -296,6 +308,7 @@ def test_what_cannot_be_counted_is_none(rate, data):
     with pytest.warns(NengoWarning, match="not counted"):
         result = evaluate(model, data, "nengo", 0.01, n_examples=1, progress_bar=False)
     assert result.synops_per_image["direct"] is None
+    assert result.layer_synops is None
     assert "synops" not in str(
         replace(result, synops_per_image={"paper": None, "direct": None})
     )
