@@ -79,11 +79,56 @@ def _tuned(report):
         short = row["short"]
         rows.append([row["name"], *cells, _error(short), *_spikes(short), hours])
     used = report["settings"]
+    epochs = ", ".join(
+        f"{len(row['history']['loss'])} of {row['name']}"
+        for row in report["rows"]
+        if "history" in row
+    )
     said = (
-        f"Synapse {used['synapse']}; {used['epochs']} epochs at {shown}, seed "
-        f"{used['seed']}. Hours are of the processor."
+        f"Synapse {used['synapse']}. Epochs at {shown}: {epochs}; learning rate "
+        f"{used['learning_rate']:g}, seed {used['seed']}. Hours are of the processor."
     )
     return [*_table(head, rows), "", said]
+
+
+def _sparse(report):
+    head = "", "layer", "rate, Hz", "spikes", "synops"
+    rows = []
+    for record in report["rows"]:
+        shown = record["presentation_time"]
+        name = f"{record['name']}: {_error(record)} % after {_ms(shown)}"
+        for layer, rate in record["rates_hz"].items():
+            spikes = rate * shown * record["neurons"][layer]
+            counts = f"{spikes:,.0f}", f"{record['layer_synops'][layer]:,.0f}"
+            rows.append((name, layer, f"{rate:.1f}", *counts))
+            name = ""
+        rows.append(("", "all", f"{record['mean_rate_hz']:.1f}", *_spikes(record)))
+    return _table(head, rows)
+
+
+def _moving(report):
+    head = "to tell", *(f"{way}, %" for way in report["ways"])
+    rows = [
+        (row["label"], *(_error(row[way]) for way in report["ways"]))
+        for row in report["rows"]
+    ]
+    used = report["settings"]
+    said = (
+        f"{used['train']:,} examples to train with, {used['test']:,} to test; "
+        f"{used['steps']} steps, {used['epochs']} epochs, seed {used['seed']}."
+    )
+    return [*_table(head, rows), "", said]
+
+
+def _costs(report):
+    head = "varied", "", "s a step", "us an image and step", "peak MB", "firing, %"
+    rows = []
+    for row in report["rows"]:
+        rates = " ".join(f"{100 * rate:.1f}" for rate in row["rates"])
+        cost = f"{row['seconds']:.3f}", f"{row['microseconds']:.0f}"
+        peak = f"{row['peak_mb']:,.0f}"
+        rows.append((row["varied"], row[row["varied"]], *cost, peak, rates))
+    return _table(head, rows)
 
 
 def _deep(report):
@@ -148,6 +193,9 @@ TABLES = {
         _tuned,
         f"{_RUN}.fine_tuning cifar10.safetensors --data cifar10",
     ),
+    "spikes-sparse": (_sparse, f"{_RUN}.sparse_events lenet.safetensors"),
+    "spikes-moving": (_moving, f"{_RUN}.moving_digits"),
+    "spikes-costs": (_costs, f"{_RUN}.spiking_costs"),
     "spikes-leak": (_leak, f"{_RUN}.leak_correction"),
     "spikes-deep": (_deep, f"{_RUN}.spiking_deep"),
     "spikes-speed": (_speed, f"{_RUN}.spiking_training"),

@@ -18,6 +18,8 @@ import nengo
 
 from . import reports
 
+WAYS = "trained in spikes, on frames", "rates, on averages", "converted, on frames"
+
 
 def main():
     """Run the benchmark and print what was measured."""
@@ -41,7 +43,7 @@ def main():
         )
         rows.append({"label": label, **measure(data, args)})
         print(rows[-1], flush=True)
-    reports.write(args, rows=rows)
+    reports.write(args, ways=WAYS, rows=rows)
 
 
 def measure(data, args):
@@ -77,11 +79,7 @@ def measure(data, args):
     converted = softlif.evaluate(
         softlif.to_spiking(rate, nengo.Lowpass(0.005)), data, progress_bar=False
     )
-    results = {
-        "trained in spikes, on frames": in_spikes,
-        "rates, on averages": on_averages,
-        "converted, on frames": converted,
-    }
+    results = dict(zip(WAYS, (in_spikes, on_averages, converted), strict=True))
     found = {
         name: {
             "error_percent": result.error_percent,

@@ -10,6 +10,7 @@ import argparse
 from pathlib import Path
 
 import nengo_softlif as softlif
+from nengo_softlif.evaluation import layer_names, neuron_layers
 
 import nengo
 import numpy as np
@@ -39,6 +40,7 @@ def main():
             trained, data, presentation_time=args.time, **settings
         )
     }
+    neurons = {"trained in spikes": count_neurons(trained)}
     wanted = rows["trained in spikes"].error_percent
     rate = lenet_of_rates()
     if args.converted and args.converted.exists():
@@ -49,6 +51,7 @@ def main():
             rate.save(args.converted)
     for synapse in (nengo.Alpha(0.005), nengo.Lowpass(0.002)):
         spiking = softlif.to_spiking(rate, synapse)
+        neurons[f"converted, {synapse}"] = count_neurons(spiking)
         long = softlif.evaluate(spiking, data, presentation_time=max(TIMES), **settings)
         errors = np.interp(TIMES, long.times, long.error_over_time_percent)
         reached = [t for t, e in zip(TIMES, errors, strict=True) if e <= wanted]
@@ -59,8 +62,18 @@ def main():
     for name, result in rows.items():
         print(name)
         print(result)
-    records = [{"name": name, **reports.brief(r)} for name, r in rows.items()]
+    records = [
+        {"name": name, "neurons": neurons[name], **reports.brief(result)}
+        for name, result in rows.items()
+    ]
     reports.write(args, rows=records)
+
+
+def count_neurons(model):
+    """Count the neurons of each layer."""
+    layers = neuron_layers(model)
+    sizes = [layer.n_neurons for layer in layers]
+    return dict(zip(layer_names(layers), sizes, strict=True))
 
 
 def lenet_of_rates():
