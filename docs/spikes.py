@@ -1,5 +1,8 @@
 """Pictures of training in spikes, made by what trains."""
 
+import json
+from pathlib import Path
+
 from nengo_softlif import IntegrateAndFire, SoftLIFRate, figures
 from nengo_softlif.gradients import (
     TIMED,
@@ -16,6 +19,7 @@ import nengo
 import numpy as np
 
 DT, TAU_RC = 0.001, 0.02
+RESULTS = Path(__file__).parent / "results"
 
 
 def shapes():
@@ -115,6 +119,29 @@ def correction():
     right.set(xlabel=f"number of steps, with a spike in each {every}th")
     left.set_ylim(0.8, 1.02)
     right.legend(frameon=False, fontsize="small", loc="lower right")
+
+
+def sooner():
+    """Error against time of converted networks, and of those tuned in spikes."""
+    _, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    titles = {"mnist": "MNIST", "cifar10": "CIFAR-10 (JPEG copy)"}
+    for ax, (name, title) in zip(axes, titles.items(), strict=True):
+        report = json.loads((RESULTS / f"spikes-tuned-{name}.json").read_text())
+        for row, colour in zip(report["rows"], figures.COLOURS, strict=False):
+            long = row["long"]
+            times = 1000 * np.array(long["times"])
+            tuned = "history" in row
+            ax.plot(
+                times,
+                long["error_over_time_percent"],
+                color=colour if tuned else "k",
+                linestyle="-" if tuned else ":" if "Alpha" in row["name"] else "--",
+                label=f"tuned, {row['name']}" if tuned else row["name"],
+            )
+        ax.axvline(1000 * report["settings"]["time"], color="0.7", linewidth=0.8)
+        ax.set(xlabel="time (ms)", title=title, xlim=(0, 100), yscale="log")
+    axes[0].set_ylabel("error (%)")
+    axes[0].legend(frameon=False, fontsize="small")
 
 
 def factors(neurons, spikes):

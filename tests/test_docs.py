@@ -131,7 +131,13 @@ REPORTS = {
         "results": [RECORD],
     },
     "spikes-tuned-mnist": {
-        "settings": {"epochs": "3", "time": "0.03", "synapse": "None", "seed": "0"},
+        "settings": {
+            "epochs": [3],
+            "time": 0.03,
+            "synapse": "None",
+            "seed": 0,
+            "learning_rate": 3e-4,
+        },
         "rows": [
             {"name": "a", "errors_percent": {"0.01": 7.125, "0.2": 2}, "short": RECORD},
             {
@@ -139,8 +145,37 @@ REPORTS = {
                 "errors_percent": {"0.01": 6},
                 "short": RECORD,
                 "processor_hours": 1.54,
+                "history": {"loss": [1.0, 0.5]},
             },
         ],
+    },
+    "spikes-sparse": {
+        "rows": [
+            {
+                **RECORD,
+                "name": "converted",
+                "rates_hz": {"conv1": 20.0, "dense2": 5.0},
+                "layer_synops": {"conv1": 90_000, "dense2": 8765},
+                "neurons": {"conv1": 1000, "dense2": 200},
+            }
+        ]
+    },
+    "spikes-moving": {
+        "ways": ["in spikes", "converted"],
+        "settings": {"train": 6400, "test": 2000, "steps": 30, "epochs": 3, "seed": 0},
+        "rows": [{"label": "direction", "in spikes": RECORD, "converted": RECORD}],
+    },
+    "spikes-costs": {
+        "rows": [
+            {
+                "varied": "steps",
+                "steps": 50,
+                "seconds": 0.25,
+                "microseconds": 78.125,
+                "peak_mb": 1234.5,
+                "rates": [0.125, 0.0031],
+            }
+        ]
     },
     "spikes-leak": {
         "rows": [
@@ -188,6 +223,9 @@ REPORTS = {
 CELLS = {
     "spikes-lenet": ["50 ms", "1.25 (1.00-1.50)", "21.5", "4,321", "98,765"],
     "spikes-tuned-mnist": ["b", "6.00", "", "1.25 (1.00-1.50)", "4,321", "98,765"],
+    "spikes-sparse": ["", "all", "21.5", "4,321", "98,765"],
+    "spikes-moving": ["direction", "1.25 (1.00-1.50)", "1.25 (1.00-1.50)"],
+    "spikes-costs": ["steps", "50", "0.250", "78", "1,234", "12.5 0.3"],
     "spikes-leak": ["0.9", "3.25", "4.50", "+1.25 (standard error 0.12)"],
     "spikes-deep": ["vgg9", "123,456", "1.500 0.750", "2.25", "1,234", "999"],
     "spikes-speed": ["onm, 512 neurons, 500 steps, 16 examples", "peer", "6.000"],
