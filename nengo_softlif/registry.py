@@ -129,3 +129,29 @@ LOSSES = Table(
     },
 )
 """What is wrong with outputs over time: see `.Loss`."""
+
+PARTS = Table(
+    "parts",
+    {
+        name: f"{module}:{name}"
+        for module, names in {
+            "nengo": (
+                "AdaptiveLIF AdaptiveLIFRate Alpha Convolution Dense Izhikevich LIF "
+                "LIFRate LinearFilter Lowpass PoissonSpiking RectifiedLinear "
+                "RegularSpiking Sigmoid SpikingRectifiedLinear StochasticSpiking Tanh"
+            ),
+            "nengo.transforms": "ConvolutionTranspose Sparse",
+            "nengo.dists": "Choice Exponential Gaussian Uniform",
+            "nengo_softlif": (
+                "AveragePool BernoulliSpiking IntegrateAndFire LocallyConnected "
+                "SoftLIFRate"
+            ),
+            "nengo_softlif.noise": (
+                "AlphaNoise AlphaRCNoise Dropout GaussianNoise LowpassNoise"
+            ),
+            "nengo_loihi.neurons": "LoihiLIF LoihiSpikingRectifiedLinear",
+        }.items()
+        for name in names.split()
+    },
+)
+"""Classes of what networks consist of, by which files name them; see `.blueprints`."""

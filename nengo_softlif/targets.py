@@ -69,6 +69,36 @@ class Target(ABC):
         """Whether a network is what the conversion returned, so to speak finished."""
         return self.takes(network)
 
+    def describe(self, network):
+        """Return what this target's settings of a network are, as JSON holds them.
+
+        Parameters
+        ----------
+        network : nengo.Network
+            One that it takes.
+        """
+        return {}
+
+    def restore(self, network, found):
+        """Give a network the settings that `describe` returned of one like it.
+
+        Parameters
+        ----------
+        network : nengo.Network
+            Changed in place.
+        found : dict
+            As a file holds it.
+
+        Raises
+        ------
+        ValidationError
+            If it is none of this target's.
+        """
+        if found:
+            raise ValidationError(
+                f"expected no settings for {self.name}, got {found!r}", attr="header"
+            )
+
     def rungs(self, spiking, chip, synapse, presentation):
         """What changes between the spiking network and the chip, for `.explain`.
 

@@ -141,8 +141,9 @@ def test_a_network_of_ones_own_is_saved(tmp_path, rng):
             answers(loaded, [x])[0], answers(model, [x])[0], rtol=1e-12
         )
 
-    with pytest.raises(ValidationError, match=r"of your own: build it and call load\("):
-        load(path)
+        np.testing.assert_allclose(
+            answers(load(path), [x])[0], answers(model, [x])[0], rtol=1e-12
+        )
 
 
 @pytest.mark.parametrize(
@@ -191,29 +192,12 @@ def test_a_changed_network_is_not_taken_for_the_original(change, tmp_path):
     path, model, same = tmp_path / "model", networks.small(), networks.small()
     change(model)
     model.save(path)
-    with pytest.raises(ValidationError, match=r"had other parts .* changed after it"):
-        load(path)
     with pytest.raises(ValidationError, match=r"had other parts .* build the same net"):
         load(path, network=same.network)
     assert np.all(same.ensembles[0].gain == 1)
     change(same)
     x = np.linspace(-1, 1, 64)
-    loaded = load(path, network=same.network)
-    np.testing.assert_allclose(
-        answers(loaded, [x])[0], answers(model, [x])[0], rtol=1e-12
-    )
-    assert loaded.source is None
-
-
-def test_a_changed_network_is_not_replaced_silently(tmp_path):
-    """A file that names a function of ours, after whose call something was changed."""
-    model = networks.small((4, 4, 1), n_classes=3)
-    soft = SoftLIFRate(sigma=0.3, tau_rc=0.05)
-    model.ensembles[0].neuron_type = soft
-    model.save(tmp_path / "changed")
-    with pytest.raises(ValidationError, match=r"sigma=0\.3.*changed after it was made"):
-        load(tmp_path / "changed")
-    own = networks.small((4, 4, 1), n_classes=3).network
-    own.all_ensembles[0].neuron_type = soft
-    loaded = load(tmp_path / "changed", network=own)
-    assert loaded.ensembles[0].neuron_type == soft
+    for loaded in (load(path, network=same.network), load(path)):
+        np.testing.assert_allclose(
+            answers(loaded, [x])[0], answers(model, [x])[0], rtol=1e-12
+        )

@@ -86,6 +86,8 @@ class ModelForm(Struct):
     preprocessing: PreprocessingForm | None
     sizes: Pair | None = None
     training: dict[str, Any] | None = None
+    blueprint: dict[str, Any] | None = None
+    undrawn: str | None = None
 
 
 class CheckpointForm(Struct):

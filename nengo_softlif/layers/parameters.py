@@ -170,13 +170,15 @@ def describe_parts(network):
     return parts
 
 
-def trainable(network):
+def trainable(network, default=True):
     """Tell which parameters NengoDL trains, by the settings ``trainable``.
 
     Parameters
     ----------
     network : nengo.Network
         Any network.
+    default : bool or None
+        Of what has no such setting.
 
     Returns
     -------
@@ -190,7 +192,7 @@ def trainable(network):
         net, configs = waiting.pop()
         configs = (net.config, *configs)
         for obj in [*net.connections, *net.ensembles]:
-            found[obj] = _setting(configs, obj, True)
+            found[obj] = _setting(configs, obj, default)
         for ensemble in net.ensembles:
             neurons = ensemble.neurons
             found[neurons] = _setting(configs, neurons, found[ensemble])
@@ -218,7 +220,7 @@ def _setting(configs, obj, default):
 def with_weights(transform, weights):
     """Return a transform like this one, with weights in the form `collect` gives."""
     if isinstance(transform, Sparse):
-        init = SparseMatrix(_sparse_indices(transform), weights, transform.shape)
+        init = SparseMatrix(sparse_indices(transform), weights, transform.shape)
         new = changed(transform, init=init)
     elif isinstance(transform, (Convolution, ConvolutionTranspose)):
         new = changed(transform, init=weights)
@@ -266,7 +268,7 @@ def _weights_shape(connection):
     if has_decoders(connection.pre_obj):
         return (connection.size_out, connection.pre_obj.n_neurons)
     if isinstance(transform, Sparse):
-        return (len(_sparse_indices(transform)),)
+        return (len(sparse_indices(transform)),)
     if isinstance(transform, (Convolution, ConvolutionTranspose)):
         return transform.kernel_shape
     return transform.init_shape
@@ -313,7 +315,8 @@ def _sparse_data(weights):
     return weights.tocoo().data if hasattr(weights, "tocoo") else weights
 
 
-def _sparse_indices(transform):
+def sparse_indices(transform):
+    """Rows and columns of a sparse transform's values, (n, 2) ndarray."""
     if isinstance(transform.init, SparseMatrix):
         return transform.init.indices
     coo = transform.init.tocoo()

@@ -42,6 +42,18 @@ class Loihi(Target):
 
         return to_loihi(model)
 
+    def describe(self, network):
+        """NengoLoihi's settings of ensembles, and what `.to_loihi` noted."""
+        from .settings import describe
+
+        return describe(network)
+
+    def restore(self, network, found):
+        """Give a network what `describe` returned of one like it."""
+        from .settings import restore
+
+        restore(network, found)
+
     def rungs(self, spiking, chip, synapse, presentation):
         """The chip's synapse, neurons, weights and arithmetic, one after the other."""
         from .rungs import steps

@@ -10,7 +10,7 @@ from nengo.exceptions import ValidationError
 from .. import files
 from .. import noise as noises
 from ..geometry import Windows
-from ..models import MAKERS, check_sizes, load
+from ..loading import MAKERS, check_sizes, load
 from . import hunsberger, lee
 
 __all__ = ["FUNCTIONS", "LAYERS", "Sizes", "load"]

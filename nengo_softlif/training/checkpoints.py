@@ -11,7 +11,8 @@ from nengo.exceptions import SimulationError, ValidationError
 from .. import files
 from ..files import expanded
 from ..layers import parameters
-from ..models import copied, load
+from ..loading import load
+from ..models import copied
 
 
 class Diverged(SimulationError):

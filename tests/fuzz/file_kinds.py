@@ -61,10 +61,14 @@ class Headers:
                 model.preprocessing = Preprocessing((6, 6, 2), [0.5, 1], 2.0, 4)
                 model.crop, model.flip, model.scale = (4, 4), True, 3.0
             model.save(self.path)
-            self.header, self.arrays = files.read(self.path, "model")
-            self.bases.append((self.header, self.arrays))
-            self.own = self.header["source"] is None
-            assert not self.check()
+            header, arrays = files.read(self.path, "model")
+            # and as earlier versions did, which only named networks
+            for base in ((header, arrays), without_blueprint(header, arrays)):
+                self.header, self.arrays = base
+                self.own = is_own(self.header)
+                self.bases.append(base)
+                files.write(self.path, *base, "model")
+                assert not self.check()
 
     def make(self, rng):
         """Write a file, with a checksum that fits wherever one can be taken."""
@@ -91,7 +95,7 @@ class Headers:
             text = json.dumps(plain)
         except (RecursionError, ValueError):  # too deep, or numbers too long
             self.header = None
-        self.own = isinstance(self.header, dict) and self.header.get("source") is None
+        self.own = isinstance(self.header, dict) and is_own(self.header)
         self.path.write_bytes(save(self.arrays, metadata={FORMAT: text}))
 
     def other_sizes(self, header, rng):
@@ -148,6 +152,17 @@ class Headers:
         return difference(load(self.path, network), self.header, self.arrays)
 
 
+def without_blueprint(header, arrays):
+    """What an earlier version would have written."""
+    header = {name: value for name, value in header.items() if name != "blueprint"}
+    return header, {n: a for n, a in arrays.items() if not n.startswith("blueprint/")}
+
+
+def is_own(header):
+    """Whether a file holds the weights of a network only."""
+    return header.get("source") is None and header.get("blueprint") is None
+
+
 def own():
     """A small network that no function of the package made."""
     with nengo.Network(seed=0) as network:
@@ -176,7 +191,8 @@ def difference(model, header, arrays):
     parts = dict.fromkeys(("scale", "crop", "flip", "history"))
     found["parts"] = {name: getattr(model, name) for name in parts}
     expected = {"parts": {name: header[name] for name in parts}}
-    expected |= {n: a for n, a in arrays.items() if not n.startswith("preprocessing/")}
+    others = "preprocessing/", "blueprint/"
+    expected |= {n: a for n, a in arrays.items() if not n.startswith(others)}
     if header["preprocessing"] is not None:
         found["preprocessing"] = model.preprocessing.header()
         found["mean"] = model.preprocessing.mean
