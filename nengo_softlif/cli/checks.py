@@ -76,11 +76,11 @@ def is_spiking(model):
 
 
 def check_not_given_in_spikes(ctx, model):
-    """Refuse a synapse for a model that was trained in spikes, with its own."""
+    """Refuse a synapse for a model of spiking neurons, which has its own."""
     for option in _given(ctx, "synapse"):
         raise click.UsageError(
             f"{option} is for networks of rate neurons, which are rebuilt in spikes; "
-            f"{model} was trained in spikes, and has the synapses it needs"
+            f"{model} is of spiking neurons, and has the synapses it needs"
         )
 
 

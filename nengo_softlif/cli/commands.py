@@ -199,10 +199,10 @@ def _train(model, data, checkpoint, settings):
 @options.as_json
 @click.pass_context
 def evaluate(ctx, model, data, backend, synapse, out, as_json, **settings):
-    """Measure MODEL, a file that `train` wrote, on the test images of a data set.
+    """Measure MODEL, a file that `train` or Model.save wrote, on test images.
 
-    A model of rate neurons is rebuilt in spikes, one that was trained in spikes runs as
-    it is.
+    A model of rate neurons is rebuilt in spikes, one of spiking neurons runs as it is,
+    and one that was made for a chip on that.
     """
     inputs = {"the model": [model], "the data set": checks.data_files(data)}
     checks.check_outputs(inputs, out=out)
@@ -220,7 +220,7 @@ def evaluate(ctx, model, data, backend, synapse, out, as_json, **settings):
     if backend != "rate" and not spiking:
         model = to_spiking(model, synapse=synapse)
     for target in TARGETS.values():
-        if backend in target.backends:
+        if backend in target.backends and not target.has_made(model.network):
             model = target.convert(model)
     if backend == "nengo-dl":
         terminal.start_tensorflow()

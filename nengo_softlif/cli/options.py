@@ -189,10 +189,9 @@ noise = click.option(
 backend = click.option(
     "--backend",
     type=Registered(all_backends),
-    default="engine",
-    show_default=True,
-    help="rate: the network as it was trained. engine: in spikes, many images at a "
-    "time. nengo-dl, nengo: in spikes, for comparison. "
+    help="Default: engine, or the emulator of the chip that MODEL was made for. rate: "
+    "the network as it was trained. engine: in spikes, many images at a time. "
+    "nengo-dl, nengo: in spikes, for comparison. "
     + " ".join(target.backend_help for target in TARGETS.values()),
 )
 synapse = click.option(

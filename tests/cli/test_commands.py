@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 
-from nengo_softlif import files, networks
+from nengo_softlif import files, load, networks, to_loihi, to_spiking
 from nengo_softlif.cli.commands import main
 
 import numpy as np
@@ -40,6 +40,28 @@ def test_info_of_a_model(run, model_file):
     sizes = [layer["size"] for layer in found["layers"] if layer["neurons"]]
     assert sizes == [ensemble.n_neurons for ensemble in model.ensembles]
     assert_fails(run("info", model_file.parent / "none.safetensors"), "does not exist")
+
+
+@pytest.mark.parametrize("named", [[], ["--backend", "loihi-emulator"]])
+def test_evaluate_takes_what_was_made_for_a_chip(named, run, model_file, tmp_path):
+    """And what is in spikes already: files hold networks of all kinds."""
+    spiking = to_spiking(load(model_file), synapse=0.005)
+    spiking.save(tmp_path / "spiking")
+    to_loihi(spiking).save(tmp_path / "chip")
+    found = []
+    for name in ("spiking", "chip"):
+        brief = "--n-examples", 3, "--presentation-time", 0.02, "--json"
+        result = run("evaluate", name, "--data", "digits", *brief, *named)
+        assert result.exit_code == 0, result.output
+        found.append(json.loads(result.stdout))
+    assert found[0]["backend"] == (named[-1] if named else "engine")
+    assert found[1]["backend"] == "loihi-emulator"
+    if named:
+        assert found[0]["predictions"] == found[1]["predictions"]
+        assert found[0]["spikes_per_image"] == found[1]["spikes_per_image"] > 0
+    assert_fails(
+        run("explain", "chip", "--data", "digits"), "made for the chip already"
+    )
 
 
 def test_unseen_data_through_the_front_door(run, stripes, tmp_path):
