@@ -59,9 +59,7 @@ def test_evaluate_takes_what_was_made_for_a_chip(named, run, model_file, tmp_pat
     if named:
         assert found[0]["predictions"] == found[1]["predictions"]
         assert found[0]["spikes_per_image"] == found[1]["spikes_per_image"] > 0
-    assert_fails(
-        run("explain", "chip", "--data", "digits"), "made for the chip already"
-    )
+    assert_fails(run("explain", "chip", "--data", "digits"), "rate neurons are needed")
 
 
 def test_unseen_data_through_the_front_door(run, stripes, tmp_path):
