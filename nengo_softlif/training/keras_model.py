@@ -14,7 +14,7 @@ from ..layers import FeedForward, parameters
 from ..targets import TrainingHooks
 from ..tensors import CURVES, Response, Values, noise_seeds
 from .weights import Weights, make_variable
-from .write_back import fold_back, normalise_layers
+from .write_back import fold_back, has_weights, normalise_layers
 
 
 class TrainedNeurons:
@@ -204,14 +204,16 @@ class LayeredNetwork:
 
     def _sum_inputs(self, layer, values, weights, passed, step):
         """What comes into a layer."""
-        parts = {False: [], True: []}
+        norm = self.norms.get(layer)
+        varied, others = [], []
         for source, path in self.feed_forward.paths[layer]:
             part = self.weights.follow(path, source, values[source], weights, passed)
-            parts[source in self.feed_forward.constant].append(part)
-        if layer in self.norms:
-            total = self._add(parts[False], layer.size)
-            parts[False] = [self.norms[layer](total, step)]
-        return self._add(parts[False] + parts[True], layer.size)
+            constant = source in self.feed_forward.constant
+            as_it_is = constant or (norm is not None and not has_weights(path))
+            (others if as_it_is else varied).append(part)
+        if norm is not None:
+            varied = [norm(self._add(varied, layer.size), step)]
+        return self._add(varied + others, layer.size)
 
     def _add(self, parts, size):
         """Add up; a batch of one, which constants are, adds to all examples."""
