@@ -17,6 +17,9 @@ from ..training import checkpoints
 IN_SPIKES = ("presentation_time", "dt", "derivative", "loss")
 """Options of `train` that are for training in spikes."""
 
+LATER = ("averaging", "label_smoothing")
+"""Those that models of earlier versions do not know, and that are off if they are 0."""
+
 
 def check_not_given(ctx, *names):
     """Refuse options that a model to start from has decided already."""
@@ -58,7 +61,7 @@ def check_in_spikes(ctx, spiking, name):
         raise click.UsageError(
             f"{option} stands for spikes in training; {name} has spikes, and no noise"
         )
-    for option in _given(ctx, "target", "batch_norm"):
+    for option in _given(ctx, "target", "batch_norm", "label_smoothing"):
         raise click.UsageError(
             f"{option} is for networks of rate neurons, but {name} has spiking ones, "
             "and is trained in spikes; leave it out, or choose another network"
@@ -154,4 +157,7 @@ def describe_training(model, data, settings):
             described.pop(name, None)
     elif settings["derivative"] is not None:
         described["derivative"] = repr(DERIVATIVES[settings["derivative"]]())
+    for name in LATER:
+        if not described.get(name):
+            described.pop(name, None)
     return checkpoints.describe_training(model, data, **described, optimizer=None)

@@ -25,6 +25,9 @@ keras = tf.keras
 IN_SPIKES = ("presentation_time", "dt", "derivative", "loss")
 """Settings that are for training in spikes."""
 
+LATER = ("averaging", "label_smoothing")
+"""Settings that trainings of earlier versions do not know; off if they are false."""
+
 
 @dataclass(eq=False)
 class Settings:
@@ -49,6 +52,8 @@ class Settings:
     dt: float = 0.001
     derivative: Derivative | str | None = None
     loss: str | None = None
+    label_smoothing: float = 0.0
+    averaging: float = 0.0
 
     def __post_init__(self):
         """Refuse what makes no sense, whatever the model and the data."""
@@ -69,6 +74,19 @@ class Settings:
         self.optimizer, self.learning_rate, self.weight_decay = check_optimizer(
             self.optimizer, self.learning_rate, self.weight_decay
         )
+        self._check_recipe()
+
+    def _check_recipe(self):
+        """Check what makes networks better that train anyway."""
+        smoothing, averaging = self.label_smoothing, self.averaging
+        check_number("label_smoothing", smoothing, "a part in [0, 1)", 0, high=1)
+        check_number("averaging", averaging, "0 or a positive number of epochs", 0)
+        self.label_smoothing, self.averaging = float(smoothing), float(averaging)
+        if self.averaging and self.optimizer is not None and self.optimizer.use_ema:
+            raise ValidationError(
+                "the optimizer averages the weights already (use_ema); leave one out",
+                attr="averaging",
+            )
 
     def _check_time(self):
         """Check what is for training in spikes."""
@@ -95,8 +113,8 @@ class Settings:
     @property
     def options(self):
         """Those given that not every way to train has, see `.Trainer`."""
-        names = "batch_norm", "target", "presentation_time", "derivative", "loss"
-        return [name for name in names if getattr(self, name)]
+        names = "batch_norm", "target", "label_smoothing", *IN_SPIKES
+        return [name for name in names if name != "dt" and getattr(self, name)]
 
     def describe(self):
         """Describe them, as JSON holds them."""
@@ -109,6 +127,9 @@ class Settings:
         if self.presentation_time is None:
             # which trainings of earlier versions do not know
             for name in IN_SPIKES:
+                del described[name]
+        for name in LATER:
+            if not described[name]:
                 del described[name]
         return described
 

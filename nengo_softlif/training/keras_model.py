@@ -110,6 +110,8 @@ class LayeredNetwork:
         Of the layers that are normalised.
     hooks : TrainingHooks
         The say that the target has.
+    penalties : list of tf.Tensor
+        What the last pass adds to the loss.
 
     Raises
     ------
@@ -183,8 +185,16 @@ class LayeredNetwork:
         biases = self.neurons.biases
         return fold_back(self.feed_forward, self.weights, biases, self.norms)
 
+    def measure(self, images):
+        """Only measure mean and variance for batch normalisation, in a training pass.
+
+        From the first pass on they are averages over all.
+        """
+        self(images, training=True)
+
     def __call__(self, images, training):
         """Class values of a batch of images."""
+        self.penalties = []
         step = self.passes.assign_add(1) if training else None
         weights = self.hooks.apply_weights(self.weights.variables)
         values, passed = {}, {}
@@ -234,7 +244,7 @@ class LayeredNetwork:
         if step is not None:
             penalty = self.hooks.penalise(layer, response, x, batch_last)
             if penalty is not None:
-                self.keras_model.add_loss(penalty)
+                self.penalties.append(penalty)
         return Values(response(x, step, batch_last), batch_last)
 
     def _fill(self, values):
@@ -256,4 +266,7 @@ class _KerasModel(tf.keras.Model):
 
     def call(self, images, training=False):
         """Class values of a batch of images."""
-        return self._layered(images, training)
+        answers = self._layered(images, training)
+        for penalty in self._layered.penalties:
+            self.add_loss(penalty)
+        return answers
