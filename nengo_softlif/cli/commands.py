@@ -86,6 +86,11 @@ main.add_command(demo)
     help="Keep an average of the weights over about so many last epochs.",
 )
 @click.option(
+    "--rates",
+    type=options.POSITIVE,
+    help="Keep the mean rate of each layer below so many Hz.",
+)
+@click.option(
     "--target",
     type=options.Registered(TARGETS),
     help="Train for a chip: against its rates and its weights (on loihi, 8 bits) and "

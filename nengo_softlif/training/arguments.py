@@ -19,13 +19,14 @@ from ..gradients import Derivative
 from ..registry import DERIVATIVES, LOSSES
 from ..targets import TrainingTarget, training_target
 from .optimizers import check_optimizer, describe_optimizer, tell_whence
+from .rates import FiringRates, wanted_rates
 
 keras = tf.keras
 
 IN_SPIKES = ("presentation_time", "dt", "derivative", "loss")
 """Settings that are for training in spikes."""
 
-LATER = ("averaging", "label_smoothing")
+LATER = ("averaging", "label_smoothing", "rates")
 """Settings that trainings of earlier versions do not know; off if they are false."""
 
 
@@ -34,8 +35,8 @@ class Settings:
     """The arguments of `.fit` that decide the course of a training, checked.
 
     Parameters and attributes are those of `.fit`. The target becomes a
-    `.TrainingTarget`, and the optimizer a fresh one like that given, so that one object
-    may serve again.
+    `.TrainingTarget`, rates become `.FiringRates`, and the optimizer a fresh one like
+    that given, so that one object may serve again.
     """
 
     epochs: int = 10
@@ -54,6 +55,7 @@ class Settings:
     loss: str | None = None
     label_smoothing: float = 0.0
     averaging: float = 0.0
+    rates: FiringRates | float | None = None
 
     def __post_init__(self):
         """Refuse what makes no sense, whatever the model and the data."""
@@ -82,6 +84,7 @@ class Settings:
         check_number("label_smoothing", smoothing, "a part in [0, 1)", 0, high=1)
         check_number("averaging", averaging, "0 or a positive number of epochs", 0)
         self.label_smoothing, self.averaging = float(smoothing), float(averaging)
+        self.rates = wanted_rates(self.rates)
         if self.averaging and self.optimizer is not None and self.optimizer.use_ema:
             raise ValidationError(
                 "the optimizer averages the weights already (use_ema); leave one out",
@@ -113,7 +116,7 @@ class Settings:
     @property
     def options(self):
         """Those given that not every way to train has, see `.Trainer`."""
-        names = "batch_norm", "target", "label_smoothing", *IN_SPIKES
+        names = "batch_norm", "target", "label_smoothing", "rates", *IN_SPIKES
         return [name for name in names if name != "dt" and getattr(self, name)]
 
     def describe(self):
@@ -123,6 +126,7 @@ class Settings:
             "optimizer": self.optimizer and describe_optimizer(self.optimizer),
             "target": self.target and self.target.describe(),
             "derivative": self.derivative and repr(self.derivative),
+            "rates": self.rates and self.rates.describe(),
         }
         if self.presentation_time is None:
             # which trainings of earlier versions do not know

@@ -14,7 +14,7 @@ class AsLayers(Trainer):
     """
 
     name = "layers"
-    options = frozenset({"batch_norm", "target", "label_smoothing"})
+    options = frozenset({"batch_norm", "target", "label_smoothing", "rates"})
     networks = "feed-forward layers of SoftLIFRate"
 
     def __init__(self, network, image, answer, settings):
@@ -28,6 +28,7 @@ class AsLayers(Trainer):
             parameters.dtype_of(network),
             settings.batch_norm,
             settings.target,
+            settings.rates,
         )
         self.keras_model = self._layered.keras_model
         self.biases = self._layered.biases

@@ -92,6 +92,8 @@ class LayeredNetwork:
         Normalise what comes into each layer of neurons, see `.BatchNorm`.
     target : TrainingTarget, optional
         Hardware that has a say.
+    rates : FiringRates, optional
+        That are kept to.
 
     Attributes
     ----------
@@ -133,6 +135,7 @@ class LayeredNetwork:
         dtype="float32",
         batch_norm=False,
         target=None,
+        rates=None,
     ):
         self._batch_size, self._dtype = batch_size, dtype
         self.feed_forward = FeedForward(network, image, answer)
@@ -148,6 +151,7 @@ class LayeredNetwork:
         self.hooks = TrainingHooks()
         if target is not None:
             self.hooks = target.bind(self.feed_forward)
+        self._keep_rates = None if rates is None else rates.bind(network)
         for layer, response in self.neurons.responses.items():
             adapted = self.hooks.adapt_response(layer, response)
             self.neurons.responses[layer] = adapted
@@ -197,7 +201,7 @@ class LayeredNetwork:
         self.penalties = []
         step = self.passes.assign_add(1) if training else None
         weights = self.hooks.apply_weights(self.weights.variables)
-        values, passed = {}, {}
+        values, passed, self._means = {}, {}, {}
         for layer in self.feed_forward.layers:
             if layer is self.feed_forward.image:
                 values[layer] = Values(images)
@@ -210,6 +214,8 @@ class LayeredNetwork:
             if layer.neuron_type is not None:
                 total = self._respond(layer, total, step)
             values[layer] = total
+        if self._means:
+            self.penalties.append(self._keep_rates(self._means))
         return self._fill(values[self.feed_forward.answer]).rows
 
     def _sum_inputs(self, layer, values, weights, passed, step):
@@ -245,6 +251,9 @@ class LayeredNetwork:
             penalty = self.hooks.penalise(layer, response, x, batch_last)
             if penalty is not None:
                 self.penalties.append(penalty)
+            if self._keep_rates is not None:
+                mean = self._keep_rates.mean(response, x, batch_last)
+                self._means[layer] = mean
         return Values(response(x, step, batch_last), batch_last)
 
     def _fill(self, values):

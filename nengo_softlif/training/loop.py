@@ -41,6 +41,7 @@ def fit(
     loss=None,
     label_smoothing=0.0,
     averaging=0.0,
+    rates=None,
 ):
     """Train a model on labelled images.
 
@@ -126,11 +127,15 @@ def fit(
         constant of so many epochs: about the last ones. Mean and variance of batch
         normalisation are measured again for it, on a hundred batches. By default, 0, it
         receives the last weights. What is validated is what it would receive.
+    rates : float or FiringRates, optional
+        Highest mean rate of each layer in Hz, or a range, or a budget of synaptic
+        operations, see `.FiringRates`: a penalty on what is beyond is added to the
+        loss. For feed-forward layers of `.SoftLIFRate`.
 
     Returns
     -------
     dict of str to list of float
-        The history: ``loss`` (with what a target adds) and ``error_percent``
+        The history: ``loss`` (with what a target and rates add) and ``error_percent``
         of each epoch, while it was trained, and ``validation_loss`` and
         ``validation_error_percent``.
 
@@ -161,6 +166,7 @@ def fit(
         loss=loss,
         label_smoothing=label_smoothing,
         averaging=averaging,
+        rates=rates,
     )
     check_checkpoint(checkpoint)
     callbacks = check_callbacks(callbacks, settings.optimizer)

@@ -37,8 +37,8 @@ class Trainer(ABC):
         That of its row.
     options : frozenset of str
         Of the arguments of `.fit` that not every way has, those that this one has:
-        ``"batch_norm"``, ``"target"``, ``"label_smoothing"``, ``"presentation_time"``,
-        ``"derivative"``, ``"loss"``.
+        ``"batch_norm"``, ``"target"``, ``"label_smoothing"``, ``"rates"``,
+        ``"presentation_time"``, ``"derivative"``, ``"loss"``.
     takes_frames : bool
         Whether it trains on frames over time, which come as (batch_size, n_steps,
         size), too.
