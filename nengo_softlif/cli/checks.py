@@ -17,7 +17,7 @@ from ..training import checkpoints, wanted_rates
 IN_SPIKES = ("presentation_time", "dt", "derivative", "loss")
 """Options of `train` that are for training in spikes."""
 
-LATER = ("averaging", "label_smoothing", "rates")
+LATER = ("averaging", "label_smoothing", "rates", "sigma_start")
 """Those that models of earlier versions do not know, and that are off if they are 0."""
 
 
@@ -61,7 +61,8 @@ def check_in_spikes(ctx, spiking, name):
         raise click.UsageError(
             f"{option} stands for spikes in training; {name} has spikes, and no noise"
         )
-    for option in _given(ctx, "target", "batch_norm", "label_smoothing", "rates"):
+    names = "target", "batch_norm", *(n for n in LATER if n != "averaging")
+    for option in _given(ctx, *names):
         raise click.UsageError(
             f"{option} is for networks of rate neurons, but {name} has spiking ones, "
             "and is trained in spikes; leave it out, or choose another network"

@@ -91,6 +91,11 @@ main.add_command(demo)
     help="Keep the mean rate of each layer below so many Hz.",
 )
 @click.option(
+    "--sigma-start",
+    type=options.POSITIVE,
+    help="Smoothing of the curves at first, which falls to the neurons' own.",
+)
+@click.option(
     "--target",
     type=options.Registered(TARGETS),
     help="Train for a chip: against its rates and its weights (on loihi, 8 bits) and "

@@ -26,7 +26,7 @@ keras = tf.keras
 IN_SPIKES = ("presentation_time", "dt", "derivative", "loss")
 """Settings that are for training in spikes."""
 
-LATER = ("averaging", "label_smoothing", "rates")
+LATER = ("averaging", "label_smoothing", "rates", "sigma_start")
 """Settings that trainings of earlier versions do not know; off if they are false."""
 
 
@@ -56,6 +56,7 @@ class Settings:
     label_smoothing: float = 0.0
     averaging: float = 0.0
     rates: FiringRates | float | None = None
+    sigma_start: float | None = None
 
     def __post_init__(self):
         """Refuse what makes no sense, whatever the model and the data."""
@@ -85,6 +86,16 @@ class Settings:
         check_number("averaging", averaging, "0 or a positive number of epochs", 0)
         self.label_smoothing, self.averaging = float(smoothing), float(averaging)
         self.rates = wanted_rates(self.rates)
+        if self.sigma_start is not None:
+            what = "None or a positive number"
+            check_number("sigma_start", self.sigma_start, what, 0, low_open=True)
+            self.sigma_start = float(self.sigma_start)
+        if self.sigma_start and self.target is not None:
+            raise ValidationError(
+                "with a target rates are those of the chip from the beginning; train "
+                "without it first",
+                attr="sigma_start",
+            )
         if self.averaging and self.optimizer is not None and self.optimizer.use_ema:
             raise ValidationError(
                 "the optimizer averages the weights already (use_ema); leave one out",
@@ -116,8 +127,9 @@ class Settings:
     @property
     def options(self):
         """Those given that not every way to train has, see `.Trainer`."""
-        names = "batch_norm", "target", "label_smoothing", "rates", *IN_SPIKES
-        return [name for name in names if name != "dt" and getattr(self, name)]
+        names = "batch_norm", "target", *LATER, *IN_SPIKES
+        of_all = ("averaging", "dt")
+        return [n for n in names if n not in of_all and getattr(self, n)]
 
     def describe(self):
         """Describe them, as JSON holds them."""

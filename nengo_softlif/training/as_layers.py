@@ -14,7 +14,9 @@ class AsLayers(Trainer):
     """
 
     name = "layers"
-    options = frozenset({"batch_norm", "target", "label_smoothing", "rates"})
+    options = frozenset(
+        {"batch_norm", "target", "label_smoothing", "rates", "sigma_start"}
+    )
     networks = "feed-forward layers of SoftLIFRate"
 
     def __init__(self, network, image, answer, settings):
@@ -29,6 +31,7 @@ class AsLayers(Trainer):
             settings.batch_norm,
             settings.target,
             settings.rates,
+            settings.sigma_start,
         )
         self.keras_model = self._layered.keras_model
         self.biases = self._layered.biases
@@ -58,6 +61,11 @@ class AsLayers(Trainer):
         # tensors, for users who have switched tf.function off
         loss, accuracy = self._step(tf.constant(images), tf.constant(labels))
         return float(loss), float(accuracy)
+
+    def plan(self, n_steps):
+        """See `.Trainer`."""
+        if self._layered.relaxation is not None:
+            self._layered.relaxation.n_steps = n_steps
 
     def settle(self, batches):
         """See `.Trainer`."""

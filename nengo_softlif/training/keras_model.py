@@ -13,6 +13,7 @@ from nengo.exceptions import Unconvertible
 from ..layers import FeedForward, parameters
 from ..targets import TrainingHooks
 from ..tensors import CURVES, Response, Values, noise_seeds
+from .relaxing import Relaxation
 from .weights import Weights, make_variable
 from .write_back import fold_back, has_weights, normalise_layers
 
@@ -94,6 +95,8 @@ class LayeredNetwork:
         Hardware that has a say.
     rates : FiringRates, optional
         That are kept to.
+    sigma_start : float, optional
+        Smoothing of neurons at the beginning of a training, see `.Relaxation`.
 
     Attributes
     ----------
@@ -108,6 +111,8 @@ class LayeredNetwork:
         Its operators, and variables of its connections.
     neurons : TrainedNeurons
         Its neurons.
+    relaxation : Relaxation or None
+        By which their curves become sharper.
     norms : dict of Layer to BatchNorm
         Of the layers that are normalised.
     hooks : TrainingHooks
@@ -136,6 +141,7 @@ class LayeredNetwork:
         batch_norm=False,
         target=None,
         rates=None,
+        sigma_start=None,
     ):
         self._batch_size, self._dtype = batch_size, dtype
         self.feed_forward = FeedForward(network, image, answer)
@@ -155,6 +161,10 @@ class LayeredNetwork:
         for layer, response in self.neurons.responses.items():
             adapted = self.hooks.adapt_response(layer, response)
             self.neurons.responses[layer] = adapted
+        self.relaxation = None
+        if sigma_start is not None:
+            responses = self.neurons.responses.values()
+            self.relaxation = Relaxation(sigma_start, responses)
         self.keras_model = _KerasModel(self)
 
     @property
@@ -194,12 +204,19 @@ class LayeredNetwork:
 
         From the first pass on they are averages over all.
         """
-        self(images, training=True)
+        self(images, training=True, relaxed=False)
 
-    def __call__(self, images, training):
-        """Class values of a batch of images."""
+    def __call__(self, images, training, relaxed=True):
+        """Class values of a batch of images.
+
+        In training with curves as they are at that time, unless those of the network
+        are asked for.
+        """
         self.penalties = []
         step = self.passes.assign_add(1) if training else None
+        curve = {}
+        if training and relaxed and self.relaxation is not None:
+            curve["sigma"] = self.relaxation(step)
         weights = self.hooks.apply_weights(self.weights.variables)
         values, passed, self._means = {}, {}, {}
         for layer in self.feed_forward.layers:
@@ -212,7 +229,7 @@ class LayeredNetwork:
                 continue
             total = self._sum_inputs(layer, values, weights, passed, step)
             if layer.neuron_type is not None:
-                total = self._respond(layer, total, step)
+                total = self._respond(layer, total, step, curve)
             values[layer] = total
         if self._means:
             self.penalties.append(self._keep_rates(self._means))
@@ -242,7 +259,7 @@ class LayeredNetwork:
             total = Values(tensor, total.batch_last)
         return total
 
-    def _respond(self, layer, total, step):
+    def _respond(self, layer, total, step, curve):
         """Rates of neurons, with noise in a step of training."""
         total = self._fill(total)  # the noise of each example is its own
         x, batch_last = self.neurons.shift(layer, total), total.batch_last
@@ -254,7 +271,7 @@ class LayeredNetwork:
             if self._keep_rates is not None:
                 mean = self._keep_rates.mean(response, x, batch_last)
                 self._means[layer] = mean
-        return Values(response(x, step, batch_last), batch_last)
+        return Values(response(x, step, batch_last, **curve), batch_last)
 
     def _fill(self, values):
         """All examples of a batch, where one stands for them."""

@@ -42,6 +42,7 @@ def fit(
     label_smoothing=0.0,
     averaging=0.0,
     rates=None,
+    sigma_start=None,
 ):
     """Train a model on labelled images.
 
@@ -131,6 +132,11 @@ def fit(
         Highest mean rate of each layer in Hz, or a range, or a budget of synaptic
         operations, see `.FiringRates`: a penalty on what is beyond is added to the
         loss. For feed-forward layers of `.SoftLIFRate`.
+    sigma_start : float, optional
+        Start with this smoothing of curves, which falls to that of the neurons in the
+        first half of the training. For neurons with a hard threshold, a ``sigma`` of
+        0.01 or less, which train badly from the start. The neurons, and what is
+        validated, stay as they are. For feed-forward layers of `.SoftLIFRate`.
 
     Returns
     -------
@@ -167,6 +173,7 @@ def fit(
         label_smoothing=label_smoothing,
         averaging=averaging,
         rates=rates,
+        sigma_start=sigma_start,
     )
     check_checkpoint(checkpoint)
     callbacks = check_callbacks(callbacks, settings.optimizer)
@@ -183,6 +190,7 @@ def fit(
         closing(make_trainer(ways, network, image, answer, settings)) as way,
     ):
         optimizer = make_optimizer(settings, way, images.n_batches)
+        way.plan(settings.epochs * images.n_batches)
         way.compile(optimizer)
         start = _describe_start(way, optimizer, network, images.preprocessing)
         work = way.describe_work(data) if progress_bar else None

@@ -38,7 +38,7 @@ class Trainer(ABC):
     options : frozenset of str
         Of the arguments of `.fit` that not every way has, those that this one has:
         ``"batch_norm"``, ``"target"``, ``"label_smoothing"``, ``"rates"``,
-        ``"presentation_time"``, ``"derivative"``, ``"loss"``.
+        ``"sigma_start"``, ``"presentation_time"``, ``"derivative"``, ``"loss"``.
     takes_frames : bool
         Whether it trains on frames over time, which come as (batch_size, n_steps,
         size), too.
@@ -170,6 +170,9 @@ class Trainer(ABC):
         if self.output_name is not None:
             loss, metrics = {self.output_name: loss}, {self.output_name: metrics}
         self.keras_model.compile(optimizer, loss=loss, metrics=metrics)
+
+    def plan(self, n_steps):  # noqa: B027 (not every one has to)
+        """Learn, before the first, how many steps the whole training takes."""
 
     def settle(self, batches):  # noqa: B027 (not every one has to)
         """Measure again what was measured of layers, as the weights are others now.
