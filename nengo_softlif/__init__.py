@@ -29,6 +29,7 @@ __version__ = metadata.version("nengo_softlif")
 _LATER = {
     "fit": "training",
     "to_spiking": "spiking",
+    "rescale_rates": "rescaling",
     "to_loihi": "loihi",
     "evaluate": "evaluation",
     "Evaluation": "evaluation",
@@ -67,6 +68,7 @@ __all__ = [
     "load",
     "networks",
     "noise",
+    "rescale_rates",
     "to_loihi",
     "to_spiking",
     "transforms",

@@ -314,3 +314,45 @@ def spread(images, mean):
         )
     # and less than float32 tells apart must not be blown up
     return np.where(constant, 1.0, np.maximum(spread, limits.eps * largest))
+
+
+def whole_pixels(attr, given):
+    """Return a number of pixels, or refuse what is none."""
+    whole = isinstance(given, (int, np.integer)) and not isinstance(given, bool)
+    if not whole or given < 0:
+        raise ValidationError(
+            f"expected 0 or a whole number of pixels, got {given!r}", attr=attr
+        )
+    return int(given)
+
+
+def outside(rows, columns, shape):
+    """Tell which pixels (n, height, width) are not on images of a shape.
+
+    Their rows are (n, height), their columns (n, width).
+    """
+    off_rows, off_columns = (
+        (index < 0) | (index >= length)
+        for index, length in zip((rows, columns), shape, strict=True)
+    )
+    return off_rows[:, :, np.newaxis] | off_columns[:, np.newaxis]
+
+
+def random_squares(rng, n, shape, side):
+    """Draw a square with its centre anywhere on each of n images of a shape.
+
+    Returns (n, height, width) bool: which pixels it covers.
+    """
+    first = rng.integers(shape, size=(n, 2)) - side // 2
+    rows, columns = (
+        np.arange(length) - start[:, np.newaxis]
+        for length, start in zip(shape, first.T, strict=True)
+    )
+    return ~outside(rows, columns, (side, side))
+
+
+def whole_numbers(values):
+    """Return positive whole numbers as a tuple of int, empty if they are not."""
+    values = np.asarray(values)
+    fits = values.ndim == 1 and values.dtype.kind in "iu" and np.all(values > 0)
+    return tuple(int(value) for value in values) if fits else ()

@@ -5,7 +5,17 @@ from dataclasses import dataclass, field
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from .images import FORMS, in_one_form, n_features, real_numbers, spread
+from .images import (
+    FORMS,
+    in_one_form,
+    n_features,
+    outside,
+    random_squares,
+    real_numbers,
+    spread,
+    whole_numbers,
+    whole_pixels,
+)
 from .tables import format_size
 
 EVENT = 0.001
@@ -41,6 +51,9 @@ class Preprocessing:
     shift : int
         By how many pixels at most training moves the part that the network sees beyond
         the edges, where there is nothing but zeros.
+    cutout : int
+        Height and width in pixels of a square that training puts to zero in each image,
+        as in arXiv:1708.04552. Its centre lies anywhere, and parts beyond the edges.
 
     Raises
     ------
@@ -54,6 +67,7 @@ class Preprocessing:
     crop: tuple | None = None
     flip: bool = False
     shift: int = 0
+    cutout: int = 0
 
     def __post_init__(self):
         """Check the settings and bring them into the same form."""
@@ -64,7 +78,8 @@ class Preprocessing:
             ("scale", _checked_scale(self.scale, image_shape)),
             ("crop", _checked_crop(self.crop, image_shape)),
             ("flip", bool(self.flip)),
-            ("shift", _checked_shift(self.shift)),
+            ("shift", whole_pixels("Preprocessing.shift", self.shift)),
+            ("cutout", whole_pixels("Preprocessing.cutout", self.cutout)),
         ):
             object.__setattr__(self, name, value)
 
@@ -131,7 +146,9 @@ class Preprocessing:
         """
         images = self._checked(images)
         if images.ndim == 5:
-            return self.test(_flat(images)).reshape(*images.shape[:2], self.size)
+            return self.test(images.reshape(-1, *self.image_shape)).reshape(
+                *images.shape[:2], self.size
+            )
         top, left = self._room() // 2
         height, width, _ = self.output_shape
         rows, columns = slice(top, top + height), slice(left, left + width)
@@ -158,7 +175,7 @@ class Preprocessing:
         ndarray (n, size)
             float32, in units of ``scale``; of frames (n, n_steps, size).
         """
-        if self.crop is None and not self.flip and not self.shift:
+        if not (self.crop or self.flip or self.shift or self.cutout):
             return self.test(images)
         images = self._checked(images)
         height, width, n_channels = self.output_shape
@@ -169,16 +186,14 @@ class Preprocessing:
         if self.flip:
             mirrored = rng.random(len(images)) < 0.5
             columns[mirrored] = columns[mirrored, ::-1]
+        empty = self._empty(rows, columns, rng)
+        n_rows, n_columns, _ = self.image_shape
+        rows, columns = rows.clip(0, n_rows - 1), columns.clip(0, n_columns - 1)
         shape = (*images.shape[:-3], self.size)
         if images.ndim == 5:
             rows, columns = (np.repeat(x, shape[1], axis=0) for x in (rows, columns))
-            images = _flat(images)
-        n_rows, n_columns, _ = self.image_shape
-        beyond = None
-        if self.shift:
-            beyond = _outside(rows, n_rows)[:, :, np.newaxis]
-            beyond = beyond | _outside(columns, n_columns)[:, np.newaxis]
-            rows, columns = rows.clip(0, n_rows - 1), columns.clip(0, n_columns - 1)
+            empty = None if empty is None else np.repeat(empty, shape[1], axis=0)
+            images = images.reshape(-1, *self.image_shape)
         # one index (n, height, width) crops and mirrors every image and its mean
         pixel = rows[:, :, np.newaxis] * n_columns + columns[:, np.newaxis, :]
         mean, scale = (
@@ -192,9 +207,22 @@ class Preprocessing:
         ]
         images = images.reshape(-1, n_channels).take(pixel, axis=0)
         scaled = self._scaled(images, mean, scale)
-        if beyond is not None:
-            scaled.reshape(images.shape)[beyond] = 0
+        if empty is not None:
+            scaled.reshape(images.shape)[empty] = 0
         return scaled.reshape(shape)
+
+    def _empty(self, rows, columns, rng):
+        """Tell which pixels (n, height, width) of what is seen of images are nothing.
+
+        They are beyond the edges, or cut out. The rows and columns seen are (n, height)
+        and (n, width). None if all are something.
+        """
+        empty = outside(rows, columns, self.image_shape[:2]) if self.shift else None
+        if self.cutout:
+            shape = self.output_shape[:2]
+            cut = random_squares(rng, len(rows), shape, self.cutout)
+            empty = cut if empty is None else empty | cut
+        return empty
 
     def header(self):
         """Return the settings but the mean, as JSON can hold them."""
@@ -204,8 +232,9 @@ class Preprocessing:
             "crop": None if self.crop is None else list(self.crop),
             "flip": self.flip,
         }
-        if self.shift:  # told only then, since trainings are known by this
-            header["shift"] = self.shift
+        for name in ("shift", "cutout"):
+            if getattr(self, name):  # told only then, since trainings are known by this
+                header[name] = getattr(self, name)
         return header
 
     def arrays(self):
@@ -236,6 +265,7 @@ class Preprocessing:
                 header["crop"],
                 header["flip"],
                 header.get("shift") or 0,
+                header.get("cutout") or 0,
             )
         except KeyError as error:
             raise ValidationError(
@@ -251,8 +281,8 @@ class Preprocessing:
         return same_mean and self.header() == other.header()
 
     def __hash__(self):
-        """Equal ones have equal hashes; the mean is left out."""
-        return hash((self.image_shape, self.scale, self.crop, self.flip, self.shift))
+        """Equal ones have equal hashes; some settings are left out."""
+        return hash((self.image_shape, self.scale, self.crop, self.flip))
 
     def _checked(self, given):
         given = _numbers("images", given)
@@ -300,13 +330,8 @@ class Preprocessing:
         return scaled
 
 
-def _flat(frames):
-    """All frames, one after the other."""
-    return frames.reshape(-1, *frames.shape[2:])
-
-
 def _checked_shape(given):
-    shape = _whole_numbers(given)
+    shape = whole_numbers(given)
     if len(shape) == 2:
         shape += (1,)
     if len(shape) != 3:
@@ -361,7 +386,7 @@ def _checked_scale(given, image_shape):
 def _checked_crop(given, image_shape):
     if given is None:
         return None
-    crop = _whole_numbers((given, given) if np.isscalar(given) else given)
+    crop = whole_numbers((given, given) if np.isscalar(given) else given)
     if len(crop) != 2 or crop[0] > image_shape[0] or crop[1] > image_shape[1]:
         raise ValidationError(
             "expected None or a height and width in whole pixels within "
@@ -371,26 +396,5 @@ def _checked_crop(given, image_shape):
     return crop
 
 
-def _checked_shift(given):
-    whole = isinstance(given, (int, np.integer)) and not isinstance(given, bool)
-    if not whole or given < 0:
-        raise ValidationError(
-            f"expected 0 or a whole number of pixels, got {given!r}",
-            attr="Preprocessing.shift",
-        )
-    return int(given)
-
-
-def _outside(index, length):
-    return (index < 0) | (index >= length)
-
-
 def _numbers(attr, values):
     return real_numbers(f"Preprocessing.{attr}", values)
-
-
-def _whole_numbers(values):
-    """Return positive whole numbers as a tuple of int, empty if they are not."""
-    values = np.asarray(values)
-    fits = values.ndim == 1 and values.dtype.kind in "iu" and np.all(values > 0)
-    return tuple(int(value) for value in values) if fits else ()

@@ -318,6 +318,37 @@ def test_incomplete_file():
         Preprocessing.from_file({"image_shape": [6, 5, 3]}, pre.arrays())
 
 
+def test_cutout_is_a_square_of_nothing():
+    """Its centre is anywhere, so that each pixel is as likely as the formula says."""
+    pre = Preprocessing((6, 5, 2), 0, 1.0, cutout=3)
+    images = np.ones((4000, 6, 5, 2))
+    cut = pre.train(images, generator()).reshape(images.shape) == 0
+    assert np.array_equal(cut[..., 0], cut[..., 1])
+    rows, columns = cut[..., 0].any(axis=2), cut[..., 0].any(axis=1)
+    assert np.array_equal(cut[..., 0], rows[:, :, None] & columns[:, None])
+    assert set(rows.sum(axis=1)) == set(columns.sum(axis=1)) == {2, 3}
+    # of the starts from -1 on, those that reach a pixel: two at the edges, three inside
+    each = np.outer([2, 3, 3, 3, 3, 2], [2, 3, 3, 3, 2]) / 30
+    np.testing.assert_allclose(cut[..., 0].mean(axis=0), each, atol=0.03)
+
+
+def test_cutout_comes_on_top_of_what_else_is_drawn():
+    images = 1 + pictures(50, (6, 5, 2))
+    settings = {"crop": (4, 3), "flip": True, "shift": 1}
+    plain = Preprocessing((6, 5, 2), 0, 1.0, **settings).train(images, generator())
+    pre = Preprocessing((6, 5, 2), 0, 1.0, **settings, cutout=2)
+    cut = pre.train(images, generator())
+    assert np.all((cut == plain) | (cut == 0))
+    assert not np.array_equal(cut, plain)
+    np.testing.assert_array_equal(pre.test(images), pre.test(images))
+    again = Preprocessing.from_file(pre.header(), pre.arrays())
+    assert again == pre
+    assert pre.header()["cutout"] == 2
+    assert "cutout" not in Preprocessing((6, 5, 2), 0, 1.0).header()
+    with pytest.raises(ValidationError, match=r"cutout.*0 or a whole number.*got 1\.5"):
+        Preprocessing((6, 5, 2), 0, 1.0, cutout=1.5)
+
+
 # -- frames ----------------------------------------------------------------------------
 
 
@@ -335,7 +366,7 @@ def test_each_frame_is_an_image():
 
 def test_frames_of_an_example_are_cropped_and_mirrored_alike():
     mean = pictures(1, (6, 5, 2), 3)[0]
-    pre = Preprocessing((6, 5, 2), mean, 2.0, (3, 4), flip=True, shift=2)
+    pre = Preprocessing((6, 5, 2), mean, 2.0, (3, 4), flip=True, shift=2, cutout=2)
     frames = pictures(20, (3, 6, 5, 2))
     prepared = pre.train(frames, generator())
     assert prepared.shape == (20, 3, pre.size)

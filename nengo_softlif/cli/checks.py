@@ -12,10 +12,13 @@ from .. import datasets, networks
 from ..files import expanded
 from ..registry import DERIVATIVES
 from ..targets import training_target
-from ..training import checkpoints
+from ..training import checkpoints, wanted_rates
 
 IN_SPIKES = ("presentation_time", "dt", "derivative", "loss")
 """Options of `train` that are for training in spikes."""
+
+LATER = ("averaging", "label_smoothing", "rates", "sigma_start")
+"""Those that models of earlier versions do not know, and that are off if they are 0."""
 
 
 def check_not_given(ctx, *names):
@@ -58,7 +61,8 @@ def check_in_spikes(ctx, spiking, name):
         raise click.UsageError(
             f"{option} stands for spikes in training; {name} has spikes, and no noise"
         )
-    for option in _given(ctx, "target", "batch_norm"):
+    names = "target", "batch_norm", *(n for n in LATER if n != "averaging")
+    for option in _given(ctx, *names):
         raise click.UsageError(
             f"{option} is for networks of rate neurons, but {name} has spiking ones, "
             "and is trained in spikes; leave it out, or choose another network"
@@ -154,4 +158,9 @@ def describe_training(model, data, settings):
             described.pop(name, None)
     elif settings["derivative"] is not None:
         described["derivative"] = repr(DERIVATIVES[settings["derivative"]]())
+    rates = wanted_rates(settings.get("rates"))
+    described["rates"] = rates and rates.describe()
+    for name in LATER:
+        if not described.get(name):
+            described.pop(name, None)
     return checkpoints.describe_training(model, data, **described, optimizer=None)

@@ -72,6 +72,30 @@ main.add_command(demo)
     "--batch-norm", is_flag=True, help="Normalise layers over each batch, in training."
 )
 @click.option(
+    "--label-smoothing",
+    type=options.PART,
+    default=0.0,
+    show_default=True,
+    help="Part of each label that is spread over all classes.",
+)
+@click.option(
+    "--averaging",
+    type=options.NOT_NEGATIVE,
+    default=0.0,
+    show_default=True,
+    help="Keep an average of the weights over about so many last epochs.",
+)
+@click.option(
+    "--rates",
+    type=options.POSITIVE,
+    help="Keep the mean rate of each layer below so many Hz.",
+)
+@click.option(
+    "--sigma-start",
+    type=options.POSITIVE,
+    help="Smoothing of the curves at first, which falls to the neurons' own.",
+)
+@click.option(
     "--target",
     type=options.Registered(TARGETS),
     help="Train for a chip: against its rates and its weights (on loihi, 8 bits) and "

@@ -41,6 +41,7 @@ class ArgumentsForm(Struct):
     noise: NoiseForm | None
     seed: Seed | None
     paper: bool = False
+    width: Positive = 1
 
 
 class InSpikesForm(Struct):
@@ -70,6 +71,7 @@ class PreprocessingForm(Struct):
     crop: Pair | None
     flip: bool
     shift: Index | None = None
+    cutout: Index | None = None
 
 
 class ModelForm(Struct):

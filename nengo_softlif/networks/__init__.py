@@ -11,5 +11,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "hunsberger": ["DEFAULT_NOISE", "cifar10", "mnist", "small"],
         "lee": ["lenet", "resnet11", "resnet9", "vgg9"],
         "remaking": ["FUNCTIONS", "load"],
+        "residual": ["resnet"],
     },
 )

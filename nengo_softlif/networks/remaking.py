@@ -11,7 +11,7 @@ from .. import files
 from .. import noise as noises
 from ..geometry import Windows
 from ..loading import MAKERS, check_sizes, load
-from . import hunsberger, lee
+from . import hunsberger, lee, residual
 
 __all__ = ["FUNCTIONS", "LAYERS", "Sizes", "load"]
 
@@ -128,6 +128,7 @@ class Sizes:
         windows = self._windows(pool_size, strides or pool_size, padding)
         self.shape = (*windows.output_shape, self.shape[2])
         self.n_connections += 1
+        return self.shape
 
     def readout(self, n_classes, std=0.01, synapse=None):
         """Compare the readout."""
@@ -136,7 +137,8 @@ class Sizes:
             self._weights((n_classes, 1))
 
     def _windows(self, size, stride, padding):
-        return Windows(self.shape[:2], (size, size), (stride, stride), padding)
+        size, stride = (tuple(np.broadcast_to(n, 2).tolist()) for n in (size, stride))
+        return Windows(self.shape[:2], size, stride, padding)
 
     def _neurons(self, shape, weights, bias):
         self._compare(f"ensembles/{self.n_ensembles}/gain", (math.prod(shape),))
@@ -159,6 +161,7 @@ LAYERS = {
     hunsberger.small: hunsberger.small_layers,
     hunsberger.mnist: hunsberger.mnist_layers,
     hunsberger.cifar10: hunsberger.cifar10_layers,
+    residual.resnet: residual.resnet_layers,
     lee.lenet: lee.lenet_layers,
     lee.vgg9: lee.vgg9_layers,
     lee.resnet9: lee.resnet9_layers,

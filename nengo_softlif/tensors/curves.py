@@ -282,7 +282,7 @@ class Response:
         self.gain, self.bias = _number(gain), _number(bias)
         self.keys = np.random.SeedSequence(seeds).generate_state(4).reshape(2, 2)
 
-    def __call__(self, x, step=None, batch_last=False):
+    def __call__(self, x, step=None, batch_last=False, sigma=None):
         """Rates times the amplitude.
 
         Parameters
@@ -296,6 +296,8 @@ class Response:
         batch_last : bool
             Whether the examples of the batch lie along the last axis instead of the
             first.
+        sigma : tf.Tensor, optional
+            Takes the place of the neurons' own, where that is smaller.
 
         Returns
         -------
@@ -312,9 +314,13 @@ class Response:
             for number in (self.gain.astype(dtype), bias.astype(dtype))
         ]
         numbers.append(tf.constant(getattr(neurons, "amplitude", 1), dtype))
-        numbers.append(
-            [tf.constant(getattr(neurons, p), dtype) for p in self.curve.parameters]
-        )
+        parameters = {
+            p: tf.constant(getattr(neurons, p), dtype) for p in self.curve.parameters
+        }
+        if sigma is not None and "sigma" in parameters:
+            least = tf.cast(sigma, dtype)
+            parameters["sigma"] = tf.maximum(parameters["sigma"], least)
+        numbers.append(list(parameters.values()))
         if noise is not None:
             # a variable's value: custom_gradient would look for its gradient
             numbers += [tf.constant(self.keys), tf.convert_to_tensor(step)]

@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "arguments": ["Settings"],
         "loop": ["fit"],
         "optimizers": ["OneCycle"],
+        "rates": ["FiringRates", "wanted_rates"],
         "trainers": ["Trainer"],
     },
 )

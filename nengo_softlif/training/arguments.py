@@ -19,11 +19,15 @@ from ..gradients import Derivative
 from ..registry import DERIVATIVES, LOSSES
 from ..targets import TrainingTarget, training_target
 from .optimizers import check_optimizer, describe_optimizer, tell_whence
+from .rates import FiringRates, wanted_rates
 
 keras = tf.keras
 
 IN_SPIKES = ("presentation_time", "dt", "derivative", "loss")
 """Settings that are for training in spikes."""
+
+LATER = ("averaging", "label_smoothing", "rates", "sigma_start")
+"""Settings that trainings of earlier versions do not know; off if they are false."""
 
 
 @dataclass(eq=False)
@@ -31,8 +35,8 @@ class Settings:
     """The arguments of `.fit` that decide the course of a training, checked.
 
     Parameters and attributes are those of `.fit`. The target becomes a
-    `.TrainingTarget`, and the optimizer a fresh one like that given, so that one object
-    may serve again.
+    `.TrainingTarget`, rates become `.FiringRates`, and the optimizer a fresh one like
+    that given, so that one object may serve again.
     """
 
     epochs: int = 10
@@ -49,6 +53,10 @@ class Settings:
     dt: float = 0.001
     derivative: Derivative | str | None = None
     loss: str | None = None
+    label_smoothing: float = 0.0
+    averaging: float = 0.0
+    rates: FiringRates | float | None = None
+    sigma_start: float | None = None
 
     def __post_init__(self):
         """Refuse what makes no sense, whatever the model and the data."""
@@ -69,6 +77,30 @@ class Settings:
         self.optimizer, self.learning_rate, self.weight_decay = check_optimizer(
             self.optimizer, self.learning_rate, self.weight_decay
         )
+        self._check_recipe()
+
+    def _check_recipe(self):
+        """Check what makes networks better that train anyway."""
+        smoothing, averaging = self.label_smoothing, self.averaging
+        check_number("label_smoothing", smoothing, "a part in [0, 1)", 0, high=1)
+        check_number("averaging", averaging, "0 or a positive number of epochs", 0)
+        self.label_smoothing, self.averaging = float(smoothing), float(averaging)
+        self.rates = wanted_rates(self.rates)
+        if self.sigma_start is not None:
+            what = "None or a positive number"
+            check_number("sigma_start", self.sigma_start, what, 0, low_open=True)
+            self.sigma_start = float(self.sigma_start)
+        if self.sigma_start and self.target is not None:
+            raise ValidationError(
+                "with a target rates are those of the chip from the beginning; train "
+                "without it first",
+                attr="sigma_start",
+            )
+        if self.averaging and self.optimizer is not None and self.optimizer.use_ema:
+            raise ValidationError(
+                "the optimizer averages the weights already (use_ema); leave one out",
+                attr="averaging",
+            )
 
     def _check_time(self):
         """Check what is for training in spikes."""
@@ -95,8 +127,9 @@ class Settings:
     @property
     def options(self):
         """Those given that not every way to train has, see `.Trainer`."""
-        names = "batch_norm", "target", "presentation_time", "derivative", "loss"
-        return [name for name in names if getattr(self, name)]
+        names = "batch_norm", "target", *LATER, *IN_SPIKES
+        of_all = ("averaging", "dt")
+        return [n for n in names if n not in of_all and getattr(self, n)]
 
     def describe(self):
         """Describe them, as JSON holds them."""
@@ -105,10 +138,14 @@ class Settings:
             "optimizer": self.optimizer and describe_optimizer(self.optimizer),
             "target": self.target and self.target.describe(),
             "derivative": self.derivative and repr(self.derivative),
+            "rates": self.rates and self.rates.describe(),
         }
         if self.presentation_time is None:
             # which trainings of earlier versions do not know
             for name in IN_SPIKES:
+                del described[name]
+        for name in LATER:
+            if not described[name]:
                 del described[name]
         return described
 

@@ -14,7 +14,9 @@ class AsLayers(Trainer):
     """
 
     name = "layers"
-    options = frozenset({"batch_norm", "target"})
+    options = frozenset(
+        {"batch_norm", "target", "label_smoothing", "rates", "sigma_start"}
+    )
     networks = "feed-forward layers of SoftLIFRate"
 
     def __init__(self, network, image, answer, settings):
@@ -28,6 +30,8 @@ class AsLayers(Trainer):
             parameters.dtype_of(network),
             settings.batch_norm,
             settings.target,
+            settings.rates,
+            settings.sigma_start,
         )
         self.keras_model = self._layered.keras_model
         self.biases = self._layered.biases
@@ -45,6 +49,7 @@ class AsLayers(Trainer):
         # Keras' train_on_batch makes a data set of every batch, which takes longer
         # than a step of a small network
         self._step = tf.function(self._train_step, autograph=False)
+        self._pass = tf.function(self._layered.measure, autograph=False)
 
     def _train_step(self, x, labels):
         logs = self.keras_model.train_step((x, labels))
@@ -56,6 +61,20 @@ class AsLayers(Trainer):
         # tensors, for users who have switched tf.function off
         loss, accuracy = self._step(tf.constant(images), tf.constant(labels))
         return float(loss), float(accuracy)
+
+    def plan(self, n_steps):
+        """See `.Trainer`."""
+        if self._layered.relaxation is not None:
+            self._layered.relaxation.n_steps = n_steps
+
+    def settle(self, batches):
+        """See `.Trainer`."""
+        if self._layered.norms:
+            passed = self._layered.passes.numpy()
+            self._layered.passes.assign(0)  # averages start anew
+            for images in batches:
+                self._pass(tf.constant(images))
+            self._layered.passes.assign(passed)
 
     def predict(self, images):
         """See `.Trainer`."""

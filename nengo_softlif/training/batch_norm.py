@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 from nengo.exceptions import ValidationError
 
+from ..layers import operators
 from ..tensors import Values
 
 
@@ -19,7 +20,8 @@ class BatchNorm:
     layer : Layer
         The neurons.
     paths : list of list of Operator
-        What leads to them, but from constants.
+        What leads to them through weights, but from constants. What comes in otherwise,
+        as through a shortcut that is a part of a residual network, is not normalised.
     name : str
         For the names of variables.
     dtype : str
@@ -48,6 +50,7 @@ class BatchNorm:
 
     def __init__(self, layer, paths, name, dtype):
         self._layer, self._paths = layer, paths
+        self._weights = [_last_weights(path) for path in paths]
         n_features = self._n_features()
         self._n_repeats = layer.size // n_features
 
@@ -65,16 +68,16 @@ class BatchNorm:
     def _n_features(self):
         """Filters, or neurons if there are none."""
         ensemble, numbers = self._layer.obj.ensemble, set()
-        for path in self._paths:
-            if not path or path[-1].n_filters is None:
+        for path, weights in zip(self._paths, self._weights, strict=True):
+            if weights is None:
                 raise ValidationError(
                     f"is folded into weights, but what leads to {ensemble} ends in "
-                    f"{path[-1] if path else 'none'}; connect to all of its neurons "
-                    "through a convolution (channels last), local or dense weights",
+                    f"{path[-1]}; connect to all of its neurons through a convolution "
+                    "(channels last), local or dense weights",
                     attr="batch_norm",
                 )
-            if path[-1].output_shape is not None:
-                numbers.add(path[-1].n_filters)
+            if weights.output_shape is not None:
+                numbers.add(weights.n_filters)
         if len(numbers) > 1:
             raise ValidationError(
                 f"is one number for each filter, but connections with {numbers} "
@@ -86,7 +89,7 @@ class BatchNorm:
     @property
     def connections(self):
         """Those whose weights it will be folded into, and their operators."""
-        return {path[-1].connection: path[-1] for path in self._paths}
+        return {op.connection: op for op in self._weights}
 
     def __call__(self, values, step=None):
         """Normalise values; by moving averages, unless this is a step of training."""
@@ -143,3 +146,18 @@ class BatchNorm:
             np.tile(number, self._n_repeats)
             for number in self._folded(*numbers, np.sqrt)
         )
+
+
+def _last_weights(path):
+    """Find the weights that scale each filter of what comes out; None if none do.
+
+    Behind a convolution there may be pools, which keep its filters apart.
+    """
+    pooled = False
+    for op in reversed(path):
+        if op.n_filters is not None:
+            return None if pooled and op.output_shape is None else op
+        if not isinstance(op, operators.Pool):
+            return None
+        pooled = True
+    return None

@@ -18,6 +18,8 @@ class TrainingImages:
         That of the model, or for a new model that of the data.
     n_batches : int
         In an epoch; what does not fill a batch is left out.
+    n_validation : int
+        Images to validate on.
     """
 
     def __init__(self, model, data, settings):
@@ -33,6 +35,7 @@ class TrainingImages:
             model, data, self._training, settings.dt
         )
         self.n_batches = len(self._training) // settings.batch_size
+        self.n_validation = len(self._validation)
 
     def shuffle(self, epoch):
         """Yield images and labels of an epoch's batches, in an order of its own.
@@ -59,9 +62,7 @@ class TrainingImages:
             yield coming.result()
 
     def validate(self, trainer):
-        """Measure loss and error on images that are not trained on, if any."""
-        if not len(self._validation):
-            return {}
+        """Measure loss and error on images that are not trained on."""
         images = self._x[self._validation]
         labels = self._data.y_train[self._validation]
         answers = trainer.answers(images, self.preprocessing).astype(np.float64)

@@ -13,8 +13,9 @@ from nengo.exceptions import Unconvertible
 from ..layers import FeedForward, parameters
 from ..targets import TrainingHooks
 from ..tensors import CURVES, Response, Values, noise_seeds
+from .relaxing import Relaxation
 from .weights import Weights, make_variable
-from .write_back import fold_back, normalise_layers
+from .write_back import fold_back, has_weights, normalise_layers
 
 
 class TrainedNeurons:
@@ -92,6 +93,10 @@ class LayeredNetwork:
         Normalise what comes into each layer of neurons, see `.BatchNorm`.
     target : TrainingTarget, optional
         Hardware that has a say.
+    rates : FiringRates, optional
+        That are kept to.
+    sigma_start : float, optional
+        Smoothing of neurons at the beginning of a training, see `.Relaxation`.
 
     Attributes
     ----------
@@ -106,10 +111,14 @@ class LayeredNetwork:
         Its operators, and variables of its connections.
     neurons : TrainedNeurons
         Its neurons.
+    relaxation : Relaxation or None
+        By which their curves become sharper.
     norms : dict of Layer to BatchNorm
         Of the layers that are normalised.
     hooks : TrainingHooks
         The say that the target has.
+    penalties : list of tf.Tensor
+        What the last pass adds to the loss.
 
     Raises
     ------
@@ -131,6 +140,8 @@ class LayeredNetwork:
         dtype="float32",
         batch_norm=False,
         target=None,
+        rates=None,
+        sigma_start=None,
     ):
         self._batch_size, self._dtype = batch_size, dtype
         self.feed_forward = FeedForward(network, image, answer)
@@ -146,9 +157,14 @@ class LayeredNetwork:
         self.hooks = TrainingHooks()
         if target is not None:
             self.hooks = target.bind(self.feed_forward)
+        self._keep_rates = None if rates is None else rates.bind(network)
         for layer, response in self.neurons.responses.items():
             adapted = self.hooks.adapt_response(layer, response)
             self.neurons.responses[layer] = adapted
+        self.relaxation = None
+        if sigma_start is not None:
+            responses = self.neurons.responses.values()
+            self.relaxation = Relaxation(sigma_start, responses)
         self.keras_model = _KerasModel(self)
 
     @property
@@ -183,11 +199,26 @@ class LayeredNetwork:
         biases = self.neurons.biases
         return fold_back(self.feed_forward, self.weights, biases, self.norms)
 
-    def __call__(self, images, training):
-        """Class values of a batch of images."""
+    def measure(self, images):
+        """Only measure mean and variance for batch normalisation, in a training pass.
+
+        From the first pass on they are averages over all.
+        """
+        self(images, training=True, relaxed=False)
+
+    def __call__(self, images, training, relaxed=True):
+        """Class values of a batch of images.
+
+        In training with curves as they are at that time, unless those of the network
+        are asked for.
+        """
+        self.penalties = []
         step = self.passes.assign_add(1) if training else None
+        curve = {}
+        if training and relaxed and self.relaxation is not None:
+            curve["sigma"] = self.relaxation(step)
         weights = self.hooks.apply_weights(self.weights.variables)
-        values, passed = {}, {}
+        values, passed, self._means = {}, {}, {}
         for layer in self.feed_forward.layers:
             if layer is self.feed_forward.image:
                 values[layer] = Values(images)
@@ -198,20 +229,24 @@ class LayeredNetwork:
                 continue
             total = self._sum_inputs(layer, values, weights, passed, step)
             if layer.neuron_type is not None:
-                total = self._respond(layer, total, step)
+                total = self._respond(layer, total, step, curve)
             values[layer] = total
+        if self._means:
+            self.penalties.append(self._keep_rates(self._means))
         return self._fill(values[self.feed_forward.answer]).rows
 
     def _sum_inputs(self, layer, values, weights, passed, step):
         """What comes into a layer."""
-        parts = {False: [], True: []}
+        norm = self.norms.get(layer)
+        varied, others = [], []
         for source, path in self.feed_forward.paths[layer]:
             part = self.weights.follow(path, source, values[source], weights, passed)
-            parts[source in self.feed_forward.constant].append(part)
-        if layer in self.norms:
-            total = self._add(parts[False], layer.size)
-            parts[False] = [self.norms[layer](total, step)]
-        return self._add(parts[False] + parts[True], layer.size)
+            constant = source in self.feed_forward.constant
+            as_it_is = constant or (norm is not None and not has_weights(path))
+            (others if as_it_is else varied).append(part)
+        if norm is not None:
+            varied = [norm(self._add(varied, layer.size), step)]
+        return self._add(varied + others, layer.size)
 
     def _add(self, parts, size):
         """Add up; a batch of one, which constants are, adds to all examples."""
@@ -224,7 +259,7 @@ class LayeredNetwork:
             total = Values(tensor, total.batch_last)
         return total
 
-    def _respond(self, layer, total, step):
+    def _respond(self, layer, total, step, curve):
         """Rates of neurons, with noise in a step of training."""
         total = self._fill(total)  # the noise of each example is its own
         x, batch_last = self.neurons.shift(layer, total), total.batch_last
@@ -232,8 +267,11 @@ class LayeredNetwork:
         if step is not None:
             penalty = self.hooks.penalise(layer, response, x, batch_last)
             if penalty is not None:
-                self.keras_model.add_loss(penalty)
-        return Values(response(x, step, batch_last), batch_last)
+                self.penalties.append(penalty)
+            if self._keep_rates is not None:
+                mean = self._keep_rates.mean(response, x, batch_last)
+                self._means[layer] = mean
+        return Values(response(x, step, batch_last, **curve), batch_last)
 
     def _fill(self, values):
         """All examples of a batch, where one stands for them."""
@@ -254,4 +292,7 @@ class _KerasModel(tf.keras.Model):
 
     def call(self, images, training=False):
         """Class values of a batch of images."""
-        return self._layered(images, training)
+        answers = self._layered(images, training)
+        for penalty in self._layered.penalties:
+            self.add_loss(penalty)
+        return answers

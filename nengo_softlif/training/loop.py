@@ -12,6 +12,7 @@ from ..datasets import check_data
 from ..layers import parameters
 from ..models import check_model, copied
 from .arguments import Settings, check_callbacks, check_checkpoint
+from .averaging import WeightAverages
 from .batches import TrainingImages
 from .checkpoints import Checkpoint, Diverged, claimed, describe_training
 from .optimizers import describe_optimizer, make_optimizer
@@ -38,6 +39,10 @@ def fit(
     dt=0.001,
     derivative=None,
     loss=None,
+    label_smoothing=0.0,
+    averaging=0.0,
+    rates=None,
+    sigma_start=None,
 ):
     """Train a model on labelled images.
 
@@ -71,9 +76,10 @@ def fit(
         weights (not biases) shrink by this part of the learning rate. An error if an
         optimizer is given.
     batch_norm : bool
-        Normalise what comes into each layer of neurons over the examples of a batch,
-        for each filter, or each neuron of dense layers. When training has ended this
-        is folded into weights and biases. For feed-forward layers of `.SoftLIFRate`.
+        Normalise what comes into each layer of neurons through weights, over the
+        examples of a batch, for each filter, or each neuron of dense layers. When
+        training has ended this is folded into weights and biases. For feed-forward
+        layers of `.SoftLIFRate`.
     target : str or LoihiTarget, optional
         With "loihi", or a `.LoihiTarget` of other settings, train for the chip: against
         its rates, its 8-bit weights and its synapse. Best with a model that is trained
@@ -113,12 +119,30 @@ def fit(
         To train in spikes: "cross-entropy" of what `.evaluate` decides by (default),
         or "membrane", Lee et al.'s squared error of the last output over the number of
         steps.
+    label_smoothing : float
+        Part of each label that is spread over all classes, 0 by default; 0.1 is usual.
+        It counts in training only, and there in the ``loss`` of the history. Not for
+        training in spikes.
+    averaging : float
+        The model receives an exponential moving average of its weights, with a time
+        constant of so many epochs: about the last ones. Mean and variance of batch
+        normalisation are measured again for it, on a hundred batches. By default, 0, it
+        receives the last weights. What is validated is what it would receive.
+    rates : float or FiringRates, optional
+        Highest mean rate of each layer in Hz, or a range, or a budget of synaptic
+        operations, see `.FiringRates`: a penalty on what is beyond is added to the
+        loss. For feed-forward layers of `.SoftLIFRate`.
+    sigma_start : float, optional
+        Start with this smoothing of curves, which falls to that of the neurons in the
+        first half of the training. For neurons with a hard threshold, a ``sigma`` of
+        0.01 or less, which train badly from the start. The neurons, and what is
+        validated, stay as they are. For feed-forward layers of `.SoftLIFRate`.
 
     Returns
     -------
     dict of str to list of float
-        The history: ``loss`` (with what a target adds) and ``error_percent`` of each
-        epoch, while it was trained, and ``validation_loss`` and
+        The history: ``loss`` (with what a target and rates add) and ``error_percent``
+        of each epoch, while it was trained, and ``validation_loss`` and
         ``validation_error_percent``.
 
     Raises
@@ -146,6 +170,10 @@ def fit(
         dt=dt,
         derivative=derivative,
         loss=loss,
+        label_smoothing=label_smoothing,
+        averaging=averaging,
+        rates=rates,
+        sigma_start=sigma_start,
     )
     check_checkpoint(checkpoint)
     callbacks = check_callbacks(callbacks, settings.optimizer)
@@ -162,13 +190,18 @@ def fit(
         closing(make_trainer(ways, network, image, answer, settings)) as way,
     ):
         optimizer = make_optimizer(settings, way, images.n_batches)
+        way.plan(settings.epochs * images.n_batches)
         way.compile(optimizer)
         start = _describe_start(way, optimizer, network, images.preprocessing)
         work = way.describe_work(data) if progress_bar else None
         if work:
             tqdm.write(work, file=sys.stderr)
-        state = Checkpoint(checkpoint, {**decided_by, **start}, way.variables())
-        history = _train_epochs(way, images, settings, callbacks, state, progress_bar)
+        averages = WeightAverages(way, settings.averaging, images.n_batches)
+        variables = {**way.variables(), **averages.variables()}
+        state = Checkpoint(checkpoint, {**decided_by, **start}, variables)
+        history = _train_epochs(
+            way, images, settings, callbacks, state, averages, progress_bar
+        )
         if optimizer.use_ema:  # their averages are what was asked for
             optimizer.finalize_variable_values(way.keras_model.trainable_variables)
         arrays = parameters.collect(network, way.data)
@@ -195,8 +228,11 @@ def _describe_start(way, optimizer, network, preprocessing):
     }
 
 
-def _train_epochs(way, images, settings, callbacks, checkpoint, progress_bar):
-    """Go on from a checkpoint to the end of training; return the history."""
+def _train_epochs(way, images, settings, callbacks, checkpoint, averages, progress_bar):
+    """Go on from a checkpoint to the end of training; return the history.
+
+    What the model shall receive is then in the variables.
+    """
     keras_model, epochs = way.keras_model, settings.epochs
     history, stopped = checkpoint.restore()
     # also tells now, and not after an epoch, if it cannot be written
@@ -214,8 +250,10 @@ def _train_epochs(way, images, settings, callbacks, checkpoint, progress_bar):
         with tqdm(
             desc=title, total=images.n_batches, unit="batch", disable=not progress_bar
         ) as bar:
-            logs = _train(way, images.shuffle(epoch), bar, callbacks)
-            logs.update(images.validate(way))
+            logs = _train(way, images.shuffle(epoch), bar, callbacks, averages)
+            if images.n_validation:
+                with averages.in_use(images.shuffle(epoch)):
+                    logs.update(images.validate(way))
             bar.set_postfix(_shorten(logs))
             _check_finite(keras_model, logs, title)
         for name, value in logs.items():
@@ -224,15 +262,17 @@ def _train_epochs(way, images, settings, callbacks, checkpoint, progress_bar):
         # last, because callbacks may change the learning rate
         checkpoint.save(history, keras_model.stop_training)
     callbacks.on_train_end()
+    averages.install(images.shuffle(len(history["loss"]) - 1))
     return history
 
 
-def _train(way, batches, bar, callbacks):
+def _train(way, batches, bar, callbacks, averages):
     """Train on the batches of one epoch."""
     way.start_epoch()
     for i, (images, labels) in enumerate(batches):
         callbacks.on_train_batch_begin(i)
         loss, accuracy = way.train(images, labels)
+        averages.update()
         if not np.isfinite(loss):
             raise _diverged(f"the loss became {loss} in batch {i + 1}")
         logs = {"loss": loss, "error_percent": 100 * (1 - accuracy)}

@@ -16,6 +16,7 @@ class ThroughNengoDL(Trainer):
     """
 
     name = "nengo-dl"
+    options = frozenset({"label_smoothing"})
     networks = "what NengoDL simulates"
     warning = "training through NengoDL, which is slower"
 

@@ -37,8 +37,8 @@ class Trainer(ABC):
         That of its row.
     options : frozenset of str
         Of the arguments of `.fit` that not every way has, those that this one has:
-        ``"batch_norm"``, ``"target"``, ``"presentation_time"``, ``"derivative"``,
-        ``"loss"``.
+        ``"batch_norm"``, ``"target"``, ``"label_smoothing"``, ``"rates"``,
+        ``"sigma_start"``, ``"presentation_time"``, ``"derivative"``, ``"loss"``.
     takes_frames : bool
         Whether it trains on frames over time, which come as (batch_size, n_steps,
         size), too.
@@ -118,6 +118,7 @@ class Trainer(ABC):
     @abstractmethod
     def __init__(self, network, image, answer, settings):
         self.batch_size = settings.batch_size
+        self.label_smoothing = settings.label_smoothing
 
     @property
     @abstractmethod
@@ -163,10 +164,26 @@ class Trainer(ABC):
     def compile(self, optimizer):
         """Set the optimizer, the loss and the metrics of the Keras model."""
         loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        if self.label_smoothing:
+            loss = _Smoothed(self.label_smoothing)
         metrics = [tf.keras.metrics.SparseCategoricalAccuracy("accuracy")]
         if self.output_name is not None:
             loss, metrics = {self.output_name: loss}, {self.output_name: metrics}
         self.keras_model.compile(optimizer, loss=loss, metrics=metrics)
+
+    def plan(self, n_steps):  # noqa: B027 (not every one has to)
+        """Learn, before the first, how many steps the whole training takes."""
+
+    def settle(self, batches):  # noqa: B027 (not every one has to)
+        """Measure again what was measured of layers, as the weights are others now.
+
+        That is mean and variance of batch normalisation. Nothing else may change.
+
+        Parameters
+        ----------
+        batches : iterable of (batch_size, size) ndarray
+            Prepared images; not to be asked for if there is nothing to measure.
+        """
 
     def describe_work(self, data):
         """Say how much work it is; said before training, where there are progress bars.
@@ -224,6 +241,23 @@ class Trainer(ABC):
 
     def close(self):  # noqa: B027 (not every one has to)
         """Free what is held."""
+
+
+class _Smoothed(tf.keras.losses.Loss):
+    """Cross-entropy with labels of which a part is spread over all classes."""
+
+    def __init__(self, part):
+        super().__init__()
+        self._part = part
+
+    def call(self, labels, answers):
+        labels = tf.reshape(tf.cast(labels, tf.int32), tf.shape(answers)[:-1])
+        return tf.keras.losses.categorical_crossentropy(
+            tf.one_hot(labels, answers.shape[-1], dtype=answers.dtype),
+            answers,
+            from_logits=True,
+            label_smoothing=self._part,
+        )
 
 
 def find_trainers(model, data, settings):

@@ -8,13 +8,17 @@ from .batch_norm import BatchNorm
 
 
 def normalise_layers(feed_forward, weights, trainable, dtype):
-    """Make the batch normalisation of all neurons that images reach, by layer.
+    """Make the batch normalisation of all neurons that images reach through weights.
 
-    What cannot be folded into the weights is refused.
+    It comes by layer. What cannot be folded into the weights is refused.
     """
     norms = {}
     for layer, paths in feed_forward.paths.items():
-        paths = [path for source, path in paths if source not in feed_forward.constant]
+        paths = [
+            path
+            for source, path in paths
+            if source not in feed_forward.constant and has_weights(path)
+        ]
         if layer.neuron_type is None or not paths:
             continue
         name = f"batch_norm/{len(norms)}"
@@ -30,6 +34,11 @@ def normalise_layers(feed_forward, weights, trainable, dtype):
                     attr="batch_norm",
                 )
     return norms
+
+
+def has_weights(path):
+    """Whether a path leads through weights, which normalisation can be folded into."""
+    return any(op.connection is not None for op in path)
 
 
 def fold_back(feed_forward, weights, biases, norms):

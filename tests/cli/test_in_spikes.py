@@ -104,6 +104,7 @@ def test_training_starts_from_a_file(run, lenet_file):
         ((*BRIEF[1:], "--target", "loihi"), "but lenet has spiking ones"),
         ((*BRIEF[1:], "--noise", "none"), "lenet has spikes, and no noise"),
         ((*BRIEF[1:], "--batch-norm"), "--batch-norm is for networks of rate"),
+        ((*BRIEF[1:], "--label-smoothing", 0.1), "--label-smoothing is for networks"),
         ((*BRIEF[1:], "--derivative", "hope"), "'hope' is not one of"),
         ((*BRIEF[1:], "--loss", "hope"), "'hope' is not one of"),
         ((*BRIEF[1:], "--dt", 0.004), "expected a multiple of dt = 0.004 s, got 0.006"),

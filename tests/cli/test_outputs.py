@@ -121,6 +121,8 @@ def test_a_finished_training_is_replaced_only_if_asked(run, tmp_path, monkeypatc
             (("--seed", 1), "(network, start, seed 0 instead of 1)"),
             (("--learning-rate", 2e-3), "(learning_rate 0.001 instead of 0.002)"),
             (("--batch-norm",), "(batch_norm False instead of True)"),
+            (("--averaging", 1), "(averaging)"),
+            (("--label-smoothing", 0.1), "(label_smoothing)"),
             (("--noise", "none"), "(network)"),
         ):
             assert_fails(run(*train, *other), f"a model of another training {message}")

@@ -12,6 +12,7 @@ CASES = [
     *((networks.cifar10, shape, {}) for shape in [(7, 7, 1), (12, 9, 3)]),
     *((networks.lenet, shape, {}) for shape in [(4, 4, 1), (11, 9, 2)]),
     (networks.lenet, (6, 5, 1), {"encoding": "constant"}),
+    *((networks.resnet, shape, {"width": 2}) for shape in [(8, 8, 1), (5, 9, 2)]),
     (networks.vgg9, (9, 8, 3), {}),
     *((networks.resnet9, shape, {}) for shape in [(2, 2, 1), (15, 9, 2)]),
     (networks.resnet11, (7, 6, 3), {"encoding": "constant"}),

@@ -81,6 +81,16 @@ def test_callbacks_cannot_set_a_rate_that_follows_a_schedule(data, callback, sch
         ({"seed": -1}, "seed.*from 0 to"),
         ({"optimizer": "adamm"}, "name of an optimizer.*adamm"),
         ({"weight_decay": -1}, "weight_decay.*0 or a positive"),
+        ({"label_smoothing": 1}, r"label_smoothing.*\[0, 1\), got 1"),
+        ({"averaging": -1}, "averaging.*positive number of epochs, got -1"),
+        (
+            {"averaging": 1, "optimizer": tf.keras.optimizers.SGD(use_ema=True)},
+            "averaging.*the optimizer averages the weights already",
+        ),
+        (
+            {"label_smoothing": 0.1, "presentation_time": 0.03},
+            "label_smoothing: no way to train has label_smoothing and presentation_",
+        ),
     ],
 )
 def test_bad_settings(data, settings, message):
@@ -108,7 +118,9 @@ def test_model_and_data_must_fit(data):
 def test_trainings_of_rates_are_described_as_before():
     """So that they go on from checkpoints of versions that did not train in spikes."""
     in_spikes = {"presentation_time", "dt", "derivative", "loss"}
-    assert Settings().describe().keys().isdisjoint(in_spikes)
+    recipe = {"label_smoothing": 0.1, "averaging": 2.0}
+    assert Settings().describe().keys().isdisjoint(in_spikes | recipe.keys())
+    assert recipe.items() <= Settings(**recipe).describe().items()
     described = Settings(presentation_time=0.02, derivative="arctan").describe()
     assert described.keys() >= in_spikes
     assert described["derivative"] == "Arctan(steepness=2.0)"

@@ -22,6 +22,7 @@ from trainings import SETTINGS, STOPPED, Interrupt, not_of_layers
 
 TESTS = Path(__file__).parents[1]
 DATA = TESTS / "data"
+RECIPE = {"averaging": 0.5, "label_smoothing": 0.1}
 
 
 _trained = {}
@@ -37,12 +38,17 @@ def train_straight(make, data, settings):
 
 
 @pytest.mark.parametrize(
-    ("make", "batch_norm"),
-    [(networks.small, False), (networks.small, True), (not_of_layers, False)],
+    ("make", "others"),
+    [
+        (networks.small, {}),
+        (networks.small, {"batch_norm": True}),
+        (networks.small, {"batch_norm": True, **RECIPE}),
+        (not_of_layers, RECIPE),
+    ],
 )
 @pytest.mark.filterwarnings("ignore:training through NengoDL")
-def test_resume_after_ctrl_c(data, tmp_path, make, batch_norm):
-    settings = {**STOPPED, "batch_norm": batch_norm}
+def test_resume_after_ctrl_c(data, tmp_path, make, others):
+    settings = {**STOPPED, **others}
     straight, history = train_straight(make, data, settings)
     resumed = make()
     before = arrays_of(resumed)

@@ -380,7 +380,41 @@ def without_bias():
     return image, nengo.Probe(out)
 
 
-@pytest.mark.parametrize("function", [convolutions, local, channels_last, without_bias])
+def residual():
+    """Shortcuts with weights and without, a pool before neurons, neurons as input."""
+    stack = Stack((6, 6, 3), soft(GaussianNoise(10)), gain=0.8)
+    start = stack.neurons()
+    stack.convolution(3)
+    stack.convolution(3, dropout=0.25)
+    stack.shortcut(start, weights=False)
+    start = stack.average_pool(2)
+    stack.convolution(4)
+    stack.convolution(4)
+    stack.shortcut(start)
+    kernel = nengo.Convolution(2, (3, 3, 4), padding="same", init=normal(3, 3, 4, 2))
+    node = nengo.Node(size_in=18)
+    connect(stack._top.neurons, node, kernel)
+    pool = AveragePool((3, 3, 2), 2, strides=1)
+    ones = np.ones(pool.size_out)
+    top = nengo.Ensemble(8, 1, neuron_type=soft(), gain=ones, bias=ones)
+    connect(node, top.neurons, pool)
+    out = nengo.Node(size_in=3)
+    connect(top.neurons, out, normal(3, 8))
+    return stack.input, nengo.Probe(out)
+
+
+def test_batch_norm_of_every_layer_behind_weights():
+    """What a shortcut without weights brings is added to what is normalised."""
+    net, image, answer = make(residual)
+    layered = LayeredNetwork(net, image, answer, N_EXAMPLES, 0, batch_norm=True)
+    normalised = [layer.obj.ensemble for layer in layered.norms]
+    assert normalised == net.all_ensembles[1:]
+    assert [len(norm.connections) for norm in layered.norms.values()] == [1, 1, 1, 2, 1]
+
+
+@pytest.mark.parametrize(
+    "function", [convolutions, local, channels_last, without_bias, residual]
+)
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-6), ("float32", 1e-3)])
 def test_batch_norm_is_folded_exactly(function, dtype, tolerance):
     net, image, answer = make(function, dtype)
@@ -491,6 +525,14 @@ def part_of_a_layer():
     return image, nengo.Probe(ensemble.neurons)
 
 
+def pooled_matrix():
+    image, node = nengo.Node(np.zeros(4)), nengo.Node(size_in=8)
+    ensemble = nengo.Ensemble(2, 1, neuron_type=soft())
+    connect(image, node, np.ones((8, 4)))
+    connect(node, ensemble.neurons, AveragePool((2, 2, 2), 2))
+    return image, nengo.Probe(ensemble.neurons)
+
+
 def unlike_filters():
     image, ensemble = nengo.Node(np.zeros(4)), nengo.Ensemble(8, 1, neuron_type=soft())
     for n_filters, shape in ((2, (2, 2, 1)), (8, (1, 1, 4))):
@@ -505,6 +547,7 @@ def unlike_filters():
         (shared_weights, "Connection.* but they lead to several layers"),
         (frozen_weights, "Connection.* but they are set not to be trained"),
         (part_of_a_layer, "Ensemble.* ends in Place.*all of its neurons"),
+        (pooled_matrix, "Ensemble.* ends in Pool.*all of its neurons"),
         (unlike_filters, "{8, 2} filters lead to .*Ensemble"),
     ],
 )
