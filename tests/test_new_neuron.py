@@ -9,6 +9,7 @@ from nengo_softlif import GaussianNoise, noise
 from nengo_softlif.compat import nengo_dl
 from nengo_softlif.engine import STAGES, neurons
 from nengo_softlif.neurons import FAMILIES, Family
+from nengo_softlif.registry import PARTS
 from nengo_softlif.tensors import CURVES, Curve
 from nengo_softlif.training.arguments import Settings
 from nengo_softlif.training.as_layers import AsLayers
@@ -86,8 +87,9 @@ def rows():
     """The rows, for the time of a test."""
     FAMILIES[NakaRushtonRate] = Family(NakaRushton, ("highest", "half", "amplitude"))
     CURVES[NakaRushtonRate] = Curve(naka_rushton, ("highest", "half"))
+    PARTS["NakaRushtonRate"] = NakaRushtonRate
     yield
-    del FAMILIES[NakaRushtonRate], CURVES[NakaRushtonRate]
+    del FAMILIES[NakaRushtonRate], CURVES[NakaRushtonRate], PARTS["NakaRushtonRate"]
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +129,18 @@ def test_its_curve_has_its_rates_and_their_slope(rows):
     np.testing.assert_allclose(rates, expected, rtol=1e-12)
     slope = np.gradient(expected, J)
     np.testing.assert_allclose(tape.gradient(rates, x)[1:-1], slope[1:-1], atol=0.3)
+
+
+def test_files_hold_it(rows, data, tmp_path):
+    model = made(data, GaussianNoise(5))
+    model.save(tmp_path / "model")
+    loaded = softlif.load(tmp_path / "model")
+    assert [e.neuron_type for e in loaded.ensembles] == [
+        e.neuron_type for e in model.ensembles
+    ]
+    made(data, cls=Subclass).save(tmp_path / "model")
+    with pytest.raises(ValidationError, match=r"files do not know.*Subclass"):
+        softlif.load(tmp_path / "model")
 
 
 @pytest.mark.parametrize("cls", [NakaRushtonRate, Subclass])
