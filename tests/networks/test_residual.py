@@ -53,7 +53,7 @@ def test_size():
     assert sum(a.size for a in weights if a.any()) == 1_226_080
     for ensemble in model.ensembles:
         assert ensemble.neuron_type == SoftLIFRate(
-            0.02, 0.05, 0.001, 0.063, GaussianNoise()
+            0.02, 0.02, 0.001, 0.025, GaussianNoise()
         )
 
 
