@@ -26,6 +26,7 @@ INTERNAL = {
     "geometry",
     "images",
     "machine",
+    "named",
     "tables",
 }
 FOLDERS = {m.name for m in pkgutil.iter_modules(nengo_softlif.__path__) if m.ispkg}
