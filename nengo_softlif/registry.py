@@ -129,3 +129,12 @@ LOSSES = Table(
     },
 )
 """What is wrong with outputs over time: see `.Loss`."""
+
+EXPERIMENTS = Table(
+    "experiments",
+    {
+        "figure1": "nengo_softlif.experiments.tuning_curves:FIGURE1",
+        "figure2": "nengo_softlif.experiments.spike_trains:FIGURE2",
+    },
+)
+"""What papers show, and what we add, each by one command: see `.Experiment`."""

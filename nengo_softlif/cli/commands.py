@@ -17,6 +17,7 @@ from ..targets import training_target
 from ..training import checkpoints
 from . import checks, options, terminal
 from .demonstration import demo
+from .experiments import experiment
 
 _NETWORK_OF = {"mnist": "mnist", "fashion_mnist": "mnist", "cifar10": "cifar10"}
 
@@ -34,6 +35,7 @@ def main():
 
 
 main.add_command(demo)
+main.add_command(experiment)
 
 
 @main.command()

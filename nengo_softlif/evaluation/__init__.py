@@ -18,7 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "ladder": ["Ladder", "Rung", "explain"],
         "measurement": ["evaluate"],
         "presentation": ["BATCH_SIZE", "Presentation", "presentation_order"],
-        "provenance": ["PACKAGES", "versions"],
+        "provenance": ["PACKAGES", "commit", "versions"],
         "rungs": ["Step"],
         "results": ["Difference", "Evaluation", "difference", "wilson"],
         "answers": ["decide", "readout_steps", "time_to_decide"],
