@@ -194,6 +194,7 @@ def _train(model, data, checkpoint, settings):
     show_default=True,
     help="Start each image from rest, or show all back to back, in one row.",
 )
+@options.confidence
 @options.batch_size_or_rows
 @options.n_examples
 @options.seed

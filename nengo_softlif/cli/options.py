@@ -218,6 +218,12 @@ window = click.option(
     show_default=True,
     help="Start of the readout window, in seconds.",
 )
+confidence = click.option(
+    "--confidence",
+    type=_real("a probability above 0 and below 1", 0, low_open=True, high=1),
+    help="Answer an image for good once the softmax of the mean output is so large, "
+    "such as 0.99. Default: at the end.",
+)
 batch_size = click.option(
     "--batch-size",
     type=COUNT,

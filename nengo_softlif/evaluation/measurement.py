@@ -12,7 +12,7 @@ from ..engine import compilation
 from ..layers import synops
 from ..models import check_model
 from . import provenance
-from .answers import decide, readout_steps, time_to_decide
+from .answers import confidences, decide, readout_steps, stop, time_to_decide
 from .backends import backend_of
 from .counting import Tally, layer_names, neuron_layers
 from .presentation import Presentation, presentation_order
@@ -31,6 +31,7 @@ def evaluate(
     n_examples=None,
     seed=0,
     progress_bar=True,
+    confidence=None,
 ):
     """Classify test images and record how well, how fast and with how many spikes.
 
@@ -81,6 +82,11 @@ def evaluate(
         voltages if the network has no seed.
     progress_bar : bool
         Show one, with the error so far.
+    confidence : float, optional
+        Answer an image for good as soon as the softmax of the mean output is so large,
+        such as 0.99 (`confidences`), at one of the times at which answers are recorded.
+        The error is that of these answers, and ``mean_time`` tells when they came.
+        Rates and spikes are still those of the whole presentation.
 
     Returns
     -------
@@ -97,14 +103,23 @@ def evaluate(
     check_model(model)
     backend = backend_of(model, backend)
     presentation = Presentation(
-        presentation_time, dt, window, reset, batch_size, n_examples, seed
+        presentation_time, dt, window, reset, batch_size, n_examples, seed, confidence
     )
     title = backend.name if progress_bar else None
     evaluation, _ = measure(model, data, backend, presentation, title)
     return evaluation
 
 
-def measure(model, data, backend, presentation, title=None, n_kept=0, warns=True):
+def measure(
+    model,
+    data,
+    backend,
+    presentation,
+    title=None,
+    n_kept=0,
+    warns=True,
+    seen=None,
+):
     """Evaluate a model, and keep how often single neurons fired.
 
     Parameters
@@ -121,6 +136,8 @@ def measure(model, data, backend, presentation, title=None, n_kept=0, warns=True
         Number of images for which spikes are kept, the first that are shown.
     warns : bool
         Whether to warn of rates that are too high for the steps or the chip.
+    seen : callable, optional
+        Is given the outputs for each batch, (n, n_steps, n_classes).
 
     Returns
     -------
@@ -144,7 +161,7 @@ def measure(model, data, backend, presentation, title=None, n_kept=0, warns=True
     )
     answers = _Answers(model, data, backend, presentation)
     with compilation(quiet=title is None) as compiling:
-        _show(model, data, backend, presentation, tally, answers, title)
+        _show(model, data, backend, presentation, tally, answers, title, seen)
 
     names = layer_names(layers)
     highest = _highest_rates(tally, layers, presentation)
@@ -177,7 +194,7 @@ def measure(model, data, backend, presentation, title=None, n_kept=0, warns=True
     return evaluation, tally.kept
 
 
-def _show(model, data, backend, presentation, tally, answers, title):
+def _show(model, data, backend, presentation, tally, answers, title, seen):
     """Show images, and note answers and spikes."""
     batch_size, seed = presentation.batch_size, presentation.seed
     watched = backend.watch(model, seed)
@@ -201,6 +218,8 @@ def _show(model, data, backend, presentation, tally, answers, title):
     ):
         for outputs, fired in run:
             answers.add(outputs)
+            if seen is not None:
+                seen(outputs)
             tally.add(fired)
             error = f"{answers.error_percent:.2f} %"
             progress.set_postfix(error=error, refresh=False)
@@ -221,15 +240,24 @@ class _Answers:
         self.predictions = np.empty(
             (n_examples, len(self.steps)), np.min_scalar_type(self.n_classes - 1)
         )
+        self.stops = np.full(n_examples, len(self.steps) - 1)
         self.n_done = self.n_wrong = 0
 
     def add(self, outputs):
         """Decide for the next images."""
         new = slice(self.n_done, self.n_done + len(outputs))
         self.predictions[new] = decide(outputs, self.steps, self.first)
-        wrong = self.predictions[new, -1] != self.labels[new]
+        if self.presentation.confidence is not None:
+            sure = confidences(outputs, self.steps, self.first)
+            self.stops[new] = stop(sure, self.presentation.confidence)
+        wrong = self._answers(new) != self.labels[new]
         self.n_wrong += int(np.count_nonzero(wrong))
         self.n_done = new.stop
+
+    def _answers(self, images):
+        """Answers for good."""
+        stops = self.stops[images, np.newaxis]
+        return np.take_along_axis(self.predictions[images], stops, axis=1)[:, 0]
 
     @property
     def error_percent(self):
@@ -238,7 +266,7 @@ class _Answers:
 
     def record(self):
         """What an `.Evaluation` tells of them."""
-        answers = self.predictions[:, -1]
+        answers = self._answers(slice(None))
         confusion = np.zeros((self.n_classes, self.n_classes), dtype=int)
         np.add.at(confusion, (self.labels, answers), 1)
         interval = wilson(self.n_wrong, self.n_done)
@@ -265,7 +293,15 @@ class _Answers:
             "times": np.round(times, 9).tolist(),
             "error_over_time_percent": errors.tolist(),
             "predictions_over_time": self.predictions,
+            "confidence": shown.confidence,
+            "mean_time": self._mean_time(times),
         }
+
+    def _mean_time(self, times):
+        """When images were answered for good, if they need not wait for the end."""
+        if self.presentation.confidence is None:
+            return None
+        return float(times[self.stops].mean())
 
 
 def _rates(layers, names, tally, backend, presentation):
