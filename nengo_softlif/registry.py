@@ -135,6 +135,8 @@ EXPERIMENTS = Table(
     {
         "figure1": "nengo_softlif.experiments.tuning_curves:FIGURE1",
         "figure2": "nengo_softlif.experiments.spike_trains:FIGURE2",
+        "decision-time": "nengo_softlif.experiments.decisions:DECISION_TIME",
+        "rates-and-energy": "nengo_softlif.experiments.costs:RATES_AND_ENERGY",
     },
 )
 """What papers show, and what we add, each by one command: see `.Experiment`."""
