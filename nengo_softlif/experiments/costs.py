@@ -187,7 +187,9 @@ class RatesAndEnergy(Experiment):
         for axes in (rates, steps):
             axes.set_xticks(range(len(layers)), layers)
         rates.set(ylabel="mean firing rate (Hz)")
-        steps.axhspan(*energy.BREAK_EVEN_PERCENT, color="0.8", label="break-even")
+        steps.axhspan(
+            *energy.BREAK_EVEN_PERCENT, color="0.8", label="break-even", zorder=0
+        )
         steps.set(ylabel="spikes per neuron and step (%)")
         steps.legend(frameon=False, title="synapse, from, to (ms)", fontsize="small")
         joules.axhline(rows[0]["joules_of_rates"], color="black", linestyle="--")

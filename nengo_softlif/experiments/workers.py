@@ -1,9 +1,15 @@
 """Calls spread over workers: processes of this machine, or a Dask cluster."""
 
+import asyncio
 import contextlib
 import multiprocessing
 import os
-from concurrent.futures import CancelledError, ProcessPoolExecutor, as_completed
+from concurrent.futures import (
+    CancelledError,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    as_completed,
+)
 from concurrent.futures.process import BrokenProcessPool
 
 from nengo.exceptions import NengoException, ValidationError
@@ -134,15 +140,17 @@ def _connected(address):
     if not isinstance(address, str) or not address:  # of which Dask makes something
         raise _no_address(address)
     try:
-        from distributed import Client
+        import distributed
     except ImportError as error:
         raise ImportError(
             "a scheduler needs Dask's distributed, which is not installed here: "
             "pip install 'nengo_softlif[cluster]'"
         ) from error
     try:
-        client = Client(address, timeout=TIMEOUT, set_as_default=False)
-    except (OSError, TimeoutError) as error:
+        with ThreadPoolExecutor(1) as thread:  # notebooks have a loop in theirs
+            thread.submit(asyncio.run, _ask(address)).result()
+        client = distributed.Client(address, timeout=TIMEOUT, set_as_default=False)
+    except (OSError, TimeoutError, asyncio.TimeoutError) as error:
         raise ConnectionError(
             f"no scheduler answers at {address} within {TIMEOUT} s ({error}); start "
             "one with 'dask scheduler', and give the address that it tells"
@@ -158,6 +166,17 @@ def _connected(address):
                 f"worker {address}'"
             ) from error
         yield client
+
+
+async def _ask(address):
+    """Wait for an answer: Dask's client has no bound for what accepts and is mute."""
+    from distributed import Security
+    from distributed.comm import connect
+
+    options = Security().get_connection_args("client")
+    asked = connect(address, timeout=TIMEOUT, **options)
+    comm = await asyncio.wait_for(asked, TIMEOUT)
+    await comm.close()
 
 
 def _no_address(address):
