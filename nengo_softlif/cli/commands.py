@@ -195,6 +195,7 @@ def _train(model, data, checkpoint, settings):
     help="Start each image from rest, or show all back to back, in one row.",
 )
 @options.confidence
+@options.scheduler
 @options.batch_size_or_rows
 @options.n_examples
 @options.seed

@@ -224,6 +224,11 @@ confidence = click.option(
     help="Answer an image for good once the softmax of the mean output is so large, "
     "such as 0.99. Default: at the end.",
 )
+scheduler = click.option(
+    "--scheduler",
+    help="Address of the scheduler of a Dask cluster that does the work, such as "
+    "tcp://10.0.0.1:8786. Default: this machine does it.",
+)
 batch_size = click.option(
     "--batch-size",
     type=COUNT,

@@ -17,6 +17,7 @@ from .backends import backend_of
 from .counting import Tally, layer_names, neuron_layers
 from .presentation import Presentation, presentation_order
 from .results import Evaluation, wilson
+from .sharing import check_sharing, run_on_cluster
 
 
 def evaluate(
@@ -32,6 +33,7 @@ def evaluate(
     seed=0,
     progress_bar=True,
     confidence=None,
+    scheduler=None,
 ):
     """Classify test images and record how well, how fast and with how many spikes.
 
@@ -87,6 +89,9 @@ def evaluate(
         such as 0.99 (`confidences`), at one of the times at which answers are recorded.
         The error is that of these answers, and ``mean_time`` tells when they came.
         Rates and spikes are still those of the whole presentation.
+    scheduler : str, optional
+        Address of the scheduler of a Dask cluster whose workers show the images, such
+        as ``"tcp://10.0.0.1:8786"``. The results are the same. Not without reset.
 
     Returns
     -------
@@ -99,6 +104,10 @@ def evaluate(
         If the arguments do not fit together, before anything is simulated.
     SimulationError
         If the network's output is NaN or infinite.
+    OSError
+        If the scheduler does not answer within 10 s.
+    ImportError
+        If a scheduler is given, but ``distributed`` is not installed.
     """
     check_model(model)
     backend = backend_of(model, backend)
@@ -106,7 +115,9 @@ def evaluate(
         presentation_time, dt, window, reset, batch_size, n_examples, seed, confidence
     )
     title = backend.name if progress_bar else None
-    evaluation, _ = measure(model, data, backend, presentation, title)
+    evaluation, _ = measure(
+        model, data, backend, presentation, title, scheduler=scheduler
+    )
     return evaluation
 
 
@@ -119,6 +130,7 @@ def measure(
     n_kept=0,
     warns=True,
     seen=None,
+    scheduler=None,
 ):
     """Evaluate a model, and keep how often single neurons fired.
 
@@ -138,6 +150,8 @@ def measure(
         Whether to warn of rates that are too high for the steps or the chip.
     seen : callable, optional
         Is given the outputs for each batch, (n, n_steps, n_classes).
+    scheduler : str, optional
+        As for `evaluate`; then no spikes are kept.
 
     Returns
     -------
@@ -150,6 +164,8 @@ def measure(
     start = time.perf_counter()
     presentation = presentation.checked(model, data, backend, warns)
     backend = backend.able(model)
+    if scheduler is not None:
+        check_sharing(presentation)
     chip, commit = backend.describe(model), provenance.commit()
     layers = neuron_layers(model)
     fan_out = _if_understood(synops.fan_out, model.network) if backend.timed else None
@@ -161,7 +177,8 @@ def measure(
     )
     answers = _Answers(model, data, backend, presentation)
     with compilation(quiet=title is None) as compiling:
-        _show(model, data, backend, presentation, tally, answers, title, seen)
+        run = _run(model, data, backend, presentation, tally, answers, scheduler)
+        _show(run, presentation, tally, answers, title, seen)
 
     names = layer_names(layers)
     highest = _highest_rates(tally, layers, presentation)
@@ -194,11 +211,9 @@ def measure(
     return evaluation, tally.kept
 
 
-def _show(model, data, backend, presentation, tally, answers, title, seen):
-    """Show images, and note answers and spikes."""
+def _run(model, data, backend, presentation, tally, answers, scheduler):
+    """Begin to show images, here or on a cluster: see `Backend.run`."""
     batch_size, seed = presentation.batch_size, presentation.seed
-    watched = backend.watch(model, seed)
-    watched.fan_out = tally.fan_out
     shown = data.x_test
     if data.n_frames is not None:
         shown = shown[:, : presentation.n_time_steps]
@@ -206,7 +221,17 @@ def _show(model, data, backend, presentation, tally, answers, title, seen):
         model.preprocessing.test(shown[answers.examples[i : i + batch_size]])
         for i in range(0, presentation.n_examples, batch_size)
     )
-    run = backend.run(watched, batches, presentation)
+    if scheduler is not None:
+        return run_on_cluster(
+            backend, model, batches, presentation, tally.fan_out, scheduler
+        )
+    watched = backend.watch(model, seed)
+    watched.fan_out = tally.fan_out
+    return backend.run(watched, batches, presentation)
+
+
+def _show(run, presentation, tally, answers, title, seen):
+    """Show images, and note answers and spikes."""
     with (
         tqdm(
             total=presentation.n_examples,

@@ -1,18 +1,14 @@
 """Doing the pieces of an experiment that are not done yet, wherever."""
 
 import json
-import threading
 import time
 
 from nengo.exceptions import ValidationError
 from tqdm import tqdm
 
 from ..evaluation import commit
+from ..workers import spread
 from .keeping import Finished, WorkFolder
-from .workers import spread
-
-_ONE_AT_A_TIME = threading.Lock()
-"""Workers of Dask have several threads, but what we call uses all processors itself."""
 
 
 def run(experiment, pieces, work=None, scheduler=None, progress_bar=True):
@@ -73,10 +69,9 @@ def do(experiment, piece, scratch, progress_bar=False):
     """
     if scratch is not None and not scratch.parent.is_dir():
         scratch = None  # a machine with other disks
-    with _ONE_AT_A_TIME:
-        start = time.perf_counter()
-        result = experiment.measure(piece, scratch, progress_bar)
-        seconds = time.perf_counter() - start
+    start = time.perf_counter()
+    result = experiment.measure(piece, scratch, progress_bar)
+    seconds = time.perf_counter() - start
     return Finished(
         experiment.name, experiment.version, piece, plain(result), seconds, commit()
     )

@@ -1,59 +1,28 @@
 """A real Dask scheduler and workers do the pieces, with the same results."""
 
-import contextlib
-import json
-import os
 import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
+import clusters
 import pytest
 
-distributed = pytest.importorskip(
-    "distributed", reason="Dask's distributed is not installed"
-)
+pytest.importorskip("distributed", reason="Dask's distributed is not installed")
 
 N = 12
-PATH = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
-
-
-@contextlib.contextmanager
-def started(*command):
-    environment = {**os.environ, "PYTHONPATH": PATH}
-    run = [sys.executable, "-m", "distributed.cli." + command[0], *command[1:]]
-    with subprocess.Popen(run, env=environment, stderr=subprocess.DEVNULL) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 @pytest.fixture
 def scheduler(tmp_path):
-    file = tmp_path / "scheduler.json"
-    options = ("--port", "0", "--no-dashboard", "--scheduler-file", str(file))
-    with started("dask_scheduler", "--host", "127.0.0.1", *options):
-        for _ in range(600):
-            if file.exists():
-                break
-            time.sleep(0.1)
-        yield json.loads(file.read_text())["address"]
-
-
-def worker(address):
-    options = ("--nthreads", "1", "--no-nanny", "--no-dashboard")
-    return started("dask_worker", address, *options)
+    with clusters.scheduler(tmp_path) as address:
+        yield address
 
 
 @pytest.mark.slow
 def test_a_worker_that_is_killed_loses_nothing(squares, scheduler, log, tmp_path):
     given = {"n": N, "seconds": 0.3, "log": str(log), "progress_bar": False}
-    with worker(scheduler) as first, worker(scheduler):
-        with distributed.Client(scheduler, set_as_default=False) as client:
-            client.wait_for_workers(2, timeout=120)
-
+    with clusters.workers(scheduler, 2) as (first, _):
         with subprocess.Popen([sys.executable, "-c", KILL, str(log), str(first.pid)]):
             found = squares(work=tmp_path / "work", scheduler=scheduler, **given)
     assert first.wait() != 0
@@ -73,7 +42,7 @@ os.kill(int(sys.argv[2]), signal.SIGKILL)
 
 
 @pytest.mark.slow
-def test_a_scheduler_without_workers(squares, scheduler, monkeypatch):
+def test_a_scheduler_without_workers(squares, scheduler):
     with pytest.raises(ConnectionError, match="has no workers; start some with 'dask"):
         squares(scheduler=scheduler)
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import multiprocessing
 import os
+import threading
 from concurrent.futures import (
     CancelledError,
     ProcessPoolExecutor,
@@ -13,6 +14,9 @@ from concurrent.futures import (
 from concurrent.futures.process import BrokenProcessPool
 
 from nengo.exceptions import NengoException, ValidationError
+
+_ONE_AT_A_TIME = threading.Lock()
+"""Workers of Dask have several threads, but what we call uses all processors itself."""
 
 TIMEOUT = 10
 """Seconds in which a scheduler has to answer."""
@@ -90,7 +94,8 @@ def _shut_down(pool):
 def _answer(function, call):
     """Call; errors of Nengo's, which cannot be pickled, come back in parts."""
     try:
-        return function(*call), None
+        with _ONE_AT_A_TIME:
+            return function(*call), None
     except NengoException as error:
         attr = getattr(error, "attr", None)
         return None, (type(error), error.args, {"attr": attr} if attr else {})
