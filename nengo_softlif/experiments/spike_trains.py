@@ -165,7 +165,7 @@ class Figure2(Experiment):
         for ax, name in zip(axes[1:], names, strict=False):
             _draw_spread(ax, J, spikes, "0.75")
             model = _columns([row["noises"][name] for row in rows])
-            _draw_spread(ax, J + aside, model, ORANGE)
+            _draw_spread(ax, J, model, ORANGE, aside)
             ax.set_title(f"{name} (spikes in grey)")
         for ax in axes[: len(names) + 1]:
             ax.set(ylim=(-0.02 * top, top), ylabel="filtered response (Hz)")
@@ -245,16 +245,17 @@ def _summary(rows, find):
     return (*cells, f"{off[worst]:+.3f} %", f"{worst:.2f}")
 
 
-def _draw_spread(ax, J, spread, color):
+def _draw_spread(ax, J, spread, color, aside=0.0):
     """As in the paper: mean, median, quartiles around it, extremes around the mean."""
-    mean, median = spread["mean"], spread["median"]
+    mean, median, beside = spread["mean"], spread["median"], J + aside
+    style = {"color": color, "fmt": "none"}
     extremes = np.abs([spread["least"] - mean, spread["most"] - mean])
-    _, _, bars = ax.errorbar(J, mean, extremes, color=color, fmt="none", elinewidth=0.8)
+    _, _, bars = ax.errorbar(beside, mean, extremes, elinewidth=0.8, **style)
     bars[0].set_linestyle(":")
     quartiles = np.abs([spread["lower"] - median, spread["upper"] - median])
-    ax.errorbar(J, median, quartiles, color=color, fmt="none", elinewidth=1.5)
+    ax.errorbar(beside, median, quartiles, elinewidth=1.5, **style)
     ax.plot(J, mean, color="black", linewidth=1)
-    ax.plot(J, median, "x", color=color, markersize=4)
+    ax.plot(beside, median, "x", color=color, markersize=4)
 
 
 FIGURE2 = Figure2()

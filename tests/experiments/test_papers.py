@@ -172,3 +172,26 @@ def test_a_model_that_was_replaced_meanwhile(model_file, model, tmp_path):
     }
     with pytest.raises(ValidationError, match="is not what it was when the work began"):
         known.measure(piece)
+
+
+@pytest.mark.slow
+def test_noise_in_training(tmp_path):
+    given = {
+        **{"data": "digits", "network": "small", "noises": ("none", "gaussian:10")},
+        **{"readouts": ("5:20:40",), "epochs": 1, "n_examples": 50, "seeds": (0, 1)},
+        **{"work": tmp_path, "progress_bar": False},
+    }
+    found = experiments.noise(**given)
+    assert len(found.rows) == 4
+    for row in found.rows:
+        assert len(row["errors_percent"]) == 2
+        assert row["mean_percent"] == pytest.approx(np.mean(row["errors_percent"]))
+        if row["noise"] == "none":
+            assert row["difference_points"] is None
+        else:
+            low, high = row["interval_points"]
+            assert low <= row["difference_points"] <= high
+    assert not list(tmp_path.glob("*.checkpoint"))
+    assert experiments.noise(**given).rows == found.rows
+    found.draw(tmp_path / "noise.png")
+    assert "gaussian:10" in str(found)
