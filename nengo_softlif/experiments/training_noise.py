@@ -163,7 +163,8 @@ class TrainingNoise(Experiment):
         n_seeds = len(used["seeds"])
         title = (
             f"{used['network']} on {n_examples:,} test images of {used['data']}, "
-            f"{used['epochs']} epochs, {n_seeds} seed{'s' * (n_seeds > 1)}"
+            f"{used['epochs']} epoch{'s' * (used['epochs'] > 1)}, "
+            f"{n_seeds} seed{'s' * (n_seeds > 1)}"
         )
         over = "Student's t over seeds" if n_seeds > 1 else "of one seed: over images"
         below = (
@@ -291,6 +292,8 @@ def draw_errors(rows, names, what, figure):
             axes.plot(places[:1], [mean], marker, markersize=8, label=label, **style)
             if row["published_percent"] is not None:
                 axes.plot(places[:1], [row["published_percent"]], "_k", markersize=10)
+    if any(row["published_percent"] is not None for row in rows):
+        axes.plot([], [], "_k", markersize=10, label="published")
     axes.set_xticks(range(len(readouts)), readouts)
     axes.set(xlabel="rates, or synapse, from, to (ms)", ylabel="test error (%)")
     axes.legend(frameon=False, title=what, loc="upper left", bbox_to_anchor=(1, 1))
