@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from .findings import Findings
 from .running import run
-from .settings import NoSettings, make_settings
+from .settings import make_settings
 
 
 class Experiment(ABC):
@@ -48,7 +48,7 @@ class Experiment(ABC):
     paper = None
     takes = None
     version = 1
-    Settings = NoSettings
+    Settings = None
     Row = dict
     side_by_side = False
     trains = False

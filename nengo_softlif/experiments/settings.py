@@ -2,7 +2,7 @@
 
 import dataclasses
 import difflib
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from nengo.exceptions import ValidationError
 
@@ -215,7 +215,7 @@ def setting(default, kind, help):
     Parameters
     ----------
     default : object
-        A plain value; for `Several` a tuple. `dataclasses.MISSING` for what has to be
+        A plain value; for several a tuple. ``dataclasses.MISSING`` for what has to be
         given.
     kind : Kind
         Reads and checks values.
@@ -261,8 +261,3 @@ def suggest(name, known):
     """Name those of the known names that are close to one that is not."""
     close = difflib.get_close_matches(str(name), [str(other) for other in known])
     return f" (did you mean {' or '.join(close)}?)" if close else ""
-
-
-@dataclass(frozen=True)
-class NoSettings:
-    """Of an experiment that has none."""
