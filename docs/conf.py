@@ -9,6 +9,7 @@ import runpy
 from pathlib import Path
 
 import nengo_softlif  # before anything imports nengo_dl
+from nengo_softlif.registry import EXPERIMENTS
 
 from docutils.nodes import SkipNode
 from docutils.utils.math.latex2mathml import tex2mathml
@@ -97,6 +98,7 @@ def setup(app):
     app.connect("missing-reference", _as_users_write)
     app.connect("builder-inited", _tell_of_the_house)
     app.connect("builder-inited", _tell_what_was_measured)
+    app.connect("builder-inited", _tell_of_experiments)
 
 
 def _inline_math(writer, node):
@@ -155,6 +157,17 @@ def _tell_what_was_measured(app):
     source = Path(app.srcdir)
     write = runpy.run_path(source / "measured.py")["write"]
     write(source / "results", source / "api" / "generated")
+
+
+def _tell_of_experiments(app):
+    """Write the list in docs/experiments.rst."""
+    lines = [".. list-table::", "   :widths: 20 80", ""]
+    for name in EXPERIMENTS:
+        known = EXPERIMENTS[name]
+        lines += [f"   * - ``{name}``", f"     - {known.shows}", ""]
+        lines += [f"       From: {known.paper}", "", f"       Takes {known.takes}."]
+    path = Path(app.srcdir, "api", "generated", "experiments.inc")
+    path.write_text("\n".join(lines) + "\n")
 
 
 def _list_modules(paths):

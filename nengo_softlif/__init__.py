@@ -63,6 +63,7 @@ __all__ = [
     "difference",
     "evaluate",
     "events",
+    "experiments",
     "explain",
     "fit",
     "load",
@@ -77,6 +78,8 @@ __all__ = [
 
 def __getattr__(name):
     """Import what takes long on first use."""
+    if name == "experiments":
+        return import_module(f".{name}", __name__)
     if name in _LATER:
         return getattr(import_module(f".{_LATER[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

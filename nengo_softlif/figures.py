@@ -221,11 +221,19 @@ def save_ladder(found, path):
     check_ending(path)
     figure = Figure(figsize=(8, 4), layout="constrained")  # needs no display
     ladder(found, figure.subplots())
-    _save(figure, path)
+    save_figure(figure, path)
 
 
-def _save(figure, path):
-    """Write a figure, or leave what was there untouched."""
+def save_figure(figure, path):
+    """Write a figure to a file, or leave what was there untouched.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        What to write.
+    path : str or Path
+        Its ending says the kind.
+    """
     content = BytesIO()
     figure.savefig(content, format=Path(path).suffix.lstrip(".").lower(), dpi=150)
     replace(path, content.getvalue())
@@ -339,7 +347,7 @@ def save_demo(results, found, model, spiking, data, folder):
     ):
         figure = Figure(figsize=(6, 4), layout="constrained")  # needs no display
         draw(figure.subplots())
-        _save(figure, Path(folder) / f"{name}.png")
+        save_figure(figure, Path(folder) / f"{name}.png")
         written.append(f"{name}.png")
     save_ladder(found, Path(folder) / "ladder.png")
     return [*written, "ladder.png"]

@@ -130,6 +130,18 @@ LOSSES = Table(
 )
 """What is wrong with outputs over time: see `.Loss`."""
 
+EXPERIMENTS = Table(
+    "experiments",
+    {
+        "figure1": "nengo_softlif.experiments.tuning_curves:FIGURE1",
+        "figure2": "nengo_softlif.experiments.spike_trains:FIGURE2",
+        "decision-time": "nengo_softlif.experiments.decisions:DECISION_TIME",
+        "rates-and-energy": "nengo_softlif.experiments.costs:RATES_AND_ENERGY",
+        "noise": "nengo_softlif.experiments.training_noise:TRAINING_NOISE",
+    },
+)
+"""What papers show, and what we add, each by one command: see `.Experiment`."""
+
 PARTS = Table(
     "parts",
     {

@@ -26,7 +26,9 @@ INTERNAL = {
     "geometry",
     "images",
     "machine",
+    "named",
     "tables",
+    "workers",
 }
 FOLDERS = {m.name for m in pkgutil.iter_modules(nengo_softlif.__path__) if m.ispkg}
 MODULES = {m.name for m in pkgutil.iter_modules(nengo_softlif.__path__)}

@@ -1,4 +1,4 @@
-"""The command line: ``nengo-softlif demo | train | evaluate | explain | info``."""
+"""The command line: ``nengo-softlif demo | train | evaluate | ... | info``."""
 
 import lazy_loader
 

@@ -17,6 +17,7 @@ from ..targets import training_target
 from ..training import checkpoints
 from . import checks, options, terminal
 from .demonstration import demo
+from .experiments import experiment
 
 _NETWORK_OF = {"mnist": "mnist", "fashion_mnist": "mnist", "cifar10": "cifar10"}
 
@@ -34,6 +35,7 @@ def main():
 
 
 main.add_command(demo)
+main.add_command(experiment)
 
 
 @main.command()
@@ -216,6 +218,8 @@ def _train(model, data, checkpoint, settings):
     show_default=True,
     help="Start each image from rest, or show all back to back, in one row.",
 )
+@options.confidence
+@options.scheduler
 @options.batch_size_or_rows
 @options.n_examples
 @options.seed

@@ -1,39 +1,16 @@
 """Options of the command line."""
 
-import math
 import os
-from functools import partial
 from pathlib import Path
 
 import click
-import nengo
-from nengo.exceptions import ValidationError
 
-from .. import networks
-from .. import noise as noises
+from .. import named, networks
 from ..checks import check_number, check_whole
 from ..evaluation import BATCH_SIZE
 from ..files import expanded
 from ..registry import DERIVATIVES, LOSSES, TARGETS
 from ..targets import all_backends
-
-_NOISES = {
-    "gaussian": noises.GaussianNoise,
-    "alpha": noises.AlphaNoise,
-    "alpha-rc": noises.AlphaRCNoise,
-    "lowpass": noises.LowpassNoise,
-}
-
-
-def _synapse(kind, tau):
-    check_number("tau", tau, "a positive number of seconds", 0, low_open=True)
-    return kind(tau)
-
-
-_SYNAPSES = {
-    "alpha": partial(_synapse, nengo.Alpha),
-    "lowpass": partial(_synapse, nengo.Lowpass),
-}
 
 
 class Registered(click.ParamType):
@@ -73,26 +50,9 @@ class _Named(click.ParamType):
         self.name, self.kinds = name, kinds
 
     def convert(self, value, param, ctx):
-        if value is None or not isinstance(value, str) or value == "none":
-            return None if value == "none" else value
-        kind, _, number = value.partition(":")
-        try:
-            numbers = [float(number)] if number else []
-            self._check(numbers)
-            return self.kinds[kind](*numbers)
-        except (KeyError, ValueError, TypeError, ValidationError) as error:
-            known = ", ".join(f"{kind}:NUMBER" for kind in self.kinds)
-            reason = f" ({error})" if isinstance(error, ValidationError) else ""
-            self.fail(f"expected none, {known}; got {value!r}{reason}", param, ctx)
-
-    def _check(self, numbers):
-        """Refuse numbers with which simulators compute nothing but NaN or zeros."""
-        for number in numbers:
-            if 0 < number < 1e-9 or 1e9 < number < math.inf:
-                raise ValidationError(
-                    f"expected 0 or a number from 1e-9 to 1e9, got {number}",
-                    attr=self.name,
-                )
+        if not isinstance(value, str):
+            return value
+        return named.read(value, self.kinds, param.name)
 
 
 class _Path(click.Path):
@@ -180,7 +140,7 @@ network = click.option(
 noise = click.option(
     "--noise",
     "noise_model",
-    type=_Named("NOISE", _NOISES),
+    type=_Named("NOISE", named.NOISES),
     default="gaussian:10",
     show_default=True,
     help="Noise in training: none, gaussian:HZ, or alpha:S, alpha-rc:S, lowpass:S "
@@ -196,7 +156,7 @@ backend = click.option(
 )
 synapse = click.option(
     "--synapse",
-    type=_Named("SYNAPSE", _SYNAPSES),
+    type=_Named("SYNAPSE", named.SYNAPSES),
     default="alpha:0.005",
     show_default=True,
     help="Synapse behind each layer of spiking neurons: alpha:S, lowpass:S or none.",
@@ -256,6 +216,17 @@ window = click.option(
     default=0.0,
     show_default=True,
     help="Start of the readout window, in seconds.",
+)
+confidence = click.option(
+    "--confidence",
+    type=_real("a probability above 0 and below 1", 0, low_open=True, high=1),
+    help="Answer an image for good once the softmax of the mean output is so large, "
+    "such as 0.99. Default: at the end.",
+)
+scheduler = click.option(
+    "--scheduler",
+    help="Address of the scheduler of a Dask cluster that does the work, such as "
+    "tcp://10.0.0.1:8786. Default: this machine does it.",
 )
 batch_size = click.option(
     "--batch-size",

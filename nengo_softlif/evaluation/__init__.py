@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "backends": [
             "ENGINE",
+            "RATE",
             "Backend",
             "Engine",
             "Prepared",
@@ -16,11 +17,17 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "counting": ["Watched", "layer_names", "neuron_layers"],
         "ladder": ["Ladder", "Rung", "explain"],
-        "measurement": ["evaluate"],
+        "measurement": ["evaluate", "measure"],
         "presentation": ["BATCH_SIZE", "Presentation", "presentation_order"],
-        "provenance": ["PACKAGES", "versions"],
+        "provenance": ["PACKAGES", "commit", "versions"],
         "rungs": ["Step"],
-        "results": ["Difference", "Evaluation", "difference", "wilson"],
-        "answers": ["decide", "readout_steps", "time_to_decide"],
+        "results": ["Difference", "Evaluation", "difference", "paired", "wilson"],
+        "answers": [
+            "confidences",
+            "decide",
+            "readout_steps",
+            "stop",
+            "time_to_decide",
+        ],
     },
 )

@@ -70,10 +70,52 @@ def decide(outputs, steps, first):
     (n, n_times) ndarray of int
         The classes.
     """
+    sums = _sums(outputs, steps, first)
+    return np.argmax(sums, axis=2)  # the sum has its largest value where the mean has
+
+
+def confidences(outputs, steps, first):
+    """How sure a network is of its answers: the softmax of its mean output.
+
+    Parameters are those of `decide`.
+
+    Returns
+    -------
+    (n, n_times) ndarray
+        Of the class that is answered: its probability, if outputs are logits, as `.fit`
+        makes them.
+    """
+    sums = _sums(outputs, steps, first)
+    means = sums / (steps - first + 1)[:, np.newaxis]
+    means -= means.max(axis=2, keepdims=True)
+    return 1 / np.exp(means).sum(axis=2)  # of the largest, the exponential is one
+
+
+def stop(confidences, confidence):
+    """When each image is answered for good: once the network is sure enough of it.
+
+    Parameters
+    ----------
+    confidences : (n, n_times) ndarray
+        What the function of that name returned.
+    confidence : float
+        Enough. What is never that sure stops at the last time.
+
+    Returns
+    -------
+    (n,) ndarray of int
+        Places among the times.
+    """
+    sure = confidences >= confidence
+    sure[:, -1] = True
+    return np.argmax(sure, axis=1)
+
+
+def _sums(outputs, steps, first):
+    """Sum outputs from the steps ``first`` to ``steps``: (n, n_times, n_classes)."""
     sums = np.cumsum(outputs, axis=1, dtype=np.float64)
     sums = np.pad(sums, [(0, 0), (1, 0), (0, 0)])
-    # the sum has its largest value where the mean has
-    return np.argmax(sums[:, steps] - sums[:, first - 1], axis=2)
+    return sums[:, steps] - sums[:, first - 1]
 
 
 def time_to_decide(times, errors):

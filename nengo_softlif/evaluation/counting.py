@@ -137,7 +137,10 @@ class Tally:
         self._histograms = []
 
     def add(self, fired):
-        """Add what a `.Backend` yields for a batch of images."""
+        """Add what a `.Backend` yields for a batch of images, or another tally."""
+        if isinstance(fired, Tally):
+            self._merge(fired)
+            return
         if isinstance(fired, np.ndarray):
             self.fired += fired
             return
@@ -147,6 +150,11 @@ class Tally:
         for i, (count, fan_out) in enumerate(zip(fired, self.fan_out, strict=True)):
             total = count.sum(axis=0)
             self.fired[i] += total.sum(), total @ fan_out
+
+    def _merge(self, other):
+        self.fired += other.fired
+        for i, seen in enumerate(other._histograms):
+            self._add_to_histogram(i, seen)
 
     def _keep(self, counts):
         """Keep the counts of the first images."""
@@ -158,12 +166,18 @@ class Tally:
 
     def _remember(self, counts):
         """Add to the histograms of how many neurons fired how often."""
-        self._histograms = self._histograms or [np.zeros(1, np.int64) for _ in counts]
         for i, count in enumerate(counts):
             whole = np.rint(np.abs(count)).astype(np.intp).ravel()
-            seen = np.bincount(whole, minlength=len(self._histograms[i]))
-            seen[: len(self._histograms[i])] += self._histograms[i]
-            self._histograms[i] = seen
+            self._add_to_histogram(i, np.bincount(whole))
+
+    def _add_to_histogram(self, i, seen):
+        if len(self._histograms) <= i:
+            self._histograms.append(np.zeros(1, np.int64))
+        known = self._histograms[i]
+        total = np.zeros(max(len(known), len(seen)), np.int64)
+        total[: len(known)] += known
+        total[: len(seen)] += seen
+        self._histograms[i] = total
 
     def highest_counts(self):
         """How often neurons fired while an image was shown, but for a thousandth.

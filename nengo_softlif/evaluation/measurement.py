@@ -12,11 +12,12 @@ from ..engine import compilation
 from ..layers import synops
 from ..models import check_model
 from . import provenance
-from .answers import decide, readout_steps, time_to_decide
+from .answers import confidences, decide, readout_steps, stop, time_to_decide
 from .backends import backend_of
 from .counting import Tally, layer_names, neuron_layers
 from .presentation import Presentation, presentation_order
 from .results import Evaluation, wilson
+from .sharing import check_sharing, run_on_cluster
 
 
 def evaluate(
@@ -31,6 +32,8 @@ def evaluate(
     n_examples=None,
     seed=0,
     progress_bar=True,
+    confidence=None,
+    scheduler=None,
 ):
     """Classify test images and record how well, how fast and with how many spikes.
 
@@ -81,6 +84,14 @@ def evaluate(
         voltages if the network has no seed.
     progress_bar : bool
         Show one, with the error so far.
+    confidence : float, optional
+        Answer an image for good as soon as the softmax of the mean output is so large,
+        such as 0.99 (`confidences`), at one of the times at which answers are recorded.
+        The error is that of these answers, and ``mean_time`` tells when they came.
+        Rates and spikes are still those of the whole presentation.
+    scheduler : str, optional
+        Address of the scheduler of a Dask cluster whose workers show the images, such
+        as ``"tcp://10.0.0.1:8786"``. The results are the same. Not without reset.
 
     Returns
     -------
@@ -93,18 +104,34 @@ def evaluate(
         If the arguments do not fit together, before anything is simulated.
     SimulationError
         If the network's output is NaN or infinite.
+    OSError
+        If the scheduler does not answer within 10 s.
+    ImportError
+        If a scheduler is given, but ``distributed`` is not installed.
     """
     check_model(model)
     backend = backend_of(model, backend)
     presentation = Presentation(
-        presentation_time, dt, window, reset, batch_size, n_examples, seed
+        presentation_time, dt, window, reset, batch_size, n_examples, seed, confidence
     )
     title = backend.name if progress_bar else None
-    evaluation, _ = measure(model, data, backend, presentation, title)
+    evaluation, _ = measure(
+        model, data, backend, presentation, title, scheduler=scheduler
+    )
     return evaluation
 
 
-def measure(model, data, backend, presentation, title=None, n_kept=0, warns=True):
+def measure(
+    model,
+    data,
+    backend,
+    presentation,
+    title=None,
+    n_kept=0,
+    warns=True,
+    seen=None,
+    scheduler=None,
+):
     """Evaluate a model, and keep how often single neurons fired.
 
     Parameters
@@ -121,6 +148,10 @@ def measure(model, data, backend, presentation, title=None, n_kept=0, warns=True
         Number of images for which spikes are kept, the first that are shown.
     warns : bool
         Whether to warn of rates that are too high for the steps or the chip.
+    seen : callable, optional
+        Is given the outputs for each batch, (n, n_steps, n_classes).
+    scheduler : str, optional
+        As for `evaluate`; then no spikes are kept.
 
     Returns
     -------
@@ -133,6 +164,8 @@ def measure(model, data, backend, presentation, title=None, n_kept=0, warns=True
     start = time.perf_counter()
     presentation = presentation.checked(model, data, backend, warns)
     backend = backend.able(model)
+    if scheduler is not None:
+        check_sharing(presentation)
     chip, commit = backend.describe(model), provenance.commit()
     layers = neuron_layers(model)
     fan_out = _if_understood(synops.fan_out, model.network) if backend.timed else None
@@ -144,7 +177,8 @@ def measure(model, data, backend, presentation, title=None, n_kept=0, warns=True
     )
     answers = _Answers(model, data, backend, presentation)
     with compilation(quiet=title is None) as compiling:
-        _show(model, data, backend, presentation, tally, answers, title)
+        run = _run(model, data, backend, presentation, tally, answers, scheduler)
+        _show(run, presentation, tally, answers, title, seen)
 
     names = layer_names(layers)
     highest = _highest_rates(tally, layers, presentation)
@@ -178,11 +212,9 @@ def measure(model, data, backend, presentation, title=None, n_kept=0, warns=True
     return evaluation, tally.kept
 
 
-def _show(model, data, backend, presentation, tally, answers, title):
-    """Show images, and note answers and spikes."""
+def _run(model, data, backend, presentation, tally, answers, scheduler):
+    """Begin to show images, here or on a cluster: see `Backend.run`."""
     batch_size, seed = presentation.batch_size, presentation.seed
-    watched = backend.watch(model, seed)
-    watched.fan_out = tally.fan_out
     shown = data.x_test
     if data.n_frames is not None:
         shown = shown[:, : presentation.n_time_steps]
@@ -190,7 +222,17 @@ def _show(model, data, backend, presentation, tally, answers, title):
         model.preprocessing.test(shown[answers.examples[i : i + batch_size]])
         for i in range(0, presentation.n_examples, batch_size)
     )
-    run = backend.run(watched, batches, presentation)
+    if scheduler is not None:
+        return run_on_cluster(
+            backend, model, batches, presentation, tally.fan_out, scheduler
+        )
+    watched = backend.watch(model, seed)
+    watched.fan_out = tally.fan_out
+    return backend.run(watched, batches, presentation)
+
+
+def _show(run, presentation, tally, answers, title, seen):
+    """Show images, and note answers and spikes."""
     with (
         tqdm(
             total=presentation.n_examples,
@@ -202,6 +244,8 @@ def _show(model, data, backend, presentation, tally, answers, title):
     ):
         for outputs, fired in run:
             answers.add(outputs)
+            if seen is not None:
+                seen(outputs)
             tally.add(fired)
             error = f"{answers.error_percent:.2f} %"
             progress.set_postfix(error=error, refresh=False)
@@ -222,15 +266,24 @@ class _Answers:
         self.predictions = np.empty(
             (n_examples, len(self.steps)), np.min_scalar_type(self.n_classes - 1)
         )
+        self.stops = np.full(n_examples, len(self.steps) - 1)
         self.n_done = self.n_wrong = 0
 
     def add(self, outputs):
         """Decide for the next images."""
         new = slice(self.n_done, self.n_done + len(outputs))
         self.predictions[new] = decide(outputs, self.steps, self.first)
-        wrong = self.predictions[new, -1] != self.labels[new]
+        if self.presentation.confidence is not None:
+            sure = confidences(outputs, self.steps, self.first)
+            self.stops[new] = stop(sure, self.presentation.confidence)
+        wrong = self._answers(new) != self.labels[new]
         self.n_wrong += int(np.count_nonzero(wrong))
         self.n_done = new.stop
+
+    def _answers(self, images):
+        """Answers for good."""
+        stops = self.stops[images, np.newaxis]
+        return np.take_along_axis(self.predictions[images], stops, axis=1)[:, 0]
 
     @property
     def error_percent(self):
@@ -239,7 +292,7 @@ class _Answers:
 
     def record(self):
         """What an `.Evaluation` tells of them."""
-        answers = self.predictions[:, -1]
+        answers = self._answers(slice(None))
         confusion = np.zeros((self.n_classes, self.n_classes), dtype=int)
         np.add.at(confusion, (self.labels, answers), 1)
         interval = wilson(self.n_wrong, self.n_done)
@@ -266,7 +319,15 @@ class _Answers:
             "times": np.round(times, 9).tolist(),
             "error_over_time_percent": errors.tolist(),
             "predictions_over_time": self.predictions,
+            "confidence": shown.confidence,
+            "mean_time": self._mean_time(times),
         }
+
+    def _mean_time(self, times):
+        """When images were answered for good, if they need not wait for the end."""
+        if self.presentation.confidence is None:
+            return None
+        return float(times[self.stops].mean())
 
 
 def _rates(layers, names, tally, backend, presentation):

@@ -50,6 +50,8 @@ class Presentation:
         Images to show: the first in `.presentation_order`, or all.
     seed : int
         Seed of what is random in the simulation.
+    confidence : float or None
+        Enough for an image to be answered for good.
     """
 
     presentation_time: float | None = None
@@ -59,6 +61,7 @@ class Presentation:
     batch_size: int | None = None
     n_examples: int | None = None
     seed: int = 0
+    confidence: float | None = None
 
     @property
     def n_time_steps(self):
@@ -96,6 +99,7 @@ class Presentation:
         self._check_times(model, backend)
         _check_frames(self, data, backend)
         check_whole("seed", self.seed, 0, LARGEST_SEED)
+        self._check_confidence(backend)
         n_test = len(data.x_test)
         n_examples = n_test if self.n_examples is None else self.n_examples
         check_whole("n_examples", n_examples, 1, n_test)
@@ -141,6 +145,18 @@ class Presentation:
             low=0,
             high=time,
         )
+
+    def _check_confidence(self, backend):
+        if self.confidence is None:
+            return
+        what = "a probability above 0 and below 1, such as 0.99"
+        check_number("confidence", self.confidence, what, 0, low_open=True, high=1)
+        if not backend.timed:
+            raise ValidationError(
+                f"{backend.name!r} answers at once, so that no image can stop early; "
+                "leave it out, or evaluate in spikes",
+                attr="confidence",
+            )
 
     def _batch_size(self, backend, n_examples):
         side_by_side = self.reset or not backend.timed

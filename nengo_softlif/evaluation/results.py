@@ -98,6 +98,11 @@ class Evaluation(Record, Tabular):
     rows : int or None
         In how many rows images were shown back to back: each takes every ``rows``-th
         image. None if each image started from the initial state (``reset``).
+    confidence : float or None
+        Enough for an image to be answered for good. ``predictions`` and the error are
+        then those of these answers. None if all were shown to the end.
+    mean_time : float or None
+        When that was, in seconds, on average over the images.
     """
 
     _called = "an evaluation"
@@ -135,6 +140,8 @@ class Evaluation(Record, Tabular):
     highest_rates_hz: dict[str, float] | None = None
     rows: int | None = None
     layer_synops: dict[str, float] | None = None
+    confidence: float | None = None
+    mean_time: float | None = None
 
     def __repr__(self):
         """Say what was measured, and the error."""
@@ -255,8 +262,23 @@ def difference(a, b, time=None):
                 f"{values[1]}; evaluate both models on the same data",
                 attr=attr,
             )
-    wrong_a, wrong_b = (_answers(e, time) != np.array(e.labels) for e in (a, b))
-    n = a.n_examples
+    return paired(*(_answers(e, time) != np.array(e.labels) for e in (a, b)))
+
+
+def paired(wrong_a, wrong_b):
+    """Difference of two errors on the same images, of which each is wrong on some.
+
+    Parameters
+    ----------
+    wrong_a, wrong_b : (n_examples,) ndarray of bool
+        Whether images are classified wrongly.
+
+    Returns
+    -------
+    Difference
+        ``b - a``, as `difference` has it.
+    """
+    n = len(wrong_a)
     only_a = np.count_nonzero(wrong_a & ~wrong_b)
     only_b = np.count_nonzero(wrong_b & ~wrong_a)
     p_a, p_b = (only_a + 1) / (n + 2), (only_b + 1) / (n + 2)

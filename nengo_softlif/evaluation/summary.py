@@ -34,6 +34,9 @@ def _errors(evaluation):
     near = f"then within {TOLERANCE_PERCENT:g} points of the final error"
     found.append(("presentation time", in_ms(shown), _settings(evaluation)))
     found.append(("time to decide", in_ms(decided), near))
+    if evaluation.mean_time is not None:
+        sure = f"mean, each image at a confidence of {evaluation.confidence:g}"
+        found.append(("time to answer", f"{1000 * evaluation.mean_time:.1f} ms", sure))
     return found
 
 

@@ -528,3 +528,40 @@ def test_sorted_files_are_shown_shuffled(rate, data):
     result = evaluate(rate, by_class, "rate", n_examples=40, progress_bar=False)
     assert len(set(result.labels)) >= 8
     assert result.labels == by_class.y_test[presentation_order(360)[:40]].tolist()
+
+
+def test_early_exit(spiking, data):
+    """Of no account but for when images are answered for good, and with what."""
+    whole = evaluate(spiking, data, **BRIEF)
+    for confidence in (0.05, 0.3, 0.999999):
+        found = evaluate(spiking, data, confidence=confidence, **BRIEF)
+        same_but = ("error_percent", "error_interval_percent", "confusion")
+        same(whole, found, *same_but, "predictions", "confidence", "mean_time")
+        assert whole.times[0] <= found.mean_time <= whole.times[-1] + 1e-9
+        for answer, answers in zip(
+            found.predictions, found.predictions_over_time, strict=True
+        ):
+            assert answer in answers
+        wrong = np.array(found.predictions) != np.array(found.labels)
+        assert found.error_percent == pytest.approx(100 * wrong.mean())
+        assert "time to answer" in str(found)
+        if confidence == 0.05:  # less than one of ten classes has at least
+            assert found.mean_time == pytest.approx(whole.times[0])
+            np.testing.assert_array_equal(
+                found.predictions, whole.predictions_over_time[:, 0]
+            )
+    assert found.predictions == whole.predictions
+    assert found.mean_time == pytest.approx(whole.times[-1])
+    assert whole.mean_time is None
+    assert Evaluation.from_json(found.to_json()).mean_time == found.mean_time
+
+
+@pytest.mark.parametrize("confidence", [0, 1, -0.5, np.nan, "high", True])
+def test_bad_confidence(spiking, data, confidence):
+    with pytest.raises(ValidationError, match="confidence: expected a probability"):
+        evaluate(spiking, data, confidence=confidence, **BRIEF)
+
+
+def test_no_early_exit_without_time(model, data):
+    with pytest.raises(ValidationError, match="'rate' answers at once"):
+        evaluate(model, data, "rate", confidence=0.9)
