@@ -157,8 +157,9 @@ class Course:
         delta = unrolled.derivative.back(neurons, current, spikes, delta)
         if unrolled._trainable[layer.obj]:
             self._by_biases[layer] = delta.sum(axis=(0, 1))
-        gain = layer.gain.astype(delta.dtype)
-        return delta * gain if np.any(gain != 1) else delta
+        if np.any(layer.gain != 1):
+            spread(_scale, [delta], [layer.gain.astype(delta.dtype)])
+        return delta
 
     def _spread_back(self, layer, delta, deltas):
         """Go back along all paths into a layer, to their weights and sources."""
@@ -204,6 +205,10 @@ def _add(parts):
     if len(parts) == 1:
         return parts[0]
     return sum(map(to_numbers, parts[1:]), to_numbers(parts[0]))
+
+
+def _scale(values, factors):
+    values *= factors
 
 
 def _average(values):

@@ -15,10 +15,9 @@ from .trainers import Trainer
 from .weights import Weights, make_variable
 from .write_back import fold_back
 
-TOGETHER = 120_000_000
+TOGETHER = 400_000_000
 """Bytes of the examples that are run at a time; the same on all machines, so that sums
-are the same. With so many, single arrays stay below the 32 MB from which glibc takes
-fresh pages from the system each time, whose first use costs a seventh of a step."""
+are the same."""
 
 
 class InSpikes(Trainer):
@@ -96,7 +95,9 @@ class InSpikes(Trainer):
                 "shorter time, or in longer steps dt",
                 attr="presentation_time",
             )
-        return int(min(max(TOGETHER // each, 1), self.batch_size))
+        most = min(max(TOGETHER // each, 1), self.batch_size)
+        n_parts = -(-self.batch_size // most)
+        return int(-(-self.batch_size // n_parts))  # parts of about the same size
 
     def describe_work(self, data):
         """See `.Trainer`."""
