@@ -24,8 +24,8 @@ def build(record, arrays, sizes):
     record, arrays
         From `.draw`.
     sizes : dict of str to tuple of int
-        Shapes of what `.parameters.collect` collected of the network, for
-        `.parameters.install` to fix its parameters to. Nothing is made that is much
+        Shapes of what ``layers.parameters.collect`` collected of the network, for
+        ``install`` there to fix its parameters to. Nothing is made that is much
         larger.
 
     Returns

@@ -26,9 +26,9 @@ def draw(network, image=None):
     Returns
     -------
     record : dict
-        As JSON holds it: a `.records.Network`.
+        As JSON holds it: a ``records.Network``.
     arrays : dict of str to ndarray
-        What it names, without what `.parameters.collect` collects.
+        What it names, without what ``layers.parameters.collect`` collects.
 
     Raises
     ------

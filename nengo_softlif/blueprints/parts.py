@@ -35,7 +35,7 @@ def describe_part(part, keep):
     Returns
     -------
     dict or None
-        As `.records.Part`.
+        As ``records.Part``.
 
     Raises
     ------

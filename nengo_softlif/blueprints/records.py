@@ -3,7 +3,7 @@
 Records hold numbers, text and lists, as JSON does. Arrays stand in a dict beside them,
 under names that records give. Where an argument has no record, it has Nengo's default;
 gains, biases, encoders, decoders and weights are no part of it, but of what
-`.parameters.collect` collects.
+``layers.parameters.collect`` collects.
 """
 
 from typing import Annotated, Any, Literal

@@ -93,11 +93,11 @@ class Evaluation(Record, Tabular):
         Rate of each layer that all but a thousandth of its neurons and images stay
         at or below, while an image is shown: the 99.9th percentile. None for backends
         that do not tell neurons apart ("nengo-dl", "nengo", "rate").
-    layer_synops : dict of str to float, or None
-        The ``direct`` count of `synops_per_image` by the layer whose spikes it is of.
     rows : int or None
         In how many rows images were shown back to back: each takes every ``rows``-th
         image. None if each image started from the initial state (``reset``).
+    layer_synops : dict of str to float, or None
+        The ``direct`` synops of an image, by the layer whose spikes they are of.
     confidence : float or None
         Enough for an image to be answered for good. ``predictions`` and the error are
         then those of these answers. None if all were shown to the end.
