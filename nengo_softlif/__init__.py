@@ -37,6 +37,7 @@ _LATER = {
     "Ladder": "evaluation",
     "Simulator": "engine",
     "Emulator": "loihi",
+    "from_keras": "exchange",
 }
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "events",
     "explain",
     "fit",
+    "from_keras",
     "load",
     "networks",
     "noise",
@@ -77,4 +79,6 @@ def __getattr__(name):
     """Import what takes long on first use."""
     if name in _LATER:
         return getattr(import_module(f".{_LATER[name]}", __name__), name)
+    if name in ("exchange", "keras"):
+        return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
