@@ -6,6 +6,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "keras": ["from_keras"],
-        "keras_notes": ["KerasChanges", "keras_changes"],
+        "keras_notes": ["KerasChanges", "LayerNote", "keras_changes"],
     },
 )

@@ -18,6 +18,7 @@ import tensorflow as tf
 import tf_keras
 from nengo.exceptions import Unconvertible, ValidationError
 
+L = keras.layers
 BOTH = pytest.mark.parametrize("package", [keras, tf_keras], ids=lambda k: k.__name__)
 
 
@@ -304,6 +305,21 @@ def test_training_goes_on(tmp_path):
     assert again.rates_hz == after.rates_hz
 
 
+def test_tables_need_no_form_of_images():
+    data = sample_keras.digits()
+    table = softlif.datasets.Dataset(
+        "table",
+        *(data.x_train.reshape(-1, 64), data.y_train),
+        *(data.x_test.reshape(-1, 64), data.y_test),
+    )
+    net = randomise(
+        sequential(keras, (64,), keras.layers.Dense(9, activation="relu"), L.Dense(10))
+    )
+    model = softlif.from_keras(net, images=data.x_train.reshape(-1, 64))
+    found = softlif.evaluate(model, table, backend="rate", progress_bar=False)
+    assert found.error_percent == pytest.approx(error_of(net, table))
+
+
 # -- LIF neurons in place of ReLU ------------------------------------------------------
 
 
@@ -416,7 +432,6 @@ class Doubled(keras.layers.Dense):
         return 2 * super().call(inputs)
 
 
-L = keras.layers
 REFUSED = {
     "max pooling": ((6, 6, 1), [L.MaxPooling2D(2)], "AveragePooling"),
     "global max pooling": ((6, 1), [L.GlobalMaxPooling1D()], "GlobalAverage"),
@@ -557,6 +572,7 @@ def test_layers_of_other_neurons_are_refused(package, layer):
 
 @pytest.mark.slow
 def test_keras_on_something_else():
+    pytest.importorskip("jax")  # which Keras' backend of NumPy takes functions from
     code = (
         "import keras, nengo_softlif as softlif\n"
         "from nengo.exceptions import ValidationError\n"
