@@ -38,6 +38,7 @@ _LATER = {
     "Ladder": "evaluation",
     "Simulator": "engine",
     "Emulator": "loihi",
+    "from_keras": "exchange",
 }
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
     "experiments",
     "explain",
     "fit",
+    "from_keras",
     "load",
     "networks",
     "noise",
@@ -82,4 +84,6 @@ def __getattr__(name):
         return import_module(f".{name}", __name__)
     if name in _LATER:
         return getattr(import_module(f".{_LATER[name]}", __name__), name)
+    if name in ("exchange", "keras"):
+        return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -84,7 +84,9 @@ def test_internal_modules_exist():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["README.rst", "docs/in_spikes.rst"])
+@pytest.mark.parametrize(
+    "page", ["README.rst", "docs/in_spikes.rst", "docs/exchange_keras.rst"]
+)
 def test_pages_run(page, tmp_path, monkeypatch, capsys):
     blocks = re.findall(
         r"^\.\. code-block:: python\n\n((?:(?: {3,}.*)?\n)+)",

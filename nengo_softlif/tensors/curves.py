@@ -245,16 +245,22 @@ def noisy(noise, rates, j, tau_rc, keys, step, batch_last=False):
     if noise is None:
         return rates, 1.0
     if isinstance(noise, Dropout):
-        words = random_words(rates.shape, keys[1], step, batch_last)
+        words = random_words(_shape(rates), keys[1], step, batch_last)
         mask = noise.mask(uniform(words, rates.dtype), xp=tf.math)
         stay, _ = noisy(noise.noise, rates, j, tau_rc, keys, step, batch_last)
         return mask * stay, mask
-    words = random_words(rates.shape, keys[0], step, batch_last)
+    words = random_words(_shape(rates), keys[0], step, batch_last)
     x = {"normal": normal, "uniform": uniform}[noise.random](words, rates.dtype)
     firing = j > 0
     # a rate that is not fired is not divided by
     fired = tf.where(firing, rates, tf.ones_like(rates))
     return tf.where(firing, noise.sample(fired, x, tau_rc, xp=tf.math), rates), 1.0
+
+
+def _shape(matrix):
+    """Shape, of tensors where it is known only when the graph runs."""
+    static = matrix.shape
+    return static if static.is_fully_defined() else tf.unstack(tf.shape(matrix))
 
 
 class Response:
