@@ -37,6 +37,8 @@ _LATER = {
     "Ladder": "evaluation",
     "Simulator": "engine",
     "Emulator": "loihi",
+    "from_nir": "exchange",
+    "to_nir": "exchange",
 }
 
 __all__ = [
@@ -64,10 +66,12 @@ __all__ = [
     "events",
     "explain",
     "fit",
+    "from_nir",
     "load",
     "networks",
     "noise",
     "to_loihi",
+    "to_nir",
     "to_spiking",
     "transforms",
 ]
