@@ -53,11 +53,12 @@ def to_nir(model, path, profile="strict", rates=20.0):
         other packages can read: one filter for each layer, of the same mean delay and,
         for `nengo.Alpha`, the same variance of filtered spikes; pools as convolutions;
         biases among the weights; no refractory time; no filter at the output; spikes
-        that are 1 for `STEP`.
+        that are 1 for 0.1 ms.
     rates : float or dict of str to float
         Firing rates in Hz: of all layers, or of each by its label, such as
         ``evaluate(model, data).rates_hz``. Only ``"portable"`` uses them: to tell in
-        each layer's metadata how much faster it fires without refractory time.
+        each layer's metadata by how much it fires more often without refractory
+        time, given the same input.
 
     Returns
     -------
