@@ -515,6 +515,19 @@ def test_files_that_are_none(tmp_path):
         softlif.from_nir(tmp_path / "text.nir")
 
 
+def test_files_that_claim_more_than_memory(tmp_path):
+    import h5py
+
+    path = tmp_path / "a.nir"
+    nir.write(path, graph_of(lif(), shape=(2,)))
+    with h5py.File(path, "r+") as file:
+        del file["node/nodes/n0/tau"]
+        file.create_dataset("node/nodes/n0/tau", (10**6, 10**6), "f8", chunks=True)
+    assert path.stat().st_size < 1e6
+    with pytest.raises(ValidationError, match="would take 8000 GB of memory"):
+        softlif.from_nir(path)
+
+
 def test_damaged_files_are_refused_or_read(tmp_path):
     softlif.to_nir(twice_the_same(), tmp_path / "good.nir")
     content = (tmp_path / "good.nir").read_bytes()
