@@ -39,6 +39,8 @@ _LATER = {
     "Simulator": "engine",
     "Emulator": "loihi",
     "from_keras": "exchange",
+    "from_nir": "exchange",
+    "to_nir": "exchange",
 }
 
 __all__ = [
@@ -68,11 +70,13 @@ __all__ = [
     "explain",
     "fit",
     "from_keras",
+    "from_nir",
     "load",
     "networks",
     "noise",
     "rescale_rates",
     "to_loihi",
+    "to_nir",
     "to_spiking",
     "transforms",
 ]

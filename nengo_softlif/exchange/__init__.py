@@ -7,5 +7,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "keras": ["from_keras"],
         "keras_notes": ["KerasChanges", "LayerNote", "keras_changes"],
+        "nir": ["from_nir", "to_nir"],
     },
 )
