@@ -38,9 +38,9 @@ _LATER = {
     "Ladder": "evaluation",
     "Simulator": "engine",
     "Emulator": "loihi",
-    "from_keras": "exchange",
-    "from_nir": "exchange",
-    "to_nir": "exchange",
+    "from_keras": "keras",
+    "from_nir": "nir",
+    "to_nir": "nir",
 }
 
 __all__ = [
@@ -84,10 +84,8 @@ __all__ = [
 
 def __getattr__(name):
     """Import what takes long on first use."""
-    if name == "experiments":
-        return import_module(f".{name}", __name__)
     if name in _LATER:
         return getattr(import_module(f".{_LATER[name]}", __name__), name)
-    if name in ("exchange", "keras"):
+    if name in ("experiments", "keras"):
         return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

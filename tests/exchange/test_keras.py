@@ -6,8 +6,8 @@ import sys
 
 import nengo_softlif as softlif
 from nengo_softlif import AlphaNoise, SoftLIFRate
-from nengo_softlif.exchange import keras_changes
 from nengo_softlif.keras import LegacySoftLIF, SoftLIF
+from nengo_softlif.keras import changes as keras_changes
 
 import keras
 import nengo

@@ -81,7 +81,7 @@ class KerasChanges(Tabular):
             setattr(network.config[probe], _KEY, self.below)
 
 
-def keras_changes(model):
+def changes(model):
     """List what `.from_keras` did, layer by layer, and what it changed.
 
     Parameters

@@ -12,9 +12,9 @@ from scipy import sparse
 from .. import layers
 from ..layers import operators
 from ..machine import check_memory
-from . import nir_kernels as kernels
-from .nir_neurons import filters_of, left_out, neuron_of, remember
-from .nir_paths import Path, agree, pools_plainly
+from . import kernels
+from .neurons import filters_of, left_out, neuron_of, remember
+from .paths import Path, agree, pools_plainly
 
 
 def write_graph(model, strict, step, rates):

@@ -12,9 +12,9 @@ from ..models import Model
 from ..neurons import partner
 from ..preprocessing import Preprocessing
 from . import fitting
-from .keras_graph import KerasGraph
-from .keras_layers import convert, kind_of, refuse
-from .keras_notes import KerasChanges, LayerNote
+from .graph import KerasGraph
+from .layers import convert, kind_of, refuse
+from .notes import KerasChanges, LayerNote
 from .sketch import Sketch
 
 N_IMAGES = 500
@@ -46,7 +46,7 @@ def from_keras(model, neurons="relu", images=None, max_rate=200.0):
         their own, such as `.SoftLIFRate` with noise, to train them further.
     images : (n, ...) array_like, optional
         As the Keras model takes them; some hundred. LIF neurons are fitted to what
-        these make of the layers, and `.exchange.keras_changes` tells how answers to
+        these make of the layers, and `.keras.changes` tells how answers to
         them changed.
     max_rate : float
         Rate in Hz that neurons in place of ReLU have where, for these images, values of

@@ -10,8 +10,8 @@ from ..geometry import Windows
 from ..layers import operators
 from ..spiking_neurons import IntegrateAndFire
 from ..transforms import AveragePool
-from .nir_kernels import order_of
-from .nir_values import (
+from .kernels import order_of
+from .values import (
     Part,
     Value,
     add_constant,

@@ -13,10 +13,10 @@ import tensorflow as tf
 import tf_keras
 from nengo.exceptions import ValidationError
 
-from . import noise as noises
-from .checks import LARGEST_SEED, check_whole
-from .neurons import SoftLIFRate
-from .tensors import curve, noisy
+from .. import noise as noises
+from ..checks import LARGEST_SEED, check_whole
+from ..neurons import SoftLIFRate
+from ..tensors import curve, noisy
 
 AMPLITUDE = 0.03
 """Behind weights as Keras draws them, what comes out is then about as large as what

@@ -91,9 +91,9 @@ def to_nir(model, path, profile="strict", rates=20.0):
         )
     for rate in rates.values() if isinstance(rates, dict) else [rates]:
         check_number("rates", rate, "firing rates in Hz", 0)
-    from . import nir_writing  # which needs nir
+    from . import writing  # which needs nir
 
-    graph = nir_writing.write_graph(model, profile == "strict", STEP, rates)
+    graph = writing.write_graph(model, profile == "strict", STEP, rates)
     content = io.BytesIO()
     nir.write(content, graph)
     files.replace(path, content.getvalue())
@@ -143,10 +143,10 @@ def from_nir(path, dt=None):
     _load()
     if dt is not None:
         check_number("dt", dt, "a positive number of seconds", 0, low_open=True)
-    from . import nir_reading
+    from . import reading
 
     if hasattr(path, "nodes") and hasattr(path, "edges"):
-        return nir_reading.read_graph(path, dt, STEP)
+        return reading.read_graph(path, dt, STEP)
     path = files.expanded(path)
     try:
         _check_file(path)
@@ -155,7 +155,7 @@ def from_nir(path, dt=None):
         raise
     except _UNREADABLE as error:
         raise _unfit(path, f"holds no NIR graph ({_first_line(error)})") from error
-    return nir_reading.read_graph(graph, dt, STEP)
+    return reading.read_graph(graph, dt, STEP)
 
 
 def _load():

@@ -9,7 +9,7 @@ from nengo.exceptions import Unconvertible, ValidationError
 
 from ..models import Model
 from ..preprocessing import Preprocessing
-from .nir_nodes import BUILDERS, FILTERS
+from .nodes import BUILDERS, FILTERS
 
 
 def read_graph(graph, dt, step):

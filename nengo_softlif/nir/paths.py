@@ -4,7 +4,7 @@ import numpy as np
 from scipy import sparse
 
 from ..layers import operators
-from . import nir_kernels as kernels
+from . import kernels
 
 
 class Path:
