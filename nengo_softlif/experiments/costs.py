@@ -162,6 +162,7 @@ class RatesAndEnergy(Experiment):
             f"network takes {_in_joules(first['joules_of_rates'])} in 45 nm.",
             f"Per step: spikes per neuron; above {low} to {high} % an equal quantised "
             "network takes less (2409.08290).",
+            "Constants of devices are as others quote them (unverified):",
             *(f"{device.name}: {device.source}" for device in energy.DEVICES),
         )
         return PrintedTable(head, rows[1:], title, below=below)

@@ -46,7 +46,10 @@ DEVICES = (
         "Horowitz, ISSCC 2014, Figure 1.1.9 (float32 addition, without memory)",
     ),
 )
-"""Devices for which there are published constants."""
+"""Devices for which there are published constants.
+
+They are as others quote them: the originals were not at hand.
+"""
 
 MULTIPLY_ADD = 4.6e-12
 """Joules of a multiplication and an addition of 32-bit floating point in 45 nm, 3.7 and
