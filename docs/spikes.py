@@ -123,25 +123,30 @@ def correction():
 
 def sooner():
     """Error against time of converted networks, and of those tuned in spikes."""
-    _, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
     titles = {"mnist": "MNIST", "cifar10": "CIFAR-10 (JPEG copy)"}
-    for ax, (name, title) in zip(axes, titles.items(), strict=True):
-        report = json.loads((RESULTS / f"spikes-tuned-{name}.json").read_text())
+    files = {title: RESULTS / f"spikes-tuned-{n}.json" for n, title in titles.items()}
+    files = {title: path for title, path in files.items() if path.exists()}
+    _, axes = plt.subplots(
+        1, len(files), figsize=(9, 3.8), squeeze=False, layout="constrained"
+    )
+    for ax, (title, path) in zip(axes[0], files.items(), strict=True):
+        report = json.loads(path.read_text())
         for row, colour in zip(report["rows"], figures.COLOURS, strict=False):
-            long = row["long"]
-            times = 1000 * np.array(long["times"])
-            tuned = "history" in row
+            long, tuned = row["long"], "history" in row
             ax.plot(
-                times,
+                1000 * np.array(long["times"]),
                 long["error_over_time_percent"],
                 color=colour if tuned else "k",
                 linestyle="-" if tuned else ":" if "Alpha" in row["name"] else "--",
                 label=f"tuned, {row['name']}" if tuned else row["name"],
             )
-        ax.axvline(1000 * report["settings"]["time"], color="0.7", linewidth=0.8)
+        shown = 1000 * report["settings"]["time"]
+        ax.axvline(shown, color="0.7", linewidth=0.8, label=f"tuned for {shown:g} ms")
         ax.set(xlabel="time (ms)", title=title, xlim=(0, 100), yscale="log")
-    axes[0].set_ylabel("error (%)")
-    axes[0].legend(frameon=False, fontsize="small")
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_formatter("{x:g}")
+    axes[0, 0].set_ylabel("error (%)")
+    axes[0, 0].legend(frameon=False, fontsize="small")
 
 
 def factors(neurons, spikes):
