@@ -10,6 +10,7 @@ from nengo.solvers import NoSolver
 
 from .. import files
 from ..geometry import Windows
+from ..layers import parameters
 from ..registry import TARGETS
 from ..transforms import AveragePool, LocallyConnected
 from . import records
@@ -118,9 +119,9 @@ class _Building:
         pre, post = self._end(record.pre), self._end(record.post)
         more = {"transform": None}
         if record.size_mid is not None:
-            n = self._spend(record.size_mid)
+            nothing = partial(parameters.zeros, size=self._spend(record.size_mid))
             # parameters.install puts in decoders
-            more |= {"function": partial(_nothing, n), "solver": NoSolver()}
+            more |= {"function": nothing, "solver": NoSolver()}
         elif record.transform is not None:
             more["transform"] = self._transform(record.transform, i)
         with network:
@@ -219,8 +220,3 @@ def _count_taps(
     windows = Windows(input_shape[:2], size, strides, padding)
     shapes = *windows.output_shape, *size, input_shape[2], n_filters
     return int(np.prod([float(length) for length in shapes]))
-
-
-def _nothing(size, x):
-    """Stand in for a function whose decoders are known."""
-    return np.zeros(size)

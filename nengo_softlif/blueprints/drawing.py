@@ -116,11 +116,7 @@ class _Drawing:
             raise Unconvertible(f"{connection} learns while it runs")
         size_mid, transform = None, connection.transform
         if parameters.has_decoders(pre):
-            if connection.solver.weights:
-                raise Unconvertible(
-                    f"{connection} solves for full connection weights, which depend "
-                    "on both its ends; use a decoder solver (solver.weights=False)"
-                )
+            parameters.check_solver(connection)
             size_mid, transform = transform.size_out, None
         elif connection.function is not None:
             raise Unconvertible(

@@ -14,7 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "describe",
             "name_objects",
         ],
-        "feedforward": ["FeedForward"],
+        "feedforward": ["FeedForward", "find_leading_to"],
         "parameters": ["check_gains"],
         "synops": ["connection_synapses", "fan_out", "n_synapses"],
         "graph": ["Built", "Input", "Layer", "read_connection"],

@@ -46,7 +46,7 @@ class FeedForward:
         self.built = nengo.builder.Model()
         found = read(network, self.built)
         self.answer, self.image = found[answer], found.get(image)
-        self.layers = _find_leading_to(self.answer, found.values())
+        self.layers = find_leading_to(self.answer, found.values())
         self.paths = {
             layer: [
                 (path.source, _drop_gain(layer, path, timed)) for path in layer.inputs
@@ -67,8 +67,20 @@ class FeedForward:
         return constant
 
 
-def _find_leading_to(answer, ordered):
-    """Layers that an answer depends on, in their order."""
+def find_leading_to(answer, ordered):
+    """Find the layers that an answer depends on.
+
+    Parameters
+    ----------
+    answer : Layer
+        The last of them.
+    ordered : iterable of Layer
+        All layers, in the order wanted.
+
+    Returns
+    -------
+    list of Layer
+    """
     needed, waiting = set(), [answer]
     while waiting:
         layer = waiting.pop()

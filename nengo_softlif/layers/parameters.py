@@ -141,7 +141,7 @@ def install(network, arrays):
         if has_decoders(connection.pre_obj):
             # function and transform are part of the built weights
             connection.solver = NoSolver(weights.T)
-            connection.function = partial(_zeros, size=weights.shape[0])
+            connection.function = partial(zeros, size=weights.shape[0])
             connection.transform = None  # last: it takes its size from the function
         else:
             connection.transform = with_weights(connection.transform, weights)
@@ -236,11 +236,7 @@ def _check(ensembles, connections, probes, arrays):
         shapes[f"{name}/gain"] = shapes[f"{name}/bias"] = (ensemble, (n,))
         shapes[f"{name}/encoders"] = (ensemble, (n, ensemble.dimensions))
     for name, connection in connections:
-        if connection.solver.weights:
-            raise Unconvertible(
-                f"{connection} solves for full connection weights, which depend on "
-                "both its ends; use a decoder solver (solver.weights=False)"
-            )
+        check_solver(connection)
         shapes[f"{name}/weights"] = (connection, _weights_shape(connection))
     for name, probe in probes:
         shapes[f"{name}/weights"] = (probe, (probe.size_in, probe.obj.n_neurons))
@@ -261,6 +257,15 @@ def _check(ensembles, connections, probes, arrays):
                 f"{arrays[name].shape}; build the network with the same sizes",
                 attr="arrays",
             )
+
+
+def check_solver(connection):
+    """Refuse a connection that solves for full weights, as `Unconvertible`."""
+    if connection.solver.weights:
+        raise Unconvertible(
+            f"{connection} solves for full connection weights, which depend on both "
+            "its ends; use a decoder solver (solver.weights=False)"
+        )
 
 
 def _weights_shape(connection):
@@ -323,7 +328,7 @@ def sparse_indices(transform):
     return np.stack([coo.row, coo.col], axis=1)
 
 
-def _zeros(x, size):
+def zeros(x, size):
     """Stand in for a function whose decoders are known."""
     return np.zeros(size)
 

@@ -37,7 +37,7 @@ def write_graph(model, strict, step, rates):
     """
     found = layers.read(model.network)
     answer = found[model.output]
-    needed = _find_leading_to(answer, found.values())
+    needed = layers.find_leading_to(answer, found.values())
     names = layers.name_objects(model.network)
     writer = _Writer(strict, step, rates, names, _count_sides(needed))
     for layer in needed:
@@ -46,17 +46,6 @@ def write_graph(model, strict, step, rates):
         else:
             writer.write(layer)
     return writer.finish(answer, model.preprocessing)
-
-
-def _find_leading_to(answer, ordered):
-    """Layers that an answer depends on, in their order."""
-    needed, waiting = set(), [answer]
-    while waiting:
-        layer = waiting.pop()
-        if layer not in needed:
-            needed.add(layer)
-            waiting += [path.source for path in layer.inputs]
-    return [layer for layer in ordered if layer in needed]
 
 
 def _count_sides(everything):
