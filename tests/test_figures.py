@@ -235,6 +235,52 @@ def test_answer_marks_the_true_class(ax, label):
     assert "ms" in ax.get_xlabel()
 
 
+TIMES = np.arange(1, 6) * 0.001
+
+
+def test_raster_draws_each_spike_of_neurons_that_fire(ax):
+    fired = np.zeros((5, 6))
+    fired[[0, 2, 4], [1, 1, 3]] = 1000
+    figures.raster(TIMES, {"conv1": fired, "dense2": np.zeros((5, 4))}, ax)
+    drawn = [c.get_positions() for c in ax.collections]
+    assert [list(np.round(d, 9)) for d in drawn] == [[1, 3], [5], []]
+    names = [tick.get_text() for tick in ax.get_yticklabels()]
+    assert names == ["conv1\n2 of 6", "dense2\n0 of 4"]
+    assert "ms" in ax.get_xlabel()
+
+
+@pytest.mark.parametrize(("n", "n_drawn"), [(100, 7), (7, 7), (3, 3)])
+def test_raster_draws_no_more_neurons_than_asked_for(ax, n, n_drawn):
+    figures.raster(TIMES, {"dense": np.ones((5, n))}, ax, n_shown=7)
+    assert len(ax.collections) == n_drawn
+    assert ax.get_yticklabels()[0].get_text() == f"dense\n{n_drawn} of {n}"
+
+
+def test_rate_histograms_count_spikes_and_silence(ax):
+    fired = np.zeros((2, 5, 3))  # examples, steps, neurons
+    fired[0, :, 1] = 63.0  # an amplitude makes no difference
+    fired[1, [0, 2], 2] = 63.0
+    figures.rate_histograms(TIMES, {"a": fired, "b": np.zeros((5, 4))}, ax)
+    names = [tick.get_text() for tick in ax.get_yticklabels()]
+    assert names == ["a\n67% silent", "b\n100% silent"]
+    # 7 spikes of 6 neurons in 5 ms
+    assert [text.get_text() for text in ax.texts] == ["233.3 Hz", "0.0 Hz"]
+    tops, edges, _ = ax.patches[0].get_data()
+    centres = (edges[1:] + edges[:-1]) / 2
+    np.testing.assert_allclose(centres[tops < 0], [400, 1000])
+    assert "Hz" in ax.get_xlabel()
+
+
+@pytest.mark.parametrize("highest", [1, 39, 41, 200])
+def test_bars_are_equally_wide_in_spikes(ax, highest):
+    fired = np.triu(np.ones((highest, highest)))  # one spike, two spikes, and so on
+    figures.rate_histograms(0.001 * np.arange(1, highest + 2), {"a": fired}, ax)
+    tops = ax.patches[0].get_data().values
+    assert len(tops) <= 40
+    full = tops[:-1]  # the last may reach past the highest
+    np.testing.assert_allclose(full, full[:1].repeat(len(full)))
+
+
 def test_without_axes_a_new_figure_is_made():
     before = plt.get_fignums()
     for draw in (

@@ -9,7 +9,7 @@ This module is not imported by ``import nengo_softlif``::
     from nengo_softlif import figures
 """
 
-from .activity import answer
+from .activity import answer, raster, rate_histograms
 from .canvas import (
     BLUE,
     COLOURS,
@@ -48,6 +48,8 @@ __all__ = [
     "firing_rates",
     "ladder",
     "learning_curve",
+    "raster",
+    "rate_histograms",
     "save_demo",
     "save_figure",
     "save_ladder",
