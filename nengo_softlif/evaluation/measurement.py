@@ -47,7 +47,8 @@ def evaluate(
     data : Dataset
         Its test images are shown. Of frames, one in each step.
     backend : str, optional
-        By default "loihi-emulator" for models of `.to_loihi`, and "engine" for others.
+        By default "loihi-emulator" for models of `.to_loihi`, "engine" for others whose
+        neurons spike, and "rate" for those of rate neurons.
         "engine", "nengo-dl", "nengo", "rate", or one of those for a model of
         `.to_loihi`: "loihi-emulator", "loihi-weights", "loihi-reference",
         "loihi-float", "loihi".
