@@ -4,7 +4,7 @@ const charts = {};
 charts.curves = (box, plot, chosen) => {
   const width = box.clientWidth;
   const { series } = plot;
-  const ends = width >= 620 && series.length > 1;
+  const ends = width >= 620 && series.length > 1 && !plot.logx; // there, lines end apart
   const names = ends ? Math.max(...series.map((s) => widthOf(s.name))) + 20 : 16;
   const frame = { left: 48, right: width - names, top: 30, bottom: 270 };
   const svg = canvasOf(box, width, frame.bottom + 48, plot.label);

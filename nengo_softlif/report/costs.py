@@ -191,7 +191,7 @@ def _against_error(found, n_synops, n_updates):
             "y": "test error (%)",
             "log": True,
             "logx": True,
-            "floor": 50 / found.n_examples,
+            "floor": words.floor(found.error_over_time_percent, found.n_examples),
             "slider": "Time",
             "steps": [words.time(t) for t in found.times],
             "unit": " µJ",

@@ -62,36 +62,37 @@ def measure(model, data, synapse, target="loihi", **shown):
     Measured
     """
     given = {name: value for name, value in shown.items() if value is not None}
-    if target_of(model) is not None or _is_spiking(model):
-        found = Measured(evaluate(model, data, **given), model)
-        if target is not None and target_of(model) is None:
-            _add_chip(found, data, TARGETS.find(target, "target"), given)
-        return found
-    spiking = to_spiking(model, synapse)
-    if target is not None and data.n_frames is None:
+    chip = None if target is None else TARGETS.find(target, "target")
+    if target_of(model) is not None:
+        return Measured(evaluate(model, data, **given), model)
+    rates = not any(ensemble.neuron_type.spiking for ensemble in model.ensembles)
+    timeless = rates and data.n_frames is None
+    notes = []
+    if chip is not None and timeless:
         try:
             ladder = explain(model, data, synapse, target=target, **given)
         except (Unconvertible, BuildError) as error:
-            found = Measured(evaluate(spiking, data, **given), spiking)
-            found.notes.append(f"There is nothing of a chip: {error}")
+            notes, chip = [_WITHOUT.format(error)], None
         else:
-            rungs = [rung.evaluation for rung in ladder.rungs]
-            first = next(e for e in rungs if e.times is not None)
-            return Measured(first, spiking, ladder=ladder)
-    else:
-        found = Measured(evaluate(spiking, data, **given), spiking)
-    if data.n_frames is None:
+            found = (rung.evaluation for rung in ladder.rungs)
+            spikes = next(e for e in found if e.times is not None)
+            return Measured(spikes, to_spiking(model, synapse), ladder=ladder)
+    spiking = to_spiking(model, synapse) if rates else model
+    found = Measured(evaluate(spiking, data, **given), spiking, notes=notes)
+    if timeless:
         found.others.append(evaluate(model, data, "rate", **given))
+    if chip is not None:
+        _add_chip(found, data, chip, given)
     return found
 
 
-def _is_spiking(model):
-    return any(ensemble.neuron_type.spiking for ensemble in model.ensembles)
+_WITHOUT = "There is nothing of a chip here: {}"
 
 
 def _add_chip(found, data, target, given):
+    """Measure on the chip what it can be made for."""
     try:
         chip = target.convert(found.model)
         found.others.append(evaluate(chip, data, **{**given, "dt": target.step}))
     except (Unconvertible, BuildError) as error:
-        found.notes.append(f"There is nothing of a chip: {error}")
+        found.notes.append(_WITHOUT.format(error))

@@ -10,6 +10,9 @@ from .spike_trains import choose_neurons
 NEURONS = (60, 50, 40, 30, 20, 15, 10)
 """How many of each layer may be shown: as many as there is room for."""
 
+MARKUP = 350
+"""Bytes that an image takes beside, in lists and tables."""
+
 LARGEST_SIDE = 64
 """Pixels of a side; of larger images some are left out."""
 
@@ -95,7 +98,7 @@ def _text(array):
 
 def _size(image):
     texts = [image["pixels"], image["outputs"], image["answers"], *image["spikes"]]
-    return sum(map(len, texts)) + 200
+    return sum(map(len, texts)) + MARKUP
 
 
 def _pixels(images):

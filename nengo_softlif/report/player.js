@@ -57,6 +57,7 @@ function startPlayer(played) {
     const { height, width, channels, frames } = played.image;
     const context = picture.getContext("2d");
     [picture.width, picture.height] = [width, height];
+    picture.style.height = height < width / 5 ? "32px" : ""; // a table, not an image
     const image = context.createImageData(width, height);
     const first = Math.min(frames - 1, Math.max(0, step - 1)) * width * height * channels;
     for (let i = 0; i < width * height; i += 1) {
@@ -94,7 +95,8 @@ function startPlayer(played) {
 
   function drawRaster() {
     const width = raster.clientWidth;
-    const names = width >= 480 ? 110 : 0;
+    const widest = Math.max(100, ...played.layers.map((layer) => widthOf(layer.name))) + 12;
+    const names = width >= 480 ? Math.min(widest, width / 3) : 0;
     const head = names ? 0 : 18;
     const n = played.layers.length;
     const each = Math.round(Math.max(44, Math.min(110, 420 / n)));

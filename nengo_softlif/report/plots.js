@@ -69,9 +69,10 @@ function axes(svg, x, y, frame, names) {
   make(svg, "line", { class: "axis", x1: left, x2: right, y1: bottom, y2: bottom });
   for (const v of x.ticks) {
     make(svg, "line", { class: "axis", x1: x.at(v), x2: x.at(v), y1: bottom, y2: bottom + 4 });
-    make(svg, "text", { x: x.at(v), y: bottom + 18, "text-anchor": "middle", class: "soft" }, show(v));
+    const wide = x.at(v) + widthOf(show(v)) / 2 > Number(svg.getAttribute("width"));
+    make(svg, "text", { x: wide ? right + 8 : x.at(v), y: bottom + 18, "text-anchor": wide ? "end" : "middle", class: "soft" }, show(v));
   }
-  make(svg, "text", { x: left, y: top - 10, class: "soft" }, names.y);
+  if (names.y) make(svg, "text", { x: left, y: top - 10, class: "soft" }, names.y);
   make(svg, "text", { x: (left + right) / 2, y: bottom + 38, "text-anchor": "middle", class: "soft" }, names.x);
 }
 

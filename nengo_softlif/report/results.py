@@ -20,6 +20,7 @@ def over_time(records):
     if not timed:
         return None
     series = [_course(name, found) for name, found in records.curves]
+    n = records.evaluation.n_examples
     times = sorted({round(t, 9) for _, found in timed for t in found.times})
     names = [name for name, _ in records.curves]
     label = f"Test error against time since the image appeared: {', '.join(names)}."
@@ -31,7 +32,7 @@ def over_time(records):
             "x": "time since the image appeared (ms)",
             "y": "test error (%)",
             "log": True,
-            "floor": 50 / records.evaluation.n_examples,
+            "floor": words.floor([v for s in series for v in s["y"] + s["low"]], n),
             "slider": "Time",
             "unit": " ms",
         },

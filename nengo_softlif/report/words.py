@@ -49,3 +49,12 @@ def share(part, whole):
 def time(seconds):
     """Write a time: ``35 ms``."""
     return in_ms(round(seconds, 9))
+
+
+def floor(errors, n_examples):
+    """Where a logarithmic axis of errors ends, in percent.
+
+    Below all errors; none at all are drawn at half an image.
+    """
+    lowest = 0.8 * min(errors)
+    return min(20.0, max(lowest, 50 / n_examples))

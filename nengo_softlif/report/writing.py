@@ -24,6 +24,9 @@ N_BYTES = 3_000_000
 LARGEST_DOWNLOAD = 1_000_000
 """Of the records for download; beyond, the ladder is left out of them."""
 
+FRAME = 4_000
+"""Bytes around what is played."""
+
 HERE = Path(__file__).parent
 
 
@@ -127,7 +130,7 @@ def render(records):
     sections = [section for section in sections if section is not None]
     sections.append(_provenance(records, whole))
     top = summarise(records)
-    room = N_BYTES - len(_page(top, sections, None, download).encode()) - 20_000
+    room = N_BYTES - len(_page(top, sections, None, download).encode()) - FRAME
     player = play(records, room)
     if player is not None:
         sections.insert(sections[0].key == "time", player)
