@@ -11,6 +11,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "spike_trains": ["Shown", "choose_images", "watch"],
         "writing": ["write"],
-        "measuring": ["measure"],
+        "measuring": ["Measured", "measure"],
     },
 )

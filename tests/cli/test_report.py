@@ -51,7 +51,7 @@ def test_the_way_to_the_chip_is_measured(run, model_file):
         ("--data digits --out notes.txt", "holds something else than HTML"),
         ("--data digits --images -1", "-1 is not in the range"),
         ("--data digits --n-examples 1000", "from 1 to 360, got 1000"),
-        ("--data stripes.npz", "108"),
+        ("--data stripes.npz", "expected images of 8 x 8 x 1"),
         ("", "Missing option '--data'"),
     ],
 )
