@@ -33,7 +33,7 @@ def test_recorded_spikes_are_those_of_nengo(spiking, data, result):
         assert shown.n_neurons[name] == ensemble.n_neurons
         assert len(chosen) == 30
         spikes = sim.data[probe][:, chosen].T > 0
-        assert spikes.sum() > 50
+        assert spikes.sum() > 10
         # in float32 a spike may come a step earlier or later
         assert np.mean(shown.spikes[name] == spikes) > 0.995
 
