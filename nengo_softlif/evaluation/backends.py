@@ -43,7 +43,7 @@ class Backend(ABC):
     shows_frames : bool
         Whether it shows frames that change in time, too.
     records : bool
-        Whether it records what `.Watched` is told to.
+        Whether it records what ``Watched.record`` tells it to.
     """
 
     name = None
