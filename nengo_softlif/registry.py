@@ -142,6 +142,9 @@ EXPERIMENTS = Table(
 )
 """What papers show, and what we add, each by one command: see `.Experiment`."""
 
+REPORTS = Table("reports", {"html": "nengo_softlif.report:write"})
+"""What writes an evaluation down for readers; see `.Evaluation.report`."""
+
 PARTS = Table(
     "parts",
     {

@@ -18,6 +18,7 @@ from ..training import checkpoints
 from . import checks, options, terminal
 from .demonstration import demo
 from .experiments import experiment
+from .reporting import report
 
 _NETWORK_OF = {"mnist": "mnist", "fashion_mnist": "mnist", "cifar10": "cifar10"}
 
@@ -36,6 +37,7 @@ def main():
 
 main.add_command(demo)
 main.add_command(experiment)
+main.add_command(report)
 
 
 @main.command()

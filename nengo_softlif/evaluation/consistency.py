@@ -6,13 +6,20 @@ import numpy as np
 from nengo.exceptions import ValidationError
 
 
-class Chip(TypedDict):
-    """What of a chip a model takes, and what simulated it."""
-
+class _Taken(TypedDict):
     target: str
     cores: int
     chips: int
     blocks: dict[str, list[dict[str, int]]]
+
+
+class Chip(_Taken, total=False):
+    """What of a chip a model takes, and what simulated it.
+
+    Later versions also tell what a core has.
+    """
+
+    limits: dict[str, int]
 
 
 class Synops(TypedDict):
@@ -50,10 +57,24 @@ def check_parts(evaluation):
     if any(len(row) != n_classes for row in evaluation.confusion):
         raise ValidationError("expected as many answers as classes", attr="confusion")
     _check_answers(evaluation, n_classes)
+    _check_spikes(evaluation)
     if evaluation.rows is not None and evaluation.rows < 1:
         raise ValidationError(
             f"expected rows of images, got {evaluation.rows}", attr="rows"
         )
+
+
+def _check_spikes(evaluation):
+    """Refuse counts of neurons that are none, or of other layers."""
+    for name in ("spike_histograms", "silent_neurons"):
+        found = getattr(evaluation, name)
+        if found is None:
+            continue
+        if found.keys() != evaluation.rates_hz.keys():
+            raise ValidationError("expected the layers of rates_hz", attr=name)
+        for counts in found.values():
+            if np.size(counts) == 0 or np.min(counts) < 0:
+                raise ValidationError("expected numbers of neurons", attr=name)
 
 
 def _check_answers(evaluation, n_classes):
