@@ -11,6 +11,7 @@ from ..evaluation import RATE, Presentation, measure, paired
 from ..tables import PrintedTable
 from . import measuring
 from .base import Experiment
+from .published import NOISE_MODELS
 from .settings import (
     COUNT,
     NOISE,
@@ -31,18 +32,6 @@ RATES = "rates"
 READOUTS = RATES, "5:100:200", "3:60:150", "0:10:80", "0:10:60"
 """Those of the papers: as rates; alpha synapse, start and end in ms."""
 
-PUBLISHED = {
-    "none": (15.57, 16.31, 16.38, 16.99, 17.86),
-    "gaussian:10": (16.03, 16.40, 16.38, 16.68, 17.15),
-    "gaussian:20": (16.96, 17.43, 17.37, 17.29, 17.44),
-    "alpha:0.003": (18.49, 18.68, 18.72, 18.48, 18.66),
-    "alpha:0.005": (16.96, 17.20, 17.13, 17.22, 17.42),
-    "alpha-rc:0.003": (15.65, 16.18, 16.18, 16.55, 17.31),
-    "alpha-rc:0.005": (15.66, 16.37, 16.38, 16.90, 17.58),
-}
-"""Errors on CIFAR-10 in percent, means over 5 networks, by `READOUTS` (Hunsberger's
-thesis, 2018, table of noise models)."""
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -54,7 +43,7 @@ class Settings:
         Choice("mnist", "cifar10", "small"),
         "Network: mnist, cifar10 or small.",
     )
-    noises: tuple = setting(tuple(PUBLISHED), Several(NOISE), "Noise in training.")
+    noises: tuple = setting(tuple(NOISE_MODELS), Several(NOISE), "Noise in training.")
     readouts: tuple = setting(
         READOUTS[1:],
         Several(Readout()),
@@ -142,8 +131,8 @@ class TrainingNoise(Experiment):
         for row in rows:
             row.update(compare(row, find(rows, "none", row["readout"])))
             row["published_percent"] = None
-            if settings.data == "cifar10" and row["noise"] in PUBLISHED:
-                known = dict(zip(READOUTS, PUBLISHED[row["noise"]], strict=True))
+            if settings.data == "cifar10" and row["noise"] in NOISE_MODELS:
+                known = dict(zip(READOUTS, NOISE_MODELS[row["noise"]], strict=True))
                 row["published_percent"] = known.get(row["readout"])
         return rows
 
