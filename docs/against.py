@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
+import nengo_softlif
 from nengo_softlif.evaluation import Evaluation, Ladder, difference, wilson
 from nengo_softlif.experiments import Findings
 from nengo_softlif.experiments.published import NUMBERS
+from nengo_softlif.registry import TRAINED
 
 
 def write(results, folder):
@@ -24,6 +26,7 @@ def write(results, folder):
     results = Results(results)
     parts = {
         **{f"against-{name}": _table(rows, results) for name, rows in ROWS.items()},
+        "against-trained": _trained(),
         "against-findings": _ledger(results),
         "against-experiments": _experiments(results),
     }
@@ -367,8 +370,8 @@ def _conversion(rate, spikes):
 
 def _chip(spikes, chip):
     return (
-        f"Putting the network {spikes.network} for {spikes.dataset}, which is in spikes, "
-        f"on the emulated chip: it {_effect(_paired(spikes, chip))}."
+        f"Putting the spiking network {spikes.network} for {spikes.dataset} on the "
+        f"emulated chip: it {_effect(_paired(spikes, chip))}."
     )
 
 
@@ -449,6 +452,26 @@ def _ledger(results):
             files = ", ".join(f"``{name}``" for name in names)
             lines += [f"- {tell(*found)} [{files}]", ""]
     return "\n".join(lines)
+
+
+# -- what else the page has ------------------------------------------------------------
+
+
+def _trained():
+    """List the models that come with the package, from what is in their files."""
+    lines = []
+    for name in TRAINED:
+        model, path = nengo_softlif.load(name), nengo_softlif.loading.locate(name)
+        lines.append(
+            (
+                f"``{name}``",
+                f"``networks.{model.source['function']}``" if model.source else "",
+                f"{model.network.n_neurons:,}",
+                len(model.history["loss"]),
+                f"{path.stat().st_size / 1e6:.1f}",
+            )
+        )
+    return _csv(("name", "network", "neurons", "epochs", "MB"), lines)
 
 
 def _experiments(results):

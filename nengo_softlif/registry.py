@@ -142,6 +142,12 @@ EXPERIMENTS = Table(
 )
 """What papers show, and what we add, each by one command: see `.Experiment`."""
 
+TRAINED = {
+    "mnist-lenet": "weights/mnist-lenet.safetensors",
+}
+"""Trained models that come with the package, for `nengo_softlif.load`: from names that
+begin with that of the data set to files in the package."""
+
 PARTS = Table(
     "parts",
     {

@@ -138,10 +138,8 @@ def test_tables_of_experiments_are_theirs(page, tmp_path):
 
 
 def test_published_numbers_have_sources():
-    used = {
-        n for rows in AGAINST["ROWS"].values() for row in rows for n in row.published
-    }
-    assert used <= NUMBERS.keys()
+    rows = [row for rows in AGAINST["ROWS"].values() for row in rows]
+    assert {name for row in rows for name in row.published} <= NUMBERS.keys()
     for known in NUMBERS.values():
         assert known.source
         assert known.work

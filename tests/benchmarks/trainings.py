@@ -17,9 +17,7 @@ def main():
     options = parser.parse_args()
     known = json.loads(options.json.read_text()) if options.json.exists() else {}
     known.update((path.stem, describe(softlif.load(path))) for path in options.models)
-    lines = (
-        f"  {json.dumps(name)}: {json.dumps(known[name])}" for name in sorted(known)
-    )
+    lines = (f'  "{name}": {json.dumps(known[name])}' for name in sorted(known))
     options.json.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
