@@ -339,24 +339,25 @@ def _noise_on_mnist(none, gaussian):
     )
 
 
-def _noise_over_seeds(findings):
-    used = findings.settings
-    told = []
+def _over_seeds(findings):
+    """Tell of the rows of an experiment that are held against another row."""
+    used, told, n_others = findings.settings, [], 0
     for row in findings.rows:
         if row["difference_points"] is None:
             continue
-        points = Measured(
-            row["difference_points"], tuple(row["interval_points"]), "{:+.2f}"
-        )
-        low, high = points.interval
-        if not low <= 0 <= high:
-            told.append(f"``{row['noise']}`` {_effect(points)} at {row['readout']}")
-    n = sum(row["difference_points"] is not None for row in findings.rows)
-    found = "; ".join(told) if told else "none beyond chance"
+        interval = tuple(row["interval_points"])
+        points = Measured(row["difference_points"], interval, "{:+.2f}")
+        if interval[0] <= 0 <= interval[1]:
+            n_others += 1
+        else:
+            name = row["noise" if "noise" in row else "modification"]
+            told.append(f"``{name}`` ({row['readout']}) {_effect(points)}")
+    seeds = len(used["seeds"])
+    told.append(f"{n_others} of {n_others + len(told)} made none beyond chance")
     return (
-        f"Noise in training on {used['data']}, {len(used['seeds'])} seeds, "
-        f"{used['epochs']} epochs, {n} comparisons with training without, of which one "
-        f"in 20 is beyond chance by chance: {found}."
+        f"Experiment {findings.experiment} on {used['data']}, {seeds} "
+        f"seed{'s' * (seeds > 1)}, {used['epochs']} epochs, differences: "
+        f"{'; '.join(told)}. One in twenty is beyond chance by chance."
     )
 
 
@@ -423,8 +424,9 @@ def _moving(report):
 
 LEDGER = (
     (_noise_on_mnist, ("mnist-none-spiking", "mnist-gaussian-spiking")),
-    (_noise_over_seeds, ("noise-mnist",)),
-    (_noise_over_seeds, ("noise-cifar10",)),
+    (_over_seeds, ("noise-mnist",)),
+    (_over_seeds, ("noise-cifar10",)),
+    (_over_seeds, ("modifications",)),
     (_conversion, ("mnist-gaussian-rate", "mnist-gaussian-spiking")),
     (_conversion, ("mnist-none-rate", "mnist-none-spiking")),
     (_conversion, ("cifar10-rate", "cifar10-engine")),

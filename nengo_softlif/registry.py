@@ -137,6 +137,7 @@ EXPERIMENTS = Table(
         "figure2": "nengo_softlif.experiments.spike_trains:FIGURE2",
         "decision-time": "nengo_softlif.experiments.decisions:DECISION_TIME",
         "rates-and-energy": "nengo_softlif.experiments.costs:RATES_AND_ENERGY",
+        "modifications": "nengo_softlif.experiments.modifying:MODIFICATIONS",
         "noise": "nengo_softlif.experiments.training_noise:TRAINING_NOISE",
     },
 )

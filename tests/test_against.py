@@ -137,6 +137,23 @@ def test_tables_of_experiments_are_theirs(page, tmp_path):
         assert line.strip() in text
 
 
+def test_experiments_with_seeds_are_told_of(page):
+    """The differences between rows, and how many of them may be chance."""
+    rows = [
+        {"noise": "none", "readout": "rates", "difference_points": None},
+        {"noise": "a", "difference_points": -0.5, "interval_points": [-0.8, -0.2]},
+        {"noise": "b", "difference_points": 0.1, "interval_points": [-0.2, 0.4]},
+    ]
+    found = experiments.figure1(n_currents=3, progress_bar=False)
+    found.rows = [{"readout": "rates", **row} for row in rows]
+    found.settings = {"data": "mnist", "seeds": [0, 1, 2], "epochs": 12}
+    text = AGAINST["_over_seeds"](found)
+    assert "on mnist, 3 seeds, 12 epochs" in text
+    assert "``a`` (rates) lowered the error: -0.50 (-0.80 to -0.20) points" in text
+    assert "1 of 2 made none beyond chance" in text
+    assert "``b``" not in text
+
+
 def test_published_numbers_have_sources():
     rows = [row for rows in AGAINST["ROWS"].values() for row in rows]
     assert {name for row in rows for name in row.published} <= NUMBERS.keys()

@@ -169,11 +169,11 @@ from 10 to 60 ms (Hunsberger's thesis, 2018, table of noise models, read there).
 
 MODIFICATIONS = {
     "original": (14.03, None),
-    "without normalisation": (14.38, None),
-    "average pooling": (16.70, None),
-    "soft LIF": (15.89, 17.01),
-    "noise 10 Hz": (16.01, 16.46),
-    "noise 20 Hz": (16.92, 17.04),
+    "no-normalisation": (14.38, None),
+    "average-pooling": (16.70, None),
+    "soft-lif": (15.89, 17.01),
+    "noise-10": (16.01, 16.46),
+    "noise-20": (16.92, 17.04),
 }
 """Errors on CIFAR-10 in percent, one network each after 520 epochs: as rates, and in
 spikes where it has any (Hunsberger's thesis, 2018, table of modifications, read

@@ -142,12 +142,12 @@ class TrainingNoise(Experiment):
         lines = []
         for noise in findings.settings["noises"]:
             found = [find(findings.rows, noise, readout) for readout in readouts]
-            lines.append((noise, *(_with_range(row) for row in found)))
+            lines.append((noise, *(with_range(row) for row in found)))
             if found[0]["published_percent"] is not None:
                 known = [row["published_percent"] for row in found]
                 lines.append(("  published", *(f"{x:.2f}" if x else "" for x in known)))
             if found[0]["difference_points"] is not None:
-                lines.append(("  less none", *(_difference(row) for row in found)))
+                lines.append(("  less none", *(tell_difference(row) for row in found)))
         used, n_examples = findings.settings, findings.rows[0]["n_examples"]
         n_seeds = len(used["seeds"])
         title = (
@@ -288,13 +288,15 @@ def draw_errors(rows, names, what, figure):
     axes.legend(frameon=False, title=what, loc="upper left", bbox_to_anchor=(1, 1))
 
 
-def _with_range(row):
+def with_range(row):
+    """Write the mean error of a row, and the lowest and highest of its seeds."""
     low, high = min(row["errors_percent"]), max(row["errors_percent"])
     mean = f"{row['mean_percent']:.2f}"
     return mean if low == high else f"{mean} ({low:.2f} - {high:.2f})"
 
 
-def _difference(row):
+def tell_difference(row):
+    """Write what `compare` found."""
     low, high = row["interval_points"]
     return f"{row['difference_points']:+.2f} ({low:+.2f} to {high:+.2f})"
 
