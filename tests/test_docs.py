@@ -27,6 +27,7 @@ INTERNAL = {
     "images",
     "machine",
     "named",
+    "progress",
     "tables",
     "workers",
 }

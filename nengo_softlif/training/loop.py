@@ -1,16 +1,16 @@
 """Training of models, whatever the way."""
 
-import sys
+import time
 from contextlib import closing
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from .. import files
 from ..datasets import check_data
 from ..layers import parameters
 from ..models import check_model, copied
+from ..progress import Progress, tell
 from .arguments import Settings, check_callbacks, check_checkpoint
 from .averaging import WeightAverages
 from .batches import TrainingImages
@@ -195,7 +195,7 @@ def fit(
         start = _describe_start(way, optimizer, network, images.preprocessing)
         work = way.describe_work(data) if progress_bar else None
         if work:
-            tqdm.write(work, file=sys.stderr)
+            tell(work)
         averages = WeightAverages(way, settings.averaging, images.n_batches)
         variables = {**way.variables(), **averages.variables()}
         state = Checkpoint(checkpoint, {**decided_by, **start}, variables)
@@ -242,13 +242,17 @@ def _train_epochs(way, images, settings, callbacks, checkpoint, averages, progre
     )
     callbacks.on_train_begin()
     keras_model.stop_training = stopped
-    for epoch in range(len(history.get("loss", ())), epochs):
+    first, began = len(history.get("loss", ())), time.perf_counter()
+    for epoch in range(first, epochs):
         if keras_model.stop_training:
             break
         callbacks.on_epoch_begin(epoch)
         title = f"epoch {epoch + 1}/{epochs}"
-        with tqdm(
-            desc=title, total=images.n_batches, unit="batch", disable=not progress_bar
+        with Progress(
+            f"{title}{_time_left(began, epoch - first, epochs - epoch)}",
+            images.n_batches,
+            "batch",
+            progress_bar,
         ) as bar:
             logs = _train(way, images.shuffle(epoch), bar, callbacks, averages)
             if images.n_validation:
@@ -264,6 +268,14 @@ def _train_epochs(way, images, settings, callbacks, checkpoint, averages, progre
     callbacks.on_train_end()
     averages.install(images.shuffle(len(history["loss"]) - 1))
     return history
+
+
+def _time_left(began, n_done, n_left):
+    """Tell how long the epochs that are left will take, if that is known yet."""
+    if not n_done:
+        return ""
+    seconds = (time.perf_counter() - began) / n_done * n_left
+    return f", {Progress.format_interval(seconds)} left for all"
 
 
 def _train(way, batches, bar, callbacks, averages):
