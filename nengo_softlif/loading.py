@@ -59,9 +59,22 @@ def load(path, network=None):
 
 
 def locate(path):
-    """Return the file of a model that is named as in ``registry.TRAINED``.
+    """Find the file of a model that comes with the package.
 
-    Paths are returned as they are; a name that is neither known nor a file is refused.
+    Parameters
+    ----------
+    path : str or Path
+        A name in ``registry.TRAINED``, or a path.
+
+    Returns
+    -------
+    str or Path
+        The file of that name, or the path as it was given.
+
+    Raises
+    ------
+    ValidationError
+        If it is one word that is neither a known name nor a file.
     """
     if not isinstance(path, str):
         return path
