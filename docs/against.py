@@ -108,6 +108,10 @@ class Measured(NamedTuple):
         return text
 
 
+PLAIN = "lower", "higher"
+"""Of what is no gain by itself: few spikes are little worth where errors are many."""
+
+
 class Row(NamedTuple):
     """A number that was measured, and those published that it is held against."""
 
@@ -178,6 +182,7 @@ ROWS = {
             ("cifar10-hertz",),
             (("cifar10-paper-spikes",), ("cifar10-engine",)),
             _rate,
+            PLAIN,
         ),
         Row(
             "error in spikes, %, our best network of LIF neurons, converted",
@@ -190,19 +195,21 @@ ROWS = {
             ("cifar10-hertz",),
             (("cifar10-best-spikes",),),
             _rate,
+            PLAIN,
         ),
         Row(
             "its time to decide, ms, soonest synapse within 0.3 points",
             ("cifar10-shortest",),
             (("cifar10-best-decision-time",),),
             _fastest,
+            PLAIN,
         ),
         Row(
-            "its efficiency, by the papers, within 0.1 points (higher is better)",
+            "its efficiency, by the papers, within 0.1 points",
             ("cifar10-efficiency",),
             (("cifar10-best-rates-and-energy",),),
             _efficiency,
-            ("worse", "better"),
+            PLAIN,
         ),
     ),
     "mnist": (
@@ -223,6 +230,7 @@ ROWS = {
             ("mnist-hertz",),
             (("mnist-paper-spikes",), ("mnist-gaussian-spiking",)),
             _rate,
+            PLAIN,
         ),
         Row(
             "error in spikes, %, our best network of LIF neurons, converted",
@@ -235,13 +243,14 @@ ROWS = {
             ("mnist-hertz",),
             (("mnist-best-spikes",),),
             _rate,
+            PLAIN,
         ),
         Row(
-            "its efficiency, by the papers, within 0.1 points (higher is better)",
+            "its efficiency, by the papers, within 0.1 points",
             ("mnist-efficiency",),
             (("mnist-best-rates-and-energy",),),
             _efficiency,
-            ("worse", "better"),
+            PLAIN,
         ),
         Row(
             "error, %, Lee et al.'s LeNet, trained in spikes",
@@ -390,13 +399,14 @@ def _for_the_chip(before, after):
 
 def _tuned(report):
     converted = next(row for row in report["rows"] if row["name"] == "converted")
-    tuned = (row for row in report["rows"] if "history" in row)
+    tuned = [row for row in report["rows"] if "history" in row]
     best = min(tuned, key=lambda row: row["short"]["error_percent"])
     short, before, long = best["short"], converted["short"], converted["long"]
     shown, longer = (1000 * record["presentation_time"] for record in (short, long))
+    n_epochs = len(best["history"]["loss"])
     return (
         f"Tuning a converted {short['dataset']} network in spikes ({best['name']}, "
-        f"{len(best['history']['loss'])} epochs at {shown:g} ms): "
+        f"best of {len(tuned)}, {n_epochs} epochs at {shown:g} ms): "
         f"{before['error_percent']:.2f} to {short['error_percent']:.2f} % at {shown:g} "
         f"ms; the converted one has {long['error_percent']:.2f} % after {longer:g} ms."
     )
@@ -405,7 +415,8 @@ def _tuned(report):
 def _lee(report):
     found, known = report["results"][-1], NUMBERS["mnist-lee"]
     return (
-        f"Lee et al.'s LeNet in spikes: {found['error_percent']:.2f} % after "
+        f"Lee et al.'s LeNet in spikes: {found['error_percent']:.2f} % at "
+        f"{1000 * found['presentation_time']:g} ms, after "
         f"{report['settings']['epochs']} epochs, where they have {known.value:.2f} % "
         "after 125."
     )
@@ -419,7 +430,8 @@ def _moving(report):
         f"{row[converted]['error_percent']:.1f} % ({converted})"
         for row in report["rows"]
     ]
-    return f"What moves, errors: {'; '.join(told)}."
+    n = report["settings"]["test"]
+    return f"Moving digits, errors on {n:,} test examples: {'; '.join(told)}."
 
 
 LEDGER = (

@@ -623,6 +623,16 @@ def test_models_stay_and_keep_how_images_are_prepared(digits, tmp_path):
     assert len(digits.network.all_objects) == len(before.network.all_objects)
 
 
+def test_one_mean_for_all_pixels_travels(tmp_path):
+    """As models have that come from Keras."""
+    model = softlif.to_spiking(softlif.networks.small())
+    model.preprocessing = softlif.Preprocessing((8, 8, 1), mean=3, scale=16)
+    softlif.to_nir(model, tmp_path / "one.nir")
+    back = softlif.from_nir(tmp_path / "one.nir").preprocessing
+    raw = np.arange(128.0).reshape(2, 8, 8, 1)
+    assert np.array_equal(back.test(raw), model.preprocessing.test(raw))
+
+
 def test_without_nir_it_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "nir", None)
     with pytest.raises(ImportError, match=r"pip install \"nengo_softlif\[nir\]\""):
