@@ -173,7 +173,7 @@ def _tell_of_the_house(app):
 
 
 def _tell_what_was_measured(app):
-    """Write the tables of docs/in_spikes.rst and docs/against_the_papers.rst."""
+    """Write the tables of what benchmarks measured."""
     source = Path(app.srcdir)
     for name in ("measured.py", "against.py"):
         write = runpy.run_path(source / name)["write"]

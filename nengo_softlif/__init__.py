@@ -41,6 +41,7 @@ _LATER = {
     "from_keras": "keras",
     "from_nir": "nir",
     "to_nir": "nir",
+    "to_onnx": "onnx",
 }
 
 __all__ = [
@@ -77,6 +78,7 @@ __all__ = [
     "rescale_rates",
     "to_loihi",
     "to_nir",
+    "to_onnx",
     "to_spiking",
     "transforms",
 ]
