@@ -105,6 +105,7 @@ def setup(app):
     app.connect("builder-inited", _tell_of_the_house)
     app.connect("builder-inited", _tell_what_was_measured)
     app.connect("builder-inited", _tell_of_experiments)
+    app.connect("builder-inited", _tell_of_errors)
 
 
 def _inline_math(writer, node):
@@ -178,6 +179,13 @@ def _tell_what_was_measured(app):
     for name in ("measured.py", "against.py"):
         write = runpy.run_path(source / name)["write"]
         write(source / "results", source / "api" / "generated")
+
+
+def _tell_of_errors(app):
+    """Write the list in docs/errors.rst."""
+    source = Path(app.srcdir)
+    write = runpy.run_path(source / "refusals.py")["write"]
+    write(source.parent / "nengo_softlif", source / "api" / "generated")
 
 
 def _tell_of_experiments(app):

@@ -255,6 +255,10 @@ TABLES = {
     "spikes-costs": (_costs, f"{_RUN}.spiking_costs"),
     "spikes-leak": (_leak, f"{_RUN}.leak_correction"),
     "spikes-deep": (_deep, f"{_RUN}.spiking_deep"),
-    "spikes-speed": (_speed, f"{_RUN}.spiking_training"),
+    "spikes-speed": (_speed, f"{_RUN}.spiking_training --neurons 512"),
+    "spikes-speed-large": (
+        _speed,
+        f"{_RUN}.spiking_training --tasks onm --neurons 16384",
+    ),
 }
 """From names of files to what makes a table of them, and what writes them."""

@@ -15,6 +15,7 @@ import nengo_softlif as softlif
 import matplotlib.pyplot as plt
 import nengo
 import pytest
+from nengo.exceptions import NengoException
 
 ROOT = Path(__file__).parent.parent
 
@@ -144,6 +145,33 @@ def test_notebooks_are_short_and_stripped(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_notebooks_are_in_the_site(path):
     assert f"notebooks/{path.stem}\n" in (ROOT / "docs" / "index.rst").read_text()
+
+
+def test_errors_that_people_see_are_on_the_page():
+    found = runpy.run_path(ROOT / "docs" / "refusals.py")["find"]
+    patterns = {
+        re.compile(
+            re.sub(r"<[^<>]*>", ".*", re.escape(message.text)), re.S
+        ): message.kind
+        for message in found(Path(softlif.__file__).parent)
+    }
+    model, data = softlif.networks.small(), softlif.datasets.load("digits")
+    looped = softlif.to_spiking(model)
+    with looped.network:
+        nengo.Connection(looped.ensembles[0].neurons, looped.ensembles[0].neurons)
+    for call in (
+        lambda: softlif.datasets.load("nothing"),
+        lambda: softlif.evaluate(model, data),  # not trained
+        lambda: softlif.fit(model, data, epochs=0),
+        lambda: softlif.fit(softlif.to_spiking(model), data),
+        lambda: softlif.to_loihi(model),
+        lambda: softlif.fit(looped, data, presentation_time=0.01),
+    ):
+        with pytest.raises(NengoException) as raised:
+            call()
+        kind, text = type(raised.value).__name__, str(raised.value)
+        kinds = {k for pattern, k in patterns.items() if pattern.search(text)}
+        assert kind in kinds, f"{kind}: {text}"
 
 
 # Two rows of what benchmarks write, with numbers that are easily told apart
