@@ -33,6 +33,7 @@ _LATER = {
     "to_loihi": "loihi",
     "evaluate": "evaluation",
     "Evaluation": "evaluation",
+    "predict": "evaluation",
     "difference": "evaluation",
     "explain": "evaluation",
     "Ladder": "evaluation",
@@ -41,6 +42,7 @@ _LATER = {
     "from_keras": "keras",
     "from_nir": "nir",
     "to_nir": "nir",
+    "SpikingClassifier": "estimators",
 }
 
 __all__ = [
@@ -61,6 +63,7 @@ __all__ = [
     "Preprocessing",
     "Simulator",
     "SoftLIFRate",
+    "SpikingClassifier",
     "Stack",
     "datasets",
     "difference",
@@ -74,6 +77,7 @@ __all__ = [
     "load",
     "networks",
     "noise",
+    "predict",
     "rescale_rates",
     "to_loihi",
     "to_nir",

@@ -146,6 +146,12 @@ def error_over_time(evaluations, ax=None, labels=None):
     ax = _axes(ax)
     for i, (e, label) in enumerate(zip(evaluations, labels, strict=True)):
         color = COLOURS[i % len(COLOURS)]
+        if e.task == "regression":
+            raise ValidationError(
+                "draws errors in percent, but values have none; draw rmse_over_time "
+                "against times",
+                attr="evaluations",
+            )
         label = f"{label}: {e.error_percent:.2f} %"
         if e.times is None:
             ax.axhline(e.error_percent, color=color, linestyle="--", label=label)

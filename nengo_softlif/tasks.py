@@ -26,15 +26,23 @@ class Task:
         Of what is told of one example: ``()`` for a class, ``(n_labels,)``, or that of
         the values, which networks give in C order.
     mean : (*shape) ndarray, optional
-        Of regression, the values that the answer zero stands for.
+        Of regression, the values that the answer zero stands for; zero by default.
     scale : (shape[-1],) or () ndarray, optional
-        Of regression, what the answer one adds to them.
+        Of regression, what the answer one adds to them; one by default.
     """
 
     kind: str
     shape: tuple = ()
     mean: np.ndarray | None = None
     scale: np.ndarray | None = None
+
+    def __post_init__(self):
+        """Fill in that answers are values as they are, if nothing else is said."""
+        if self.kind == "regression":
+            for name, usual in (("mean", np.zeros), ("scale", np.ones)):
+                if getattr(self, name) is None:
+                    shape = self.shape if name == "mean" else self.shape[-1:]
+                    object.__setattr__(self, name, usual(shape))
 
     @classmethod
     def of(cls, kind, targets):

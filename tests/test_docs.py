@@ -22,6 +22,8 @@ INTERNAL = {
     "__main__",
     "checks",
     "cli",
+    "conventions",
+    "examples",
     "files",
     "geometry",
     "images",
