@@ -29,6 +29,7 @@ INTERNAL = {
     "images",
     "machine",
     "named",
+    "progress",
     "tables",
     "workers",
 }

@@ -1,12 +1,12 @@
 """Compiling loops with Numba: once, where it can be kept, and said where it is long."""
 
 import contextlib
-import sys
 import time
 
 from numba import njit
 from numba.core import event
-from tqdm import tqdm
+
+from ..progress import tell
 
 LONG = 2.0
 """Seconds after which people are told what they wait for."""
@@ -76,7 +76,7 @@ class Compilation(event.Listener):
     def _tell(self, seconds):
         if not self._told and seconds > LONG:
             self._told = True
-            tqdm.write("compiling, once; this takes half a minute", file=sys.stderr)
+            tell("compiling, once; this takes half a minute")
 
 
 @contextlib.contextmanager

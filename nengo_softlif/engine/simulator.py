@@ -15,10 +15,10 @@ from nengo.exceptions import (
     ValidationError,
 )
 from scipy import sparse
-from tqdm import tqdm
 
 from ..checks import LARGEST_SEED, check_number, check_whole, network_of
 from ..machine import memory
+from ..progress import Progress
 from .draws import Draws, draw_seed
 from .guards import Guard
 from .plans import Plan
@@ -240,13 +240,8 @@ class Simulator:
         for obj, stage in self._stages.items():
             stage.start(data.get(obj))
         chunk = self._chunk
-        with tqdm(
-            total=n_steps,
-            unit="step",
-            desc="simulating",
-            delay=2,
-            leave=False,
-            disable=not self.progress_bar,
+        with Progress(
+            "simulating", n_steps, "step", self.progress_bar, delay=2, leave=False
         ) as bar:
             for start in range(0, n_steps, chunk):
                 length = min(chunk, n_steps - start)

@@ -280,11 +280,14 @@ ENGINE, RATE, NENGO_DL, NENGO = Engine(), Rate(), NengoDL(), Nengo()
 def backend_of(model, name=None):
     """Find the `Backend` of this name that is to run a model.
 
-    By default it is the first of the model's target, or our own simulator.
+    By default it is the first of the model's target; for others our own simulator if
+    any neurons spike, and else the one that computes rates.
     """
     if name is None:
         target = target_of(model)
-        name = ENGINE.name if target is None else next(iter(target.backends))
+        spikes = any(ensemble.neuron_type.spiking for ensemble in model.ensembles)
+        own = ENGINE if spikes else RATE
+        name = own.name if target is None else next(iter(target.backends))
     return all_backends().find(name, "backend")
 
 

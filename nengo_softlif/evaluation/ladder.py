@@ -201,13 +201,13 @@ def explain(
 def _measured(steps, data, presentation, progress_bar):
     """Measure steps, and compare each with the one above."""
     found, above = [], None
-    for step in steps:
+    for i, step in enumerate(steps, 1):
         evaluation, rates = measure(
             step.model,
             data,
             step.backend,
             presentation,
-            title=step.name if progress_bar else None,
+            title=f"{i}/{len(steps)} {step.name}" if progress_bar else None,
             n_kept=COMPARED,
             warns=step is steps[-1],
         )

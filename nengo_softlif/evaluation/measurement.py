@@ -6,11 +6,11 @@ import warnings
 
 import numpy as np
 from nengo.exceptions import NengoWarning, Unconvertible
-from tqdm import tqdm
 
 from ..engine import compilation
 from ..layers import synops
 from ..models import check_model
+from ..progress import Progress
 from . import provenance
 from .backends import backend_of
 from .counting import Tally, layer_names, neuron_layers
@@ -48,7 +48,8 @@ def evaluate(
     data : Dataset
         Its test images are shown. Of frames, one in each step.
     backend : str, optional
-        By default "loihi-emulator" for models of `.to_loihi`, and "engine" for others.
+        By default "loihi-emulator" for models of `.to_loihi`, "engine" for others whose
+        neurons spike, and "rate" for those of rate neurons.
         "engine", "nengo-dl", "nengo", "rate", or one of those for a model of
         `.to_loihi`: "loihi-emulator", "loihi-weights", "loihi-reference",
         "loihi-float", "loihi".
@@ -235,11 +236,8 @@ def _run(model, data, backend, presentation, tally, answers, scheduler):
 def _show(run, presentation, tally, answers, title, seen):
     """Show images, and note answers and spikes."""
     with (
-        tqdm(
-            total=presentation.n_examples,
-            unit="image",
-            desc=title,
-            disable=title is None,
+        Progress(
+            title, presentation.n_examples, "image", title is not None
         ) as progress,
         contextlib.closing(run),
     ):

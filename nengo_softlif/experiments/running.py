@@ -4,9 +4,9 @@ import json
 import time
 
 from nengo.exceptions import ValidationError
-from tqdm import tqdm
 
 from ..evaluation import commit
+from ..progress import Progress
 from ..workers import spread
 from .keeping import Finished, WorkFolder
 
@@ -27,12 +27,12 @@ def run(experiment, pieces, work=None, scheduler=None, progress_bar=True):
     done = [folder.find(piece) for piece in pieces]
     missing = [i for i, found in enumerate(done) if found is None]
     calls = [(experiment, pieces[i], folder.scratch(pieces[i])) for i in missing]
-    with tqdm(
-        total=len(pieces),
+    with Progress(
+        experiment.name,
+        len(pieces),
+        "piece",
+        progress_bar,
         initial=len(pieces) - len(missing),
-        desc=experiment.name,
-        unit="piece",
-        disable=not progress_bar,
     ) as progress:
         apart = experiment.side_by_side
         for i, found in spread(do, calls, scheduler, apart, progress_bar):

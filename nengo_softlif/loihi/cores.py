@@ -239,6 +239,20 @@ class Utilization(Tabular):
         """Smallest number of chips with so many cores."""
         return -(-self.n_cores // CORES_PER_CHIP)
 
+    @property
+    def shares(self):
+        """Of what a core has, the part that each block takes.
+
+        Name of a layer -> name of a limit -> list of float, one for each core.
+        """
+        return {
+            named(layer.ensemble): {
+                name: [use[name] / limit for use in uses]
+                for name, limit in LIMITS.items()
+            }
+            for layer, uses in self.blocks.items()
+        }
+
     def table(self):
         """Put it into a `.tables.PrintedTable`: the fullest blocks of layers."""
         rows = [

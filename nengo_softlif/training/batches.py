@@ -8,7 +8,7 @@ from nengo.exceptions import ValidationError
 from ..datasets import check_frames
 from ..preprocessing import Preprocessing
 from ..tasks import Task
-from .losses import tell_of
+from .losses import measure
 
 
 class TrainingImages:
@@ -74,7 +74,7 @@ class TrainingImages:
         labels = self.task.encode(self._data.y_train[self._validation])
         answers = trainer.answers(images, self.preprocessing).astype(np.float64)
         found = {"loss": trainer.validation_loss(answers, labels)}
-        found.update(tell_of(self.task, answers, labels))
+        found.update(measure(self.task, answers, labels))
         return {f"validation_{name}": value for name, value in found.items()}
 
 

@@ -1,21 +1,21 @@
 """Training of models, whatever the way."""
 
-import sys
+import time
 from contextlib import closing
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from .. import files
 from ..datasets import check_data
 from ..layers import parameters
 from ..models import check_model, copied
+from ..progress import Progress, tell
 from .arguments import Settings, check_callbacks, check_checkpoint
 from .averaging import WeightAverages
 from .batches import TrainingImages
 from .checkpoints import Checkpoint, Diverged, claimed, describe_training
-from .losses import tell
+from .losses import name_measure
 from .optimizers import describe_optimizer, make_optimizer
 from .trainers import find_trainers, make_trainer
 
@@ -203,7 +203,7 @@ def fit(
         start = _describe_start(way, optimizer, network, images.preprocessing)
         work = way.describe_work(data) if progress_bar else None
         if work:
-            tqdm.write(work, file=sys.stderr)
+            tell(work)
         averages = WeightAverages(way, settings.averaging, images.n_batches)
         variables = {**way.variables(), **averages.variables()}
         state = Checkpoint(checkpoint, {**decided_by, **start}, variables)
@@ -250,13 +250,17 @@ def _train_epochs(way, images, settings, callbacks, checkpoint, averages, progre
     )
     callbacks.on_train_begin()
     keras_model.stop_training = stopped
-    for epoch in range(len(history.get("loss", ())), epochs):
+    first, began = len(history.get("loss", ())), time.perf_counter()
+    for epoch in range(first, epochs):
         if keras_model.stop_training:
             break
         callbacks.on_epoch_begin(epoch)
         title = f"epoch {epoch + 1}/{epochs}"
-        with tqdm(
-            desc=title, total=images.n_batches, unit="batch", disable=not progress_bar
+        with Progress(
+            f"{title}{_time_left(began, epoch - first, epochs - epoch)}",
+            images.n_batches,
+            "batch",
+            progress_bar,
         ) as bar:
             logs = _train(way, images.shuffle(epoch), bar, callbacks, averages)
             if images.n_validation:
@@ -274,6 +278,14 @@ def _train_epochs(way, images, settings, callbacks, checkpoint, averages, progre
     return history
 
 
+def _time_left(began, n_done, n_left):
+    """Tell how long the epochs that are left will take, if that is known yet."""
+    if not n_done:
+        return ""
+    seconds = (time.perf_counter() - began) / n_done * n_left
+    return f", {Progress.format_interval(seconds)} left for all"
+
+
 def _train(way, batches, bar, callbacks, averages):
     """Train on the batches of one epoch."""
     way.start_epoch()
@@ -283,7 +295,7 @@ def _train(way, batches, bar, callbacks, averages):
         averages.update()
         if not np.isfinite(loss):
             raise _diverged(f"the loss became {loss} in batch {i + 1}")
-        logs = {"loss": loss, **tell(way.task.kind, measure)}
+        logs = {"loss": loss, **name_measure(way.task.kind, measure)}
         bar.set_postfix(_shorten(logs), refresh=False)
         bar.update()
         callbacks.on_train_batch_end(i, logs)

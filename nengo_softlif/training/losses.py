@@ -106,17 +106,17 @@ def find_metric(task):
     return keras.metrics.MeanMetricWrapper(squared_error, "measure")
 
 
-def tell(kind, measure):
+def name_measure(kind, measure):
     """Say in numbers for people what a metric measured, by the name in histories."""
     if kind == "regression":
         return {"rmse": float(np.sqrt(measure))}
     return {"error_percent": 100 * (1 - measure)}
 
 
-def tell_of(task, answers, targets):
+def measure(task, answers, targets):
     """Say the same of answers, and what was wanted, that are there."""
     if task.kind == "regression":
-        return tell(task.kind, np.mean(((answers - targets) * task.unit) ** 2))
+        return name_measure(task.kind, np.mean(((answers - targets) * task.unit) ** 2))
     wrong = answers > 0 if task.kind == "multilabel" else answers.argmax(axis=1)
     return {"error_percent": float(100 * np.mean(wrong != targets))}
 

@@ -152,7 +152,12 @@ def test_text_and_figure_show_each_rung(found):
     text = str(found)
     ax = figures.ladder(found)
     labels = [label.get_text() for label in ax.get_yticklabels()]
+    changes = [bars[0] for bars in ax.containers]
     plt.close(ax.figure)
+    for i, (point, rung) in enumerate(zip(changes, found.rungs[1:], strict=True)):
+        assert point.get_xydata().tolist() == [[rung.difference.points, i + 1]]
+        low, high = rung.difference.interval_points
+        assert (point.get_markerfacecolor() == "white") == (low <= 0 <= high)
     assert labels == names(found)
     for rung in found.rungs:
         assert rung.name in text
@@ -236,7 +241,8 @@ def test_rungs_run_in_order_and_each_network_once(data, model, monkeypatch):
     monkeypatch.setattr(ladder, "measure", measured)
     monkeypatch.setattr(rungs, "Emulator", emulator)
     found = softlif.explain(model, data, **{**SHORT, "progress_bar": True})
-    assert run == names(found)
+    n = len(found.rungs)
+    assert run == [f"{i}/{n} {name}" for i, name in enumerate(names(found), 1)]
     assert len(built) == 1
 
 

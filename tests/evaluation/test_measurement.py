@@ -509,7 +509,13 @@ def test_models_and_data_that_do_not_fit(rate, spiking, data):
         evaluate(empty, data)
 
 
-@pytest.mark.parametrize("backend", [None, "engine", "nengo-dl", "nengo"])
+def test_rate_neurons_are_computed_and_not_simulated(rate, data):
+    found = evaluate(rate, data, n_examples=9, progress_bar=False)
+    assert found.backend == "rate"
+    assert found.times is None
+
+
+@pytest.mark.parametrize("backend", ["engine", "nengo-dl", "nengo"])
 def test_rate_neurons_have_no_spikes_to_count(rate, data, backend):
     with pytest.raises(ValidationError, match=r"to_spiking\(model\).*backend='rate'"):
         evaluate(rate, data, backend, **BRIEF)
