@@ -18,16 +18,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 QUICK = {"epochs": 2, "presentation_time": 0.02, "random_state": 0}
 
 
-def expected_failures(estimator):
-    """Checks that do not apply, and why."""
-    return {}
-
-
 @pytest.mark.slow
-@parametrize_with_checks(
-    [SpikingClassifier(presentation_time=0.05, random_state=0)],
-    expected_failed_checks=expected_failures,
-)
+@parametrize_with_checks([SpikingClassifier(presentation_time=0.05, random_state=0)])
 def test_estimator_checks(estimator, check):
     check(estimator)
 
