@@ -25,6 +25,8 @@ extensions = [
     "sphinx.ext.intersphinx",
     "numpydoc",
     "sphinx_click",
+    "sphinx_copybutton",
+    "sphinx_design",
     "myst_nb",
     "matplotlib.sphinxext.plot_directive",
 ]
@@ -99,6 +101,7 @@ def setup(app):
     """Register mathematics as MathML, and short names in docstrings."""
     app.add_html_math_renderer("mathml", (_inline_math, None), (_block_math, None))
     app.connect("missing-reference", _as_users_write)
+    app.connect("builder-inited", _copy_notebooks)
     app.connect("builder-inited", _tell_of_the_house)
     app.connect("builder-inited", _tell_what_was_measured)
     app.connect("builder-inited", _tell_of_experiments)
@@ -131,6 +134,20 @@ def _as_users_write(app, env, node, contnode):
     )
 
 
+def _copy_notebooks(app):
+    """Bring notebooks into the site, where what they link to has other paths."""
+    folder = Path(app.srcdir, "notebooks")
+    folder.mkdir(exist_ok=True)
+    sources = {p.name: p for p in Path(app.srcdir).parent.glob("notebooks/*.ipynb")}
+    for old in folder.glob("*.ipynb"):
+        if old.name not in sources:
+            old.unlink()
+    for name, path in sources.items():
+        text, copy = path.read_text().replace("](../docs/", "](../"), folder / name
+        if not copy.exists() or copy.read_text() != text:  # else it is read again
+            copy.write_text(text)
+
+
 def _tell_of_the_house(app):
     """Write what docs/architecture.rst tells of rooms: from docstrings, and counts."""
     folder = Path(app.srcdir, "api", "generated")
@@ -156,7 +173,7 @@ def _tell_of_the_house(app):
 
 
 def _tell_what_was_measured(app):
-    """Write the tables of docs/in_spikes.rst."""
+    """Write the tables of what benchmarks measured."""
     source = Path(app.srcdir)
     write = runpy.run_path(source / "measured.py")["write"]
     write(source / "results", source / "api" / "generated")

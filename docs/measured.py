@@ -1,4 +1,4 @@
-"""Tables of what was measured of training in spikes, from the files of benchmarks."""
+"""Tables of what was measured, from the files of benchmarks."""
 
 import json
 from statistics import median
@@ -181,9 +181,66 @@ def _speed(report):
     return _table(head, rows)
 
 
+def _keras(report):
+    head = "", "Keras, %", "answers of rates differ by", "in spikes, %", "rate, Hz"
+    rows = []
+    for start in report["rows"]:
+        key = "from_keras, "
+        if not start["what"].startswith(key) or not start["what"].endswith(", rates"):
+            continue
+        what = start["what"].removesuffix(", rates")
+        found = [row for row in report["rows"] if row["model"] == start["model"]]
+        neurons = what.removeprefix(key)
+        spikes, *few = (row for row in found if row["what"] == what)
+        chip = next(row for row in found if row["what"] == f"{what}, emulator")
+        on_chip = f"{chip['error_percent']:.2f}"
+        if few:
+            on_chip += f" (in spikes {few[0]['error_percent']:.2f})"
+        rows.append(
+            (
+                f"{start['model']}, {neurons}, {_ms(spikes['time'])}",
+                f"{found[0]['error_percent']:.2f}",
+                f"{start['difference']:.1g}",
+                _error(spikes),
+                f"{spikes['mean_rate_hz']:.0f}",
+                on_chip,
+                _converted(found, "lif" if neurons == "soft" else neurons),
+            )
+        )
+    used = report["settings"]
+    said = (
+        f"Keras' models after {used['epochs']} epochs, on MNIST 2. Answers of rates "
+        "differ by parts of the largest, where they are greater than one. Errors on "
+        f"{used['n_mnist']:,} test images of MNIST, and all of the others; on the "
+        f"chip, of the first {used['n_emulator']}; of NengoDL's Converter, which takes "
+        f"long, of the first {used['n_nengo_dl']}, with scales of firing rates of "
+        f"{' and '.join(f'{scale:g}' for scale in used['scales'])}."
+    )
+    head += "on the emulated chip, %", "NengoDL's Converter, %"
+    return [*_table(head, rows), "", said]
+
+
+def _converted(found, neurons):
+    """What NengoDL makes of a model, beside Keras on the same images."""
+    rows = [
+        row
+        for row in found
+        if row["what"].startswith(f"nengo_dl.Converter, {neurons}, ")
+    ]
+    if any("fails" in row for row in rows):
+        return rows[0]["fails"].split(": ", 1)[1]
+    errors = ", ".join(f"{row['error_percent']:.0f}" for row in rows)
+    same = [row for row in found if row["what"] == "Keras"][-1]
+    text = f"{errors} (Keras {same['error_percent']:.0f})"
+    if any("activation" in row.get("refused", "") for row in rows):
+        return f"{text}, not in spikes: its neurons remain TensorFlow's"
+    return text
+
+
 _SIZES = {"n": "neurons", "steps": "steps", "batch": "examples"}
 _RUN = "python -m tests.benchmarks"
 TABLES = {
+    "keras-conversion": (_keras, f"{_RUN}.keras_conversion"),
     "spikes-lenet": (_lenet, f"{_RUN}.spiking_lenet --model lenet.safetensors"),
     "spikes-tuned-mnist": (
         _tuned,

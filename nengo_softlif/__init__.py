@@ -43,6 +43,7 @@ _LATER = {
     "from_nir": "nir",
     "to_nir": "nir",
     "SpikingClassifier": "estimators",
+    "to_onnx": "onnx",
 }
 
 __all__ = [
@@ -81,6 +82,7 @@ __all__ = [
     "rescale_rates",
     "to_loihi",
     "to_nir",
+    "to_onnx",
     "to_spiking",
     "transforms",
 ]

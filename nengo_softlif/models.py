@@ -248,10 +248,10 @@ def check_model(model):
         )
 
 
-def check_timeless(model, attr, instead):
-    """Refuse networks that need time to answer: spiking ones, and with synapses.
+def check_rates(model, attr, instead):
+    """Refuse spiking networks.
 
-    The error names the argument, and what to do instead about spiking neurons.
+    The error names the argument, and what to do instead.
     """
     for ensemble in model.ensembles:
         if ensemble.neuron_type.spiking:
@@ -260,6 +260,14 @@ def check_timeless(model, attr, instead):
                 f"{ensemble.neuron_type}; {instead}",
                 attr=attr,
             )
+
+
+def check_timeless(model, attr, instead):
+    """Refuse networks that need time to answer: spiking ones, and with synapses.
+
+    The error names the argument, and what to do instead about spiking neurons.
+    """
+    check_rates(model, attr, instead)
     for obj in [*model.network.all_connections, model.output]:
         if obj.synapse is not None:
             raise ValidationError(

@@ -9,6 +9,7 @@ Another type of neurons, from another package too, needs a row in these tables:
 - ``engine.STAGES``: a fast form for `.Simulator`; without, its own ``step`` is called;
 - ``gradients.TIMED``: the course of a spiking type over time, to train it in spikes;
   and ``tensors.OVER_TIME``, the same in TensorFlow, for a GPU;
+- ``CURVES`` in ``onnx/neurons.py``: the curve of a rate type, for `.to_onnx`;
 - ``loihi.CHIP_NEURONS``: what the chip has for it; without, `.to_loihi` refuses it. And
   ``loihi.CHIP_CURVES``, to train for the chip.
 """

@@ -25,10 +25,12 @@ class Task:
     shape : tuple of int
         Of what is told of one example: ``()`` for a class, ``(n_labels,)``, or that of
         the values, which networks give in C order.
-    mean : (*shape) ndarray, optional
-        Of regression, the values that the answer zero stands for; zero by default.
-    scale : (shape[-1],) or () ndarray, optional
-        Of regression, what the answer one adds to them; one by default.
+    mean : ndarray, optional
+        Of regression, the values that the answer zero stands for, of that shape; zero
+        by default.
+    scale : ndarray, optional
+        Of regression, what the answer one adds to them, one for each place along the
+        last axis; one by default.
     """
 
     kind: str
@@ -75,7 +77,7 @@ class Task:
 
         Parameters
         ----------
-        targets : (n, *shape) ndarray
+        targets : (n, ...) ndarray
             As a data set has them.
 
         Returns

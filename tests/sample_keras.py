@@ -68,7 +68,7 @@ def residual(keras):
     return keras.Model(image, layers.Dense(10)(x), name="residual")
 
 
-def soft(keras):
+def soft(keras, shape=SHAPE):
     layers = keras.layers
     neurons = LegacySoftLIF if keras is tf_keras else SoftLIF
 
@@ -77,7 +77,7 @@ def soft(keras):
 
     return keras.Sequential(
         [
-            layers.Input(SHAPE),
+            layers.Input(shape),
             layers.Conv2D(8, 3, padding="same", activation=activation()),
             layers.AveragePooling2D(2),
             layers.Conv2D(16, 3, activation=activation()),

@@ -160,7 +160,7 @@ HISTORY = {"loss": [2.0, 1.0], "error_percent": [50.0, 20.0]}
 
 
 def test_learning_curve(ax):
-    history = {**HISTORY, "val_error_percent": [40.0, 25.0]}
+    history = {**HISTORY, "validation_error_percent": [40.0, 25.0]}
     figures.learning_curve(history, ax)
     assert [[*line.get_xdata()] for line in ax.lines] == [[1, 2], [1, 2]]
     assert [[*line.get_ydata()] for line in ax.lines] == [[50, 20], [40, 25]]

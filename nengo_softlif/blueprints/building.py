@@ -113,6 +113,8 @@ class _Building:
             if record.output is None:
                 return nengo.Node(size_in=size, label=record.label)
             output = self._arrays[record.output] if record.output else np.zeros(size)
+            if output.size != size:
+                raise ValueError(f"a node of {size} values puts out {output.size}")
             return nengo.Node(output, label=record.label)
 
     def _connection(self, record, network, i):

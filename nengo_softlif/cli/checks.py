@@ -21,11 +21,11 @@ LATER = ("averaging", "label_smoothing", "rates", "sigma_start")
 """Those that models of earlier versions do not know, and that are off if they are 0."""
 
 
-def check_not_given(ctx, *names):
-    """Refuse options that a model to start from has decided already."""
+def check_not_given(ctx, source, *names):
+    """Refuse options that a model, from an option's file, has decided already."""
     for option in _given(ctx, *names):
         raise click.UsageError(
-            f"{option} cannot be given with --start-from, which takes the network, its "
+            f"{option} cannot be given with {source}, which takes the network, its "
             "noise and its weights from the model"
         )
 
@@ -39,7 +39,12 @@ def _given(ctx, *names):
 
 
 def takes_noise(network):
-    """Whether a network of this name has noise in training, as soft LIF neurons do."""
+    """Whether a network has noise in training, as soft LIF neurons do.
+
+    It is a name, or a recipe, which is of such neurons.
+    """
+    if network not in networks.FUNCTIONS:
+        return True
     return "noise" in inspect.signature(networks.FUNCTIONS[network]).parameters
 
 

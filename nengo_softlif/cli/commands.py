@@ -135,8 +135,9 @@ def train(
     """Train a network on DATASET: of soft LIF neurons, or of spiking ones in spikes.
 
     DATASET is digits, mnist, fashion_mnist, cifar10, an .npz file with the arrays
-    x_train, y_train, x_test and y_test, or a file of events. Networks that are made for
-    spikes, such as --network lenet, take --presentation-time.
+    x_train, y_train, x_test and y_test, or a file of events. A network of your own is
+    a line of layers, or the file of a model, behind --network. Networks that are made
+    for spikes, such as --network lenet, take --presentation-time.
 
     State is saved after every epoch: after Ctrl-C or a crash the same command goes on
     where it was, and when all is done it says so. What another training left is
@@ -144,7 +145,11 @@ def train(
     """
     network = network or _NETWORK_OF.get(dataset, "small")
     if start_from is not None:
-        checks.check_not_given(ctx, "network", "noise_model", "batch_norm")
+        decided = "network", "noise_model", "batch_norm"
+        checks.check_not_given(ctx, "--start-from", *decided)
+    elif isinstance(network, Path):
+        checks.check_not_given(ctx, f"--network {network}", "noise_model")
+        start_from = network
     else:
         checks.check_in_spikes(ctx, not checks.takes_noise(network), network)
     target = settings["target"]
@@ -344,8 +349,10 @@ def info(model, as_json):
 
 
 def _new_model(name, data, noise_model, seed):
-    """Make a network that fits the images of a data set."""
+    """Make a network that fits the images of a data set, of a name or a recipe."""
     shape = {"n_classes": data.n_classes, "noise": noise_model, "seed": seed}
+    if name not in networks.FUNCTIONS:
+        return networks.from_recipe(name, data.image_shape, **shape)
     if name != "cifar10":
         shape["image_shape"] = data.image_shape
     elif data.image_shape != (32, 32, 3):

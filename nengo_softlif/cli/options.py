@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import click
+from nengo.exceptions import ValidationError
 
 from .. import named, networks
 from ..checks import check_number, check_whole
@@ -85,6 +86,28 @@ class _Path(click.Path):
         return path
 
 
+class _Network(click.ParamType):
+    """The name of a network, a recipe of one, or the file of a model: a path."""
+
+    name = "NETWORK"
+
+    def convert(self, value, param, ctx):
+        if value in networks.FUNCTIONS or not isinstance(value, str):
+            return value
+        if value.endswith(".safetensors") or expanded(value).is_file():
+            return INPUT.convert(value, param, ctx)
+        try:
+            networks.read_recipe(value)
+        except ValidationError as error:
+            names = ", ".join(networks.FUNCTIONS)
+            self.fail(f"{error}; or name one of {names}; or a file", param, ctx)
+        return value
+
+    def shell_complete(self, ctx, param, incomplete):
+        names = click.Choice(list(networks.FUNCTIONS))
+        return names.shell_complete(ctx, param, incomplete)
+
+
 class _Checked(click.ParamType):
     """A number that is checked as the function it is for checks it.
 
@@ -133,9 +156,11 @@ seed = click.option(
 )
 network = click.option(
     "--network",
-    type=click.Choice(list(networks.FUNCTIONS)),
-    help="Network to train. Default: the papers' for mnist, fashion_mnist and "
-    "cifar10, else small.",
+    type=_Network(),
+    help=f"Network to train: {', '.join(networks.FUNCTIONS)}; or its layers, such as "
+    '"conv 32 5, pool 2, conv 64 5, pool 2, dense 200", which are those of Stack; or '
+    "the file of a model, trained or not. Default: the papers' for mnist, "
+    "fashion_mnist and cifar10, else small.",
 )
 noise = click.option(
     "--noise",

@@ -118,7 +118,7 @@ class Evaluation(Record, Tabular):
         Of values, the root of the mean squared error in their unit, and the part of
         their variance that is explained, the mean over values.
     rmse_interval, r2_interval : list of float, or None
-        Their 95 % intervals (`.errors`).
+        Their 95 % intervals, by the mean of what examples contribute.
     rmse_over_time, r2_over_time : list of float, or None
         Both at ``times``.
     targets, answers : list of list of float, or None
@@ -166,8 +166,8 @@ class Evaluation(Record, Tabular):
     task: str = "classification"
     subset_error_percent: float | None = None
     rmse: float | None = None
-    rmse_interval: list[float] | None = None
     r2: float | None = None
+    rmse_interval: list[float] | None = None
     r2_interval: list[float] | None = None
     rmse_over_time: list[float] | None = None
     r2_over_time: list[float] | None = None

@@ -160,10 +160,10 @@ def confusion(evaluation, ax=None):
     ax = axes(ax)
     counts = np.array(evaluation.confusion)
     wrong = counts - np.diag(np.diag(counts))
-    ax.imshow(wrong, cmap="Oranges", vmin=0, vmax=max(1, wrong.max()))
+    ax.imshow(wrong, cmap="Oranges", vmin=0, vmax=max(5, wrong.max()))
     for (row, column), count in np.ndenumerate(counts):
         if count:
-            dark = row != column and count > 0.6 * wrong.max()
+            dark = row != column and count > 0.6 * max(5, wrong.max())
             color = "white" if dark else "0.5" if row == column else "black"
             ax.text(column, row, count, ha="center", va="center", color=color, size=7)
     ticks = np.arange(len(counts))
@@ -186,7 +186,7 @@ def _at_least(least, errors):
 
 
 def _band(color):
-    return {"color": color, "alpha": 0.2, "linewidth": 0}
+    return {"color": color, "alpha": 0.15, "linewidth": 0}
 
 
 def _spread_out(axis):

@@ -37,10 +37,10 @@ def learning_curve(history, ax=None):
     ax = axes(ax)
     epochs = np.arange(1, len(history["loss"]) + 1)
     ax.plot(epochs, history["error_percent"], color=BLUE, label="training, as it ran")
-    if "val_error_percent" in history:
+    if "validation_error_percent" in history:
         ax.plot(
             epochs,
-            history["val_error_percent"],
+            history["validation_error_percent"],
             color=ORANGE,
             ls="--",
             label="validation",

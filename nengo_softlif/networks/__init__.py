@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "hunsberger": ["DEFAULT_NOISE", "cifar10", "mnist", "small"],
         "lee": ["lenet", "resnet11", "resnet9", "vgg9"],
+        "recipes": ["from_recipe", "read_recipe"],
         "remaking": ["FUNCTIONS", "load"],
         "residual": ["resnet"],
     },

@@ -125,7 +125,9 @@ class _Writer:
         }
         if preprocessing is not None:
             told["preprocessing"] = json.dumps(preprocessing.header())
-            told |= preprocessing.arrays()
+            for name, array in preprocessing.arrays().items():
+                # nir compresses arrays, which HDF5 refuses for those of one number
+                told[name] = array if array.ndim else array.item()
         return nir.NIRGraph(self.nodes, self.edges, told)
 
     def _constant(self, path):

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from nengo.exceptions import SimulationError, ValidationError
+from nengo.exceptions import SimulationError, Unconvertible, ValidationError
 
-from .. import files
+from .. import blueprints, files
 from ..files import expanded
 from ..layers import parameters
 from ..loading import load
@@ -147,9 +147,10 @@ def describe_training(model, data, seed, **settings):
     **settings
         Other arguments of `.fit`, as numbers, strings, lists and dicts.
     """
-    network = model.network
+    network, image = model.network, model.input
     if network.seed is None:
-        network, _ = copied(network)
+        network, twin = copied(network)
+        image = twin[image]
         network.seed = seed
     start = [model.scale, model.crop, model.flip]
     arrays = parameters.collect(network, parameters.build(network))
@@ -160,7 +161,7 @@ def describe_training(model, data, seed, **settings):
         start.append(model.task.header())
         arrays.update({f"task/{k}": v for k, v in model.task.arrays().items()})
     found = {
-        "network": model.source,
+        "network": model.source or _identify(network, image),
         "start": files.sha256(arrays, text=json.dumps(start, default=_plain)),
         "data": data.sha256,
         "seed": seed,
@@ -169,6 +170,18 @@ def describe_training(model, data, seed, **settings):
     if data.task != "classification":  # which earlier versions do not know
         found["task"] = data.task
     return json.loads(json.dumps(found, default=_plain))
+
+
+def _identify(network, image):
+    """Return a checksum of all parts of a network but weights; None if it has none.
+
+    Networks with equal weights may differ in strides, neurons and what else there is.
+    """
+    try:
+        record, arrays = blueprints.draw(network, image)
+    except Unconvertible:
+        return None
+    return files.sha256(arrays, text=json.dumps(record))
 
 
 def _plain(numbers):

@@ -3,7 +3,9 @@
 ``python -m tests.benchmarks.sparse_events lenet.safetensors`` shows the test images of
 MNIST to Lee et al.'s LeNet as it was trained in spikes, and to a network of the same
 layers that was trained with soft LIF neurons and converted, for the shortest time after
-which its error is no larger. That is trained here.
+which its error is no larger. That is trained here. Where it never is as good, it is
+shown for longest, and the one trained in spikes once more, for the shortest time after
+which it is as good as that.
 """
 
 import argparse
@@ -35,13 +37,12 @@ def main():
     data = softlif.datasets.load("mnist")
     settings = {"n_examples": args.n_examples, "batch_size": 100}
     trained = softlif.load(args.model)
-    rows = {
-        "trained in spikes": softlif.evaluate(
-            trained, data, presentation_time=args.time, **settings
-        )
-    }
+    trained_row = softlif.evaluate(
+        trained, data, presentation_time=args.time, **settings
+    )
+    rows = {"trained in spikes": trained_row}
     neurons = {"trained in spikes": count_neurons(trained)}
-    wanted = rows["trained in spikes"].error_percent
+    wanted = trained_row.error_percent
     rate = lenet_of_rates()
     if args.converted and args.converted.exists():
         rate = softlif.load(args.converted, network=rate)
@@ -59,6 +60,14 @@ def main():
         rows[f"converted, {synapse}"] = softlif.evaluate(
             spiking, data, presentation_time=shown, **settings
         )
+    best = min(row.error_percent for row in rows.values() if row is not trained_row)
+    if best > wanted:
+        for shown in (time for time in TIMES if time < args.time):
+            found = softlif.evaluate(trained, data, presentation_time=shown, **settings)
+            if found.error_percent <= best:
+                break
+        rows["trained in spikes, for less time"] = found
+        neurons["trained in spikes, for less time"] = count_neurons(trained)
     for name, result in rows.items():
         print(name)
         print(result)

@@ -4,9 +4,19 @@ import subprocess
 import sys
 import time
 
-from nengo_softlif import files, load, networks, to_loihi, to_spiking
+from nengo_softlif import (
+    Model,
+    SoftLIFRate,
+    Stack,
+    files,
+    load,
+    networks,
+    to_loihi,
+    to_spiking,
+)
 from nengo_softlif.cli.commands import main
 
+import nengo
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -226,6 +236,77 @@ def test_the_start_is_never_replaced(run, model_file):
     assert model_file.read_bytes() == before
     result = run("train", "digits", *SHORT, *start, "--out", "other.safetensors")
     assert result.exit_code == 0, result.output
+
+
+def test_a_network_of_ones_own_by_its_layers(run, stripes):
+    """A line of text is enough; another line is another training."""
+    layers = ("--network", "conv 4 3 2, pool 2, dense 9")
+    command = ("train", stripes, *SHORT, "--noise", "none", "--out", "m")
+    trained = run(*command, *layers)
+    assert trained.exit_code == 0, trained.output
+    model = networks.load(stripes.with_name("m"))
+    expected = networks.from_recipe(layers[1], (12, 9, 1), 3, None)
+    assert str(model) == str(expected)
+    assert model.network.label == layers[1]
+    steps = ("--presentation-time", 0.01, "--n-examples", 2)
+    result = run("evaluate", "m", "--data", stripes, *steps, "--json")
+    assert json.loads(result.stdout)["network"] == layers[1]
+    assert "This training is done already" in run(*command, *layers).output
+    # with as many weights of the same values
+    other = ("--network", "conv 4 3 2 valid, pool 2 2 ceil, dense 9")
+    same_sizes = run(*command, *other)
+    assert_fails(same_sizes, "(network")
+
+
+def test_a_network_from_a_file(run, stripes, tmp_path):
+    """Of a model that is not trained yet, which no function here made."""
+    with nengo.Network(seed=3) as net:
+        stack = Stack((12, 9, 1), SoftLIFRate(noise=None))
+        left = stack.dense(6)
+        right = nengo.Ensemble(5, 1, neuron_type=SoftLIFRate(), gain=np.ones(5),
+                               bias=np.ones(5))  # fmt: skip
+        nengo.Connection(stack.input, right.neurons, synapse=None,
+                         transform=nengo.dists.Gaussian(0, 0.1))  # fmt: skip
+        answer = nengo.Node(size_in=10)
+        for branch in (left, right):
+            nengo.Connection(branch.neurons, answer, synapse=None,
+                             transform=nengo.dists.Gaussian(0, 0.1))  # fmt: skip
+        model = Model(net, stack.input, nengo.Probe(answer))
+    model.save("own.safetensors")
+    before = (tmp_path / "own.safetensors").read_bytes()
+    command = ("train", stripes, *SHORT, "--network", "own.safetensors")
+    trained = run(*command)
+    assert trained.exit_code == 0, trained.output
+    assert (tmp_path / "own.safetensors").read_bytes() == before
+    found = networks.load(tmp_path / "stripes.safetensors")
+    assert found.preprocessing.image_shape == (12, 9, 1)
+    assert [len(e.gain) for e in found.ensembles] == [6, 5]
+    moved = weights(tmp_path / "stripes.safetensors") - weights("own.safetensors")
+    assert np.abs(moved).max() > 0
+    assert_fails(run(*command, "--noise", "none"), "--noise cannot be given with --net")
+    into = run(*command, "--out", "own.safetensors")
+    assert_fails(into, "is the model to start from, and would be replaced")
+    assert_fails(run("train", "digits", *SHORT, *command[4:]), "108")
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (
+            "alexnet",
+            "begins with alexnet, which is not one of conv, local, pool, dense",
+        ),
+        ("alexnet", "or name one of small, mnist, cifar10"),
+        ("conv 4, pool 9, dense 3", "'pool 9' does not fit the 8 x 8 x 4 below it"),
+        ("conv", "has 0 numbers behind 'conv'"),
+        ("none.safetensors", "does not exist"),
+        ("small.txt", "is not a safetensors file"),
+    ],
+)
+def test_networks_that_are_none(run, tmp_path, network, message):
+    (tmp_path / "small.txt").write_text("no model" * 99)
+    assert_fails(run("train", "digits", *SHORT, "--network", network), message)
+    assert not list(tmp_path.glob("*.safetensors*"))
 
 
 @pytest.mark.parametrize(

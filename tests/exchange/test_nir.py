@@ -623,7 +623,38 @@ def test_models_stay_and_keep_how_images_are_prepared(digits, tmp_path):
     assert len(digits.network.all_objects) == len(before.network.all_objects)
 
 
+def test_one_mean_for_all_pixels_travels(tmp_path):
+    """As models have that come from Keras."""
+    model = softlif.to_spiking(softlif.networks.small())
+    model.preprocessing = softlif.Preprocessing((8, 8, 1), mean=3, scale=16)
+    softlif.to_nir(model, tmp_path / "one.nir")
+    back = softlif.from_nir(tmp_path / "one.nir").preprocessing
+    raw = np.arange(128.0).reshape(2, 8, 8, 1)
+    assert np.array_equal(back.test(raw), model.preprocessing.test(raw))
+
+
 def test_without_nir_it_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "nir", None)
     with pytest.raises(ImportError, match=r"pip install \"nengo_softlif\[nir\]\""):
         softlif.from_nir(tmp_path / "model.nir")
+
+
+def test_snn_mlir_reads_portable_graphs(tmp_path):
+    """Its front end makes code of what goes in steps, and refuses all else."""
+    snn_mlir = pytest.importorskip("snn_mlir", reason="snn-mlir is not installed")
+    spiking = softlif.to_spiking(networks.small((6, 6, 1), 3))
+    path = tmp_path / "small.nir"
+    softlif.to_nir(spiking, path, "portable")
+    kinds = [type(layer).__name__ for layer in snn_mlir.parse_graph(path)]
+    neurons = [kind for kind in kinds if "LIF" in kind]
+    assert neurons == ["LIFInfo", "CubaLIFInfo", "CubaLIFInfo"]
+    behind = [
+        layer for layer in snn_mlir.parse_graph(path) if hasattr(layer, "cur_decay")
+    ]
+    for layer in behind:  # an alpha synapse of 5 ms became one filter of 10 ms
+        assert layer.cur_decay == pytest.approx(1 - STEP / 0.01)
+        assert layer.vol_decay == pytest.approx(1 - STEP / 0.022)
+    assert snn_mlir.to_mlir(path).count("snn.") >= 3
+    softlif.to_nir(spiking, path, "strict")
+    with pytest.raises(ValueError, match="v_leak must be 0"):
+        snn_mlir.parse_graph(path)

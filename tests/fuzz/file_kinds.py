@@ -16,6 +16,7 @@ import nengo
 import numpy as np
 from safetensors.numpy import save
 
+from .blueprint_files import Blueprints
 from .file_damage import Trap, altered, as_text, damaged, npy, npy_header, npy_start
 
 DATA = Path(__file__).parents[1] / "data"
@@ -343,6 +344,7 @@ class Records:
 KINDS = {
     "models": (Models, 1),
     "headers": (Headers, 5),
+    "blueprints": (Blueprints, 1),
     "data": (DataSets, 10),
     "archives": (Archives, 10),
     "records": (Records, 5),

@@ -89,7 +89,7 @@ class Tally:
     def record(self):
         """For a JSON file."""
         counts = {name: int(n) for name, n in self.counts.items()}
-        failed = [dataclasses.asdict(result) for result in self.failed]
+        failed = [dict(vars(result)) for result in self.failed]
         of = {"n": self.n, "of": self.unit, "refused": self.n_refused}
         return of | {"counts": counts, "failed": failed}
 
