@@ -10,6 +10,7 @@ import pytest
 from nengo.exceptions import ValidationError
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
@@ -33,22 +34,24 @@ def digits():
 @pytest.fixture(scope="module")
 def fitted(digits):
     x, y = digits
-    return SpikingClassifier(epochs=5, random_state=0).fit(x[:400], y[:400])
+    return SpikingClassifier(random_state=0).fit(x[:400], y[:400])
 
 
 @pytest.mark.slow
 def test_digits_in_a_pipeline(digits):
-    """A tenth of them would be right by chance."""
-    steps = make_pipeline(MinMaxScaler(), SpikingClassifier(epochs=8, random_state=0))
-    scores = cross_val_score(steps, *digits, cv=3)
+    """About as good as scikit-learn's linear model on the same parts."""
+    scores, linear = (
+        cross_val_score(make_pipeline(MinMaxScaler(), estimator), *digits, cv=3)
+        for estimator in (SpikingClassifier(random_state=0), LogisticRegression())
+    )
     assert scores.shape == (3,)
-    assert scores.min() > 0.8
+    assert scores.mean() > linear.mean() - 0.05
 
 
 def test_spikes_answer_like_rates(digits, fitted):
     x, y = digits
     assert any(e.neuron_type.spiking for e in fitted.model_.ensembles)
-    in_rates = SpikingClassifier(epochs=5, presentation_time=None, random_state=0)
+    in_rates = SpikingClassifier(presentation_time=None, random_state=0)
     in_rates.fit(x[:400], y[:400])
     chances = [e.predict_proba(x[400:]) for e in (fitted, in_rates)]
     for each in chances:
@@ -56,7 +59,8 @@ def test_spikes_answer_like_rates(digits, fitted):
     same = np.mean(chances[0].argmax(axis=1) == chances[1].argmax(axis=1))
     assert same > 0.9
     assert np.any(chances[0] != chances[1])
-    assert fitted.score(x[400:], y[400:]) > 0.8
+    linear = LogisticRegression(max_iter=1000).fit(x[:400], y[:400])
+    assert fitted.score(x[400:], y[400:]) > linear.score(x[400:], y[400:]) - 0.08
 
 
 def test_the_random_state_decides(digits):
