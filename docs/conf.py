@@ -175,8 +175,9 @@ def _tell_of_the_house(app):
 def _tell_what_was_measured(app):
     """Write the tables of what benchmarks measured."""
     source = Path(app.srcdir)
-    write = runpy.run_path(source / "measured.py")["write"]
-    write(source / "results", source / "api" / "generated")
+    for name in ("measured.py", "against.py"):
+        write = runpy.run_path(source / name)["write"]
+        write(source / "results", source / "api" / "generated")
 
 
 def _tell_of_experiments(app):

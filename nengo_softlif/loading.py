@@ -1,6 +1,7 @@
 """Models from files."""
 
 from itertools import zip_longest
+from pathlib import Path
 
 import numpy as np
 from nengo.exceptions import ValidationError
@@ -10,6 +11,7 @@ from .checks import network_of
 from .layers import parameters
 from .models import Model
 from .preprocessing import Preprocessing
+from .registry import TRAINED
 from .tasks import Task
 
 MAKERS = {}
@@ -18,12 +20,12 @@ arrays of a file: `.networks` enters its functions here. A file can name no othe
 
 
 def load(path, network=None):
-    """Load a model that `.Model.save` wrote.
+    """Load a model that `.Model.save` wrote, or one that comes with the package.
 
     Parameters
     ----------
     path : str or Path
-        The file.
+        The file; or the name of a trained model in ``registry.TRAINED``.
     network : nengo.Network or Model, optional
         The same network, built by the same code, to put the weights into; it is
         changed. Only networks that no file can hold need it.
@@ -42,7 +44,9 @@ def load(path, network=None):
     own = network is not None
     if own:
         network = network_of(network)
+    path = locate(path)
     header, arrays = files.read(path, "model", files.ModelForm)
+    arrays = {name: _widened(array) for name, array in arrays.items()}
     drawn = _take(arrays, "blueprint/")
     _check_numbers(path, arrays)
     if not own:
@@ -53,6 +57,44 @@ def load(path, network=None):
     _check_parts(path, header, network, own)
     parameters.install(network, arrays)
     return model
+
+
+def locate(path):
+    """Find the file of a model that comes with the package.
+
+    Parameters
+    ----------
+    path : str or Path
+        A name in ``registry.TRAINED``, or a path.
+
+    Returns
+    -------
+    str or Path
+        The file of that name, or the path as it was given.
+
+    Raises
+    ------
+    ValidationError
+        If it is one word that is neither a known name nor a file.
+    """
+    if not isinstance(path, str):
+        return path
+    if path in TRAINED:
+        return Path(__file__).parent / TRAINED[path]
+    as_path = Path(path)
+    is_word = path == as_path.name and not as_path.suffix
+    if is_word and not as_path.exists():
+        raise ValidationError(
+            f"expected the path of a file, or one of {', '.join(TRAINED)}, got "
+            f"{path!r}",
+            attr="path",
+        )
+    return path
+
+
+def _widened(array):
+    """Return what a file holds in float16 as Nengo and all else compute with."""
+    return array.astype(np.float32) if array.dtype == np.float16 else array
 
 
 def _remake(path, header, arrays, drawn):

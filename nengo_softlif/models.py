@@ -153,7 +153,7 @@ class Model:
             task=self.task,
         )
 
-    def save(self, path):
+    def save(self, path, dtype=None):
         """Write the network, preprocessing and history to one file.
 
         The network is written object by object, so that `load` needs nothing but the
@@ -166,12 +166,15 @@ class Model:
         path : str or Path
             A file name; ``.safetensors`` is its usual ending. An earlier file
             survives if writing fails.
+        dtype : {"float16", "float32", "float64"}, optional
+            How exact numbers are in the file; by default as they are, float64 for the
+            most part. With "float16", three digits, it takes a quarter of that.
 
         Raises
         ------
         ValidationError
             If ``scale``, ``crop``, ``flip`` or ``history`` are not of the kind that
-            `Model` says.
+            `Model` says, or a number is beyond the range of ``dtype``.
         OSError
             If the file cannot be written.
         """
@@ -203,11 +206,34 @@ class Model:
             header["preprocessing"] = self.preprocessing.header()
             for name, array in self.preprocessing.arrays().items():
                 arrays[f"preprocessing/{name}"] = array
+        if dtype is not None:
+            arrays = {name: _rounded(array, dtype) for name, array in arrays.items()}
+        # in full, as units may be beyond the range of the weights
         if self.task is not None:
             header["task"] = self.task.header()
             for name, array in self.task.arrays().items():
                 arrays[f"task/{name}"] = array
         files.write(path, header, arrays, "model", files.ModelForm)
+
+
+def _rounded(array, dtype):
+    """Bring an array to another precision, if it is of numbers that have one."""
+    if dtype not in ("float16", "float32", "float64"):
+        raise ValidationError(
+            f'expected "float16", "float32" or "float64", got {dtype!r}', attr="dtype"
+        )
+    array = np.asarray(array)
+    if array.dtype.kind != "f":
+        return array
+    with np.errstate(over="ignore"):  # which is refused
+        rounded = array.astype(dtype)
+    if not np.array_equal(np.isfinite(rounded), np.isfinite(array)):
+        raise ValidationError(
+            f"numbers up to {np.abs(array).max():g} are beyond the range of {dtype}; "
+            "save it with more digits",
+            attr="dtype",
+        )
+    return rounded
 
 
 def copied(network):

@@ -137,10 +137,20 @@ EXPERIMENTS = Table(
         "figure2": "nengo_softlif.experiments.spike_trains:FIGURE2",
         "decision-time": "nengo_softlif.experiments.decisions:DECISION_TIME",
         "rates-and-energy": "nengo_softlif.experiments.costs:RATES_AND_ENERGY",
+        "modifications": "nengo_softlif.experiments.modifying:MODIFICATIONS",
         "noise": "nengo_softlif.experiments.training_noise:TRAINING_NOISE",
     },
 )
 """What papers show, and what we add, each by one command: see `.Experiment`."""
+
+REPORTS = Table("reports", {"html": "nengo_softlif.report:write"})
+"""What writes an evaluation down for readers; see `.Evaluation.report`."""
+
+TRAINED = {
+    "mnist-lenet": "weights/mnist-lenet.safetensors",
+}
+"""Trained models that come with the package, for `nengo_softlif.load`: from names that
+begin with that of the data set to files in the package."""
 
 PARTS = Table(
     "parts",

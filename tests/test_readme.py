@@ -4,7 +4,7 @@ import re
 import textwrap
 from pathlib import Path
 
-from nengo_softlif.evaluation.results import Evaluation, difference
+from nengo_softlif.evaluation import Evaluation, Ladder, difference
 
 import numpy as np
 import pytest
@@ -62,3 +62,26 @@ def test_the_way_onto_loihi(capsys):
     assert "dense2" in capsys.readouterr().out
     assert names["sim"].target == "sim"
     assert np.any(names["sim"].data[names["chip"].output][-1] != 0)
+
+
+def test_the_table_of_the_chip(readme):
+    rungs = Ladder.load(ROOT / "docs" / "results" / "ladder-mnist.json").rungs
+    mnist = [rungs[i].evaluation for i in (0, 2, -1)]
+    cifar10 = [
+        Evaluation.load(ROOT / "docs" / "results" / f"cifar10-{backend}.json")
+        for backend in ("rate", "engine", "loihi-emulator")
+    ]
+    assert [rungs[i].name for i in (2, -1)] == ["spikes", "chip, emulated"]
+    for name, each, cell in (
+        ("MNIST, 8 epochs", mnist, shown),
+        ("CIFAR-10, JPEG copy, 12 epochs", cifar10, shown_shorter),
+    ):
+        found = difference(each[1], each[2])
+        low, high = (f"{limit:+.2f}" for limit in found.interval_points)
+        cells = [*map(cell, each), f"{found.points:+.2f} ({low} to {high})"]
+        assert " ".join([name, *cells]) in readme
+
+
+def shown_shorter(evaluation):
+    low, high = evaluation.error_interval_percent
+    return f"{evaluation.error_percent:.1f} ({low:.1f}-{high:.1f})"

@@ -135,6 +135,20 @@ def check_record(path):
             )
 
 
+def check_page(path):
+    """Refuse to replace a file by a page that holds something else, such as a model."""
+    if path is None or not path.is_file():
+        return
+    with path.open("rb") as file:
+        if not file.read(20).lstrip().lower().startswith((b"<!doctype html", b"<html")):
+            if path.stat().st_size > 0:
+                raise ValidationError(
+                    f"{str(path)!r} holds something else than HTML, and would be "
+                    "replaced; name another file",
+                    attr="out",
+                )
+
+
 def check_own(path):
     """Refuse a folder that holds other things than those beside a file of ours."""
     held = [other for other in path.parent.iterdir() if other.name[0] != "."]

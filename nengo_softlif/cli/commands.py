@@ -18,6 +18,7 @@ from ..training import checkpoints
 from . import checks, options, terminal
 from .demonstration import demo
 from .experiments import experiment
+from .reporting import report
 
 _NETWORK_OF = {"mnist": "mnist", "fashion_mnist": "mnist", "cifar10": "cifar10"}
 
@@ -36,6 +37,7 @@ def main():
 
 main.add_command(demo)
 main.add_command(experiment)
+main.add_command(report)
 
 
 @main.command()
@@ -105,7 +107,7 @@ main.add_command(experiment)
 )
 @click.option(
     "--start-from",
-    type=options.INPUT,
+    type=options.MODEL,
     help="Model to start from, a file that train wrote, instead of a new network.",
 )
 @click.option(
@@ -210,7 +212,7 @@ def _train(model, data, checkpoint, settings):
 
 
 @main.command()
-@click.argument("model", type=options.INPUT)
+@click.argument("model", type=options.MODEL)
 @click.option("--data", required=True, help="Data set: a name or an .npz file.")
 @options.backend
 @options.synapse
@@ -265,7 +267,7 @@ def evaluate(ctx, model, data, backend, synapse, out, as_json, **settings):
 
 
 @main.command()
-@click.argument("model", type=options.INPUT)
+@click.argument("model", type=options.MODEL)
 @click.option("--data", required=True, help="Data set: a name or an .npz file.")
 @options.synapse
 @options.presentation_time
@@ -318,7 +320,7 @@ def explain(model, data, out, figure, as_json, **settings):
 
 
 @main.command()
-@click.argument("model", type=options.INPUT, required=False)
+@click.argument("model", type=options.MODEL, required=False)
 @options.as_json
 def info(model, as_json):
     """Show what MODEL is made of; or versions, and data sets on this machine.

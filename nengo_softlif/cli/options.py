@@ -10,7 +10,8 @@ from .. import named, networks
 from ..checks import check_number, check_whole
 from ..evaluation import BATCH_SIZE
 from ..files import expanded
-from ..registry import DERIVATIVES, LOSSES, TARGETS
+from ..loading import locate
+from ..registry import DERIVATIVES, LOSSES, TARGETS, TRAINED
 from ..targets import all_backends
 
 
@@ -86,6 +87,17 @@ class _Path(click.Path):
         return path
 
 
+class _Model(_Path):
+    """The file of a model, or the name of one that comes with the package."""
+
+    def convert(self, value, param, ctx):
+        return super().convert(locate(value), param, ctx)
+
+    def shell_complete(self, ctx, param, incomplete):
+        names = click.Choice(list(TRAINED)).shell_complete(ctx, param, incomplete)
+        return names + super().shell_complete(ctx, param, incomplete)
+
+
 class _Network(click.ParamType):
     """The name of a network, a recipe of one, or the file of a model: a path."""
 
@@ -135,6 +147,7 @@ def _real(what, low, **limits):
 
 
 INPUT = _Path()
+MODEL = _Model()
 OUTPUT = _Path(to_write=True, dir_okay=False)
 FOLDER = _Path(file_okay=False)
 COUNT = _Checked(click.INT, lambda name, n: check_whole(name, n, 1, 10**9))

@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "Engine",
             "Prepared",
             "Shown",
+            "backend_of",
             "check_finite",
             "run_batches",
         ],

@@ -42,12 +42,15 @@ class Backend(ABC):
         Whether it shows one image at a time.
     shows_frames : bool
         Whether it shows frames that change in time, too.
+    records : bool
+        Whether it records what ``Watched.record`` tells it to.
     """
 
     name = None
     timed = True
     one_by_one = False
     shows_frames = False
+    records = False
 
     @abstractmethod
     def run(self, watched, batches, presentation):
@@ -129,7 +132,7 @@ class Engine(Backend):
     """Our own simulator, for many images side by side."""
 
     name = "engine"
-    shows_frames = True
+    shows_frames = records = True
 
     def able(self, model):
         """Return NengoDL in place of ours for what that cannot simulate."""
@@ -255,7 +258,7 @@ class Prepared(Backend):
         Called before images are shown.
     """
 
-    shows_frames = True
+    shows_frames = records = True
 
     def __init__(self, backend, watched, simulator, before=None):
         self.name = backend.name
@@ -300,6 +303,7 @@ def run_batches(sim, watched, batches, presentation):
             shown = shown[:, None]
         sim.run_steps(n_steps, {watched.input: shown})
         counts = [sim.spike_counts(e)[:n] for e in watched.layers]
+        watched.seen = [sim.data[probe][:n] for probe in watched.recorded]
         yield sim.data[watched.output][:n], counts
         if presentation.reset:
             sim.reset()

@@ -8,13 +8,20 @@ from nengo.exceptions import ValidationError
 from ..tasks import check_kind
 
 
-class Chip(TypedDict):
-    """What of a chip a model takes, and what simulated it."""
-
+class _Taken(TypedDict):
     target: str
     cores: int
     chips: int
     blocks: dict[str, list[dict[str, int]]]
+
+
+class Chip(_Taken, total=False):
+    """What of a chip a model takes, and what simulated it.
+
+    Later versions also tell what a core has.
+    """
+
+    limits: dict[str, int]
 
 
 class Synops(TypedDict):
@@ -33,6 +40,7 @@ def check_parts(evaluation):
     n, times = evaluation.n_examples, evaluation.times
     if evaluation.task != "classification":
         _check_numbers(evaluation)
+        _check_spikes(evaluation)
         return
     lengths = {"labels": n, "predictions": n, "error_interval_percent": 2}
     if times is not None:
@@ -55,6 +63,7 @@ def check_parts(evaluation):
     if any(len(row) != n_classes for row in evaluation.confusion):
         raise ValidationError("expected as many answers as classes", attr="confusion")
     _check_answers(evaluation, n_classes)
+    _check_spikes(evaluation)
     if evaluation.rows is not None and evaluation.rows < 1:
         raise ValidationError(
             f"expected rows of images, got {evaluation.rows}", attr="rows"
@@ -79,6 +88,19 @@ def _check_numbers(evaluation):
     sizes = {len(row) for row in (*evaluation.targets, *evaluation.answers)}
     if len(sizes) > 1:
         raise ValidationError("expected answers of one length", attr="answers")
+
+
+def _check_spikes(evaluation):
+    """Refuse counts of neurons that are none, or of other layers."""
+    for name in ("spike_histograms", "silent_neurons"):
+        found = getattr(evaluation, name)
+        if found is None:
+            continue
+        if found.keys() != evaluation.rates_hz.keys():
+            raise ValidationError("expected the layers of rates_hz", attr=name)
+        for counts in found.values():
+            if np.size(counts) == 0 or np.min(counts) < 0:
+                raise ValidationError("expected numbers of neurons", attr=name)
 
 
 def _check_answers(evaluation, n_classes):

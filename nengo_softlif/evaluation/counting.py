@@ -31,6 +31,10 @@ class Watched:
         Precision that was set with nengo_dl.configure_settings, or float32.
     fan_out : list of (n_neurons,) ndarray
         Fan-out of their neurons, for simulators that only tell sums.
+    recorded : list of nengo.Probe
+        What `record` added.
+    seen : list of (n, n_steps, n_recorded) ndarray
+        What these saw of the last batch.
     """
 
     network: nengo.Network
@@ -39,6 +43,8 @@ class Watched:
     layers: list
     dtype: str
     fan_out: list = field(default_factory=list)
+    recorded: list = field(default_factory=list)
+    seen: list = field(default_factory=list)
 
     @classmethod
     def from_model(cls, model, seed):
@@ -58,6 +64,20 @@ class Watched:
             [twin[layer] for layer in neuron_layers(model)],
             parameters.dtype_of(copy),
         )
+
+    def record(self, neurons):
+        """Record what some neurons of each layer put out, where a simulator can.
+
+        Parameters
+        ----------
+        neurons : list of (n_recorded,) array_like of int
+            Which of each layer, in ascending order.
+        """
+        with self.network:
+            self.recorded = [
+                nengo.Probe(layer.neurons[list(chosen)])
+                for layer, chosen in zip(self.layers, neurons, strict=True)
+            ]
 
     def with_totals(self):
         """Add a node that sums what the neurons of each layer put out.
@@ -134,7 +154,7 @@ class Tally:
         self.fan_out, self.n_kept, self.timed = fan_out, n_kept, timed
         self.fired = np.zeros((len(fan_out), 2))
         self.kept = []
-        self._histograms = []
+        self._histograms, self._totals = [], []
 
     def add(self, fired):
         """Add what a `.Backend` yields for a batch of images, or another tally."""
@@ -147,6 +167,8 @@ class Tally:
         self._keep(fired)
         if self.timed:
             self._remember(fired)
+        if self.timed:
+            self._add_totals([np.abs(count).sum(axis=0) for count in fired])
         for i, (count, fan_out) in enumerate(zip(fired, self.fan_out, strict=True)):
             total = count.sum(axis=0)
             self.fired[i] += total.sum(), total @ fan_out
@@ -155,6 +177,11 @@ class Tally:
         self.fired += other.fired
         for i, seen in enumerate(other._histograms):
             self._add_to_histogram(i, seen)
+        self._add_totals(other._totals)
+
+    def _add_totals(self, totals):
+        known = self._totals or [0] * len(totals)
+        self._totals = [a + b for a, b in zip(known, totals, strict=True)]
 
     def _keep(self, counts):
         """Keep the counts of the first images."""
@@ -192,6 +219,26 @@ class Tally:
             return None
         below = [np.cumsum(histogram) for histogram in self._histograms]
         return [int(np.searchsorted(b, HIGHEST * b[-1])) for b in below]
+
+    def histograms(self):
+        """How many neurons fired how often while an image was shown.
+
+        Returns
+        -------
+        list of list of int, or None
+            For each layer, how many neurons fired 0, 1, 2... times, all images
+            together; None if the simulator does not tell neurons apart.
+        """
+        return [h.tolist() for h in self._histograms] or None
+
+    def n_silent(self):
+        """How many neurons of each layer fired for no image, where they are told apart.
+
+        Returns
+        -------
+        list of int, or None
+        """
+        return [int(np.count_nonzero(t == 0)) for t in self._totals] or None
 
 
 def neuron_layers(model):

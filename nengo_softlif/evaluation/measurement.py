@@ -189,6 +189,10 @@ def measure(
             backend.check_rates(model, highest)
         highest = dict(zip(names, highest.values(), strict=True))
     n_examples = presentation.n_examples
+    histograms, n_silent = (
+        None if found is None else dict(zip(names, found, strict=True))
+        for found in (tally.histograms(), tally.n_silent())
+    )
     counts = {"synops_per_image": {"paper": None, "direct": None}}
     if backend.timed:
         counts = _synops(model.network, layers, names, tally, fan_out, n_examples)
@@ -210,6 +214,8 @@ def measure(
         batch_size=presentation.batch_size,
         chip=chip,
         highest_rates_hz=highest,
+        spike_histograms=histograms,
+        silent_neurons=n_silent,
     )
     return evaluation, tally.kept
 

@@ -6,6 +6,7 @@ import numpy as np
 from nengo.exceptions import ValidationError
 
 from ..files import Record
+from ..registry import REPORTS
 from ..tables import PrintedTable, Tabular
 from .answers import RECORD_EVERY, Z
 from .consistency import Chip, Synops, check_parts
@@ -94,8 +95,8 @@ class Evaluation(Record, Tabular):
         Answers at ``times``.
     chip : dict or None
         Of models on Loihi: the ``target`` that simulated the chip, the number of
-        ``cores`` and ``chips``, and for each layer its ``blocks`` and what they take of
-        a core.
+        ``cores`` and ``chips``, for each layer its ``blocks`` and what they take of
+        a core, and what a core has (``limits``).
     highest_rates_hz : dict of str to float, or None
         Rate of each layer that all but a thousandth of its neurons and images stay
         at or below, while an image is shown: the 99.9th percentile. None for backends
@@ -124,6 +125,11 @@ class Evaluation(Record, Tabular):
     targets, answers : list of list of float, or None
         What was wanted, and what was answered at the end, for each image, in the order
         in which they were shown, flattened.
+    spike_histograms : dict of str to list of int, or None
+        For each layer, how many of its neurons fired 0, 1, 2... times while an image
+        was shown, all images together. None as for ``highest_rates_hz``.
+    silent_neurons : dict of str to int, or None
+        How many neurons of each layer fired for none of the images.
     """
 
     _called = "an evaluation"
@@ -173,6 +179,8 @@ class Evaluation(Record, Tabular):
     r2_over_time: list[float] | None = None
     targets: list[list[float]] | None = None
     answers: list[list[float]] | None = None
+    spike_histograms: dict[str, list[int]] | None = None
+    silent_neurons: dict[str, int] | None = None
 
     def __repr__(self):
         """Say what was measured, and the error."""
@@ -184,6 +192,28 @@ class Evaluation(Record, Tabular):
     def table(self):
         """Put the main numbers into a `.tables.PrintedTable`."""
         return summarise(self)
+
+    def report(self, path, model=None, data=None, **more):
+        """Write a page of HTML that shows what was measured.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+        model : Model, optional
+            What was evaluated.
+        data : Dataset, optional
+            Whose images were shown.
+        **more
+            Other records, and settings: see `nengo_softlif.report.write`.
+        """
+        if self.task != "classification":
+            raise ValidationError(
+                f"pages tell of classes, but this is of {self.task}; print it, or save "
+                "it as JSON",
+                attr="evaluation",
+            )
+        REPORTS["html"](self, path, model, data, **more)
 
     def _check(self):
         check_parts(self)

@@ -6,8 +6,10 @@ from ..registry import EXPERIMENTS
 
 _attribute, __dir__, __all__ = lazy_loader.attach(
     __name__,
+    submodules=["energy"],
     submod_attrs={
         "base": ["Experiment"],
+        "costs": ["count_inputs"],
         "findings": ["Findings"],
         "settings": ["Kind", "setting", "suggest"],
     },

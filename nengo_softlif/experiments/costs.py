@@ -15,7 +15,7 @@ from .settings import (
     SECONDS,
     SEED,
     Data,
-    File,
+    ModelFile,
     Optional,
     Readout,
     Several,
@@ -27,7 +27,11 @@ from .settings import (
 class Settings:
     """What is measured, and how."""
 
-    model: str = setting(dataclasses.MISSING, File(), "Model file that train wrote.")
+    model: str = setting(
+        dataclasses.MISSING,
+        ModelFile(),
+        "Model file that train wrote, or the name of a model of this package.",
+    )
     data: str = setting(dataclasses.MISSING, Data(), "Data set: a name or a file.")
     readouts: tuple = setting(
         ("5:100:200", "3:60:150", "0:10:80", "0:10:60"),

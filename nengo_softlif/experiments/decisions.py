@@ -17,7 +17,7 @@ from .settings import (
     SEED,
     SYNAPSE,
     Data,
-    File,
+    ModelFile,
     Number,
     Optional,
     Several,
@@ -31,7 +31,11 @@ PROBABILITY = Number("a probability above 0 and below 1", low_open=True, high=1)
 class Settings:
     """What is measured, and how."""
 
-    model: str = setting(dataclasses.MISSING, File(), "Model file that train wrote.")
+    model: str = setting(
+        dataclasses.MISSING,
+        ModelFile(),
+        "Model file that train wrote, or the name of a model of this package.",
+    )
     data: str = setting(dataclasses.MISSING, Data(), "Data set: a name or a file.")
     synapses: tuple = setting(
         ("none", "alpha:0.002", "alpha:0.003", "alpha:0.005"),

@@ -9,6 +9,7 @@ from nengo.exceptions import ValidationError
 from .. import datasets, named
 from ..checks import LARGEST_SEED, check_number, check_whole
 from ..files import expanded
+from ..loading import locate
 
 
 class Kind:
@@ -144,6 +145,14 @@ class File(Kind):
                 f"expected a file, but there is none at {str(path)!r}", attr=name
             )
         return str(path.resolve())
+
+
+class ModelFile(File):
+    """The file of a model, or the name of one that comes with the package."""
+
+    def check(self, name, value):
+        """See `Kind.check`."""
+        return super().check(name, locate(value))
 
 
 class Data(File):

@@ -11,6 +11,7 @@ from ..evaluation import RATE, Presentation, measure, paired
 from ..tables import PrintedTable
 from . import measuring
 from .base import Experiment
+from .published import NOISE_MODELS
 from .settings import (
     COUNT,
     NOISE,
@@ -31,18 +32,6 @@ RATES = "rates"
 READOUTS = RATES, "5:100:200", "3:60:150", "0:10:80", "0:10:60"
 """Those of the papers: as rates; alpha synapse, start and end in ms."""
 
-PUBLISHED = {
-    "none": (15.57, 16.31, 16.38, 16.99, 17.86),
-    "gaussian:10": (16.03, 16.40, 16.38, 16.68, 17.15),
-    "gaussian:20": (16.96, 17.43, 17.37, 17.29, 17.44),
-    "alpha:0.003": (18.49, 18.68, 18.72, 18.48, 18.66),
-    "alpha:0.005": (16.96, 17.20, 17.13, 17.22, 17.42),
-    "alpha-rc:0.003": (15.65, 16.18, 16.18, 16.55, 17.31),
-    "alpha-rc:0.005": (15.66, 16.37, 16.38, 16.90, 17.58),
-}
-"""Errors on CIFAR-10 in percent, means over 5 networks, by `READOUTS` (Hunsberger's
-thesis, 2018, table of noise models)."""
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -54,7 +43,7 @@ class Settings:
         Choice("mnist", "cifar10", "small"),
         "Network: mnist, cifar10 or small.",
     )
-    noises: tuple = setting(tuple(PUBLISHED), Several(NOISE), "Noise in training.")
+    noises: tuple = setting(tuple(NOISE_MODELS), Several(NOISE), "Noise in training.")
     readouts: tuple = setting(
         READOUTS[1:],
         Several(Readout()),
@@ -142,8 +131,8 @@ class TrainingNoise(Experiment):
         for row in rows:
             row.update(compare(row, find(rows, "none", row["readout"])))
             row["published_percent"] = None
-            if settings.data == "cifar10" and row["noise"] in PUBLISHED:
-                known = dict(zip(READOUTS, PUBLISHED[row["noise"]], strict=True))
+            if settings.data == "cifar10" and row["noise"] in NOISE_MODELS:
+                known = dict(zip(READOUTS, NOISE_MODELS[row["noise"]], strict=True))
                 row["published_percent"] = known.get(row["readout"])
         return rows
 
@@ -153,12 +142,12 @@ class TrainingNoise(Experiment):
         lines = []
         for noise in findings.settings["noises"]:
             found = [find(findings.rows, noise, readout) for readout in readouts]
-            lines.append((noise, *(_with_range(row) for row in found)))
+            lines.append((noise, *(with_range(row) for row in found)))
             if found[0]["published_percent"] is not None:
                 known = [row["published_percent"] for row in found]
                 lines.append(("  published", *(f"{x:.2f}" if x else "" for x in known)))
             if found[0]["difference_points"] is not None:
-                lines.append(("  less none", *(_difference(row) for row in found)))
+                lines.append(("  less none", *(tell_difference(row) for row in found)))
         used, n_examples = findings.settings, findings.rows[0]["n_examples"]
         n_seeds = len(used["seeds"])
         title = (
@@ -299,13 +288,15 @@ def draw_errors(rows, names, what, figure):
     axes.legend(frameon=False, title=what, loc="upper left", bbox_to_anchor=(1, 1))
 
 
-def _with_range(row):
+def with_range(row):
+    """Write the mean error of a row, and the lowest and highest of its seeds."""
     low, high = min(row["errors_percent"]), max(row["errors_percent"])
     mean = f"{row['mean_percent']:.2f}"
     return mean if low == high else f"{mean} ({low:.2f} - {high:.2f})"
 
 
-def _difference(row):
+def tell_difference(row):
+    """Write what `compare` found."""
     low, high = row["interval_points"]
     return f"{row['difference_points']:+.2f} ({low:+.2f} to {high:+.2f})"
 

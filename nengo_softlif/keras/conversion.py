@@ -20,7 +20,12 @@ from .sketch import Sketch
 N_IMAGES = 500
 """Of more images, so many are taken, evenly spaced."""
 
-_NEURONS = {"relu": nengo.RectifiedLinear(), "lif": nengo.LIFRate()}
+# With a long membrane time constant a given rate takes a current farther above the
+# threshold, where the curve is straighter. These are of the papers' CIFAR-10 network.
+_NEURONS = {
+    "relu": nengo.RectifiedLinear(),
+    "lif": nengo.LIFRate(tau_rc=0.05, tau_ref=0.001),
+}
 
 _SAME = 1e-3
 """How far, in parts of its largest value, an answer may be from Keras' for rounding."""
@@ -41,9 +46,11 @@ def from_keras(model, neurons="relu", images=None, max_rate=200.0):
         `.keras.SoftLIF`, which is carried over as it is, or ReLU.
     neurons : {"relu", "lif"} or nengo.neurons.NeuronType
         What ReLU becomes: `nengo.RectifiedLinear`, which answers the same; or
-        `nengo.LIFRate`, whose curve is another, and is fitted for each layer so that it
-        answers what ReLU does as closely as it can. Or rate neurons with settings of
-        their own, such as `.SoftLIFRate` with noise, to train them further.
+        `nengo.LIFRate` with ``tau_rc`` 50 ms and ``tau_ref`` 1 ms, whose curve is
+        another, and is fitted for each layer so that it answers what ReLU does as
+        closely as it can. Or rate neurons with settings of their own: with a shorter
+        ``tau_rc`` the curve is more bent; `.SoftLIFRate` with noise is there to be
+        trained further.
     images : (n, ...) array_like, optional
         As the Keras model takes them; some hundred. LIF neurons are fitted to what
         these make of the layers, and `.keras.changes` tells how answers to

@@ -16,6 +16,7 @@ from ..evaluation import (
     run_batches,
 )
 from .conversion import utilization
+from .cores import LIMITS
 from .decays import DT
 from .emulator import Emulator
 from .neurons import warn_of_high_rates
@@ -62,6 +63,7 @@ class ChipBackend(Backend):
             "target": self.described,
             "cores": use.n_cores,
             "chips": use.n_chips,
+            "limits": dict(LIMITS),
             "blocks": {
                 names[layer.ensemble]: [
                     {name: int(n) for name, n in block.items()} for block in blocks
@@ -85,6 +87,8 @@ class Emulated(ChipBackend):
     rounding : bool
         Whether currents and voltages are whole numbers, as on the chip.
     """
+
+    records = True
 
     def __init__(self, name, described, rounding):
         super().__init__(name, described)

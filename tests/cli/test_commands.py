@@ -52,6 +52,16 @@ def test_info_of_a_model(run, model_file):
     assert_fails(run("info", model_file.parent / "none.safetensors"), "does not exist")
 
 
+def test_models_by_name(run):
+    found = json.loads(run("info", "mnist-lenet", "--json").output)
+    assert next(layer["size"] for layer in found["layers"]) == 784
+    assert_fails(run("info", "mnist-lent"), "or one of mnist-lenet")
+    assert_fails(
+        run("experiment", "decision-time", "--model", "mnist-lent", "--data", "digits"),
+        "or one of mnist-lenet",
+    )
+
+
 @pytest.mark.parametrize("named", [[], ["--backend", "loihi-emulator"]])
 def test_evaluate_takes_what_was_made_for_a_chip(named, run, model_file, tmp_path):
     """And what is in spikes already: files hold networks of all kinds."""

@@ -76,6 +76,41 @@ def test_nengo_dl_agrees_with_nengo(spiking, data, reference):
     close(evaluate(spiking, data, "nengo-dl", **BRIEF), reference)
 
 
+def test_histograms_tell_all_spikes(result, spiking, reference):
+    """Also how many neurons there are, and which never fire."""
+    for ensemble, (name, counts) in zip(
+        spiking.ensembles, result.spike_histograms.items(), strict=True
+    ):
+        assert sum(counts) == ensemble.n_neurons * result.n_examples
+        assert 0 <= result.silent_neurons[name] <= counts[0] / result.n_examples
+        n_spikes = np.arange(len(counts)) @ counts / sum(counts)
+        assert n_spikes / result.presentation_time == pytest.approx(
+            result.rates_hz[name]
+        )
+    assert reference.spike_histograms is None  # it tells sums only
+    assert reference.silent_neurons is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"spike_histograms": {"other": [1]}}, "expected the layers of rates_hz"),
+        ({"silent_neurons": {}}, "expected the layers of rates_hz"),
+        ({"spike_histograms": -1}, "expected numbers of neurons"),
+        ({"silent_neurons": -1}, "expected numbers of neurons"),
+    ],
+)
+def test_damaged_histograms_are_refused(result, change, message):
+    ((name, value),) = change.items()
+    if value == -1:
+        value = dict.fromkeys(result.rates_hz, -1)
+        if name == "spike_histograms":
+            value = {layer: [3, -1] for layer in result.rates_hz}
+    text = replace(result, **{name: value}).to_json()
+    with pytest.raises(ValidationError, match=f"{name}: {message}"):
+        Evaluation.from_json(text)
+
+
 def test_nengo_agrees_with_a_simulation_by_hand(spiking, data, reference):
     """Also that watching a network leaves its initial voltages as they are."""
     images = spiking.preprocessing.test(shown(data, 7))

@@ -22,11 +22,15 @@ def test_counts_of_parts_are_those_of_the_whole(rng):
         merged.add(part)
     np.testing.assert_array_equal(merged.fired, whole.fired)
     assert merged.highest_counts() == whole.highest_counts()
+    assert merged.histograms() == whole.histograms()
+    assert merged.n_silent() == whole.n_silent()
     for i, f in enumerate(fan_out):
         counts = np.concatenate([batch[i] for batch in batches])
         np.testing.assert_array_equal(
             whole.fired[i], [counts.sum(), (counts @ f).sum()]
         )
+        assert whole.histograms()[i] == np.bincount(counts.ravel()).tolist()
+        assert whole.n_silent()[i] == np.sum(~counts.any(axis=0))
         place = int(np.ceil(0.999 * counts.size)) - 1
         assert whole.highest_counts()[i] == np.sort(counts.ravel())[place]
 

@@ -493,7 +493,7 @@ def test_arguments_that_do_not_fit():
         ({"images": np.where(x == 1, np.nan, x)}, "finite"),
         ({"images": x.astype(str)}, "real numbers"),
         ({"max_rate": 0}, "a rate in Hz"),
-        ({"neurons": "lif", "images": x, "max_rate": 600}, "max_rates"),
+        ({"neurons": "lif", "images": x, "max_rate": 1200}, "max_rates"),
     ):
         with pytest.raises(ValidationError, match=match):
             softlif.from_keras(net, **arguments)

@@ -144,6 +144,12 @@ def test_a_trained_model_is_kept_with_its_unit(trained, tmp_path):
     answers = [told(m, data, backend="rate").answers for m in (model, loaded)]
     assert answers[0] == answers[1]
     assert "1 target" in repr(loaded)
+    # prices are beyond the range of the numbers that weights may be rounded to
+    model.save(tmp_path / "small.safetensors", dtype="float16")
+    rounded = softlif.load(tmp_path / "small.safetensors")
+    assert told(rounded, data, backend="rate").r2 == pytest.approx(
+        told(model, data, backend="rate").r2, abs=0.01
+    )
 
 
 @pytest.mark.parametrize("make", [houses, marks])
@@ -240,6 +246,8 @@ def test_models_and_data_of_different_tasks_are_refused(trained):
         told(to_spiking(model), data, confidence=0.9)
     with pytest.raises(ValidationError, match="rungs compare errors of classes"):
         softlif.explain(model, data)
+    with pytest.raises(ValidationError, match="pages tell of classes"):
+        told(model, data, backend="rate").report("page.html")
 
 
 def test_training_goes_on_to_the_same_values(tmp_path):
