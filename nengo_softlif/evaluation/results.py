@@ -60,7 +60,8 @@ class Evaluation(Record, Tabular):
         Number of spikes of all neurons.
     synops_per_image : dict of str to float
         Number of synaptic operations: ``paper`` counts the synapses of the
-        unfolded network, pooling free (`.n_synapses`); ``direct`` the neurons
+        network, pooling free (`.n_synapses`); of models for a chip, whose pooling
+        is folded, those of the folded weights. ``direct`` counts the neurons
         and readout values that each spike reaches (`.fan_out`). None for
         networks they cannot read.
     seconds : float
