@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 from pathlib import Path
 from statistics import median
 
@@ -79,6 +80,13 @@ def test_speed(readme):
     said = (RESULTS / "speed-emulator-mnist.txt").read_text()
     ratio = int(re.search(r"^ratio +(\d+)", said, re.M).group(1))
     assert f"shows {ratio:,} times as many images" in readme
+
+
+def test_the_front_page_has_the_same_numbers(readme):
+    find = runpy.run_path(ROOT / "docs" / "headlines.py")["find"]
+    for number, _, page in find(RESULTS):
+        assert number.removesuffix(" times") in readme
+        assert (ROOT / "docs" / f"{page}.rst").exists()
 
 
 def test_what_it_prints(readme):
