@@ -25,6 +25,8 @@ INTERNAL = {
     "__main__",
     "checks",
     "cli",
+    "conventions",
+    "examples",
     "files",
     "geometry",
     "images",
