@@ -106,6 +106,9 @@ def setup(app):
     app.connect("builder-inited", _tell_what_was_measured)
     app.connect("builder-inited", _tell_of_experiments)
     app.connect("builder-inited", _tell_of_errors)
+    tell = runpy.run_path(Path(app.srcdir, "pictures.py"))["tell"]
+    app.connect("doctree-read", tell)
+    app.connect("html-page-context", _level_captions, priority=900)  # after the theme
 
 
 def _inline_math(writer, node):
@@ -117,6 +120,14 @@ def _block_math(writer, node):
     writer.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}')
     writer.body.append("</div>\n")
     raise SkipNode
+
+
+def _level_captions(app, pagename, templatename, context, doctree):
+    """Say of what level the headings among the links are, as screen readers need it."""
+    tree = context.get("furo_navigation_tree", "")
+    context["furo_navigation_tree"] = tree.replace(
+        'role="heading"', 'role="heading" aria-level="2"'
+    )
 
 
 def _as_users_write(app, env, node, contnode):

@@ -64,11 +64,15 @@ class Page:
     def open(self, path, width, dark=False, height=900):
         """Open a file in a window of a width."""
         self.events.clear()
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.call("Emulation.setEmulatedMedia", features=[scheme])
+        self.paint(dark)
         self.resize(width, height)
         self.call("Page.navigate", url=path.as_uri())
         self._wait("Page.loadEventFired")
+
+    def paint(self, dark):
+        """Ask pages for their dark or their light colours."""
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.call("Emulation.setEmulatedMedia", features=[scheme])
 
     def resize(self, width, height=900):
         """Make the window another size."""
