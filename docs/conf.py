@@ -41,6 +41,7 @@ html_title = f"nengo_softlif {release}"
 html_static_path = ["_static"]
 html_css_files = ["softlif.css"]
 html_show_copyright = False
+html_domain_indices = False  # the reference lists modules, with what they are for
 html_math_renderer = "mathml"  # below: browsers draw it without a script from the net
 
 # -- API reference ---------------------------------------------------------------------
