@@ -109,6 +109,13 @@ class Evaluation(Record, Tabular):
         was shown, all images together. None as for ``highest_rates_hz``.
     silent_neurons : dict of str to int, or None
         How many neurons of each layer fired for none of the images.
+
+    Examples
+    --------
+    >>> result.save("digits.json")
+    >>> again = softlif.Evaluation.load("digits.json")
+    >>> again.n_examples, again.presentation_time
+    (20, 0.05)
     """
 
     _called = "an evaluation"
@@ -196,6 +203,13 @@ def wilson(n_wrong, n):
     -------
     low, high : float
         Between zero and one.
+
+    Examples
+    --------
+    >>> from nengo_softlif import evaluation
+    >>> low, high = evaluation.wilson(5, 100)
+    >>> f"{low:.3f} to {high:.3f}"
+    '0.022 to 0.112'
     """
     p = n_wrong / n
     centre = (p + Z**2 / (2 * n)) / (1 + Z**2 / n)
@@ -215,6 +229,13 @@ class Difference(Tabular):
         Its 95 % interval.
     n_examples : int
         Number of images both classified.
+
+    Examples
+    --------
+    >>> rates = softlif.evaluate(model, data, n_examples=20, progress_bar=False)
+    >>> low, high = softlif.difference(rates, result).interval_points
+    >>> low < high
+    True
     """
 
     points: float
@@ -270,6 +291,12 @@ def difference(a, b, time=None):
     .. [1] D. G. Bonett and R. M. Price, "Adjusted Wald Confidence Interval for a
        Difference of Binomial Proportions Based on Paired Data", Journal of
        Educational and Behavioral Statistics 37(4), 2012.
+
+    Examples
+    --------
+    >>> rates = softlif.evaluate(model, data, n_examples=20, progress_bar=False)
+    >>> softlif.difference(rates, result).n_examples
+    20
     """
     for attr, evaluation in (("a", a), ("b", b)):
         if not isinstance(evaluation, Evaluation):
