@@ -21,14 +21,7 @@ WITHOUT = {
     ),
     "evaluation.Prepared": "what backends hand to each other; its module is full",
     "training.Trainer": "abstract: tests/training/test_new_trainer.py has a whole one",
-    **{
-        f"gradients.{name}": "not written yet"
-        for name in (
-            "Arctan Back CrossEntropy Derivative FastSigmoid LeakCorrected Loss "
-            "MeasuredRates Membrane SoftLIF ThroughRates ThroughVoltage TimedNeurons "
-            "Triangular Unrolled"
-        ).split()
-    },
+    "gradients.Back": "what `Unrolled` does with an operator: see its tests",
 }
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 INDEX = next(page for page in PAGES if page.stem == "index")
