@@ -10,17 +10,7 @@ from api_pages import PAGES, listed
 
 # Names without an example, and why; it is to become shorter
 WITHOUT = {
-    **dict.fromkeys(
-        [
-            "evaluation.Backend",
-            "targets.Target",
-            "targets.TrainingHooks",
-            "targets.TrainingTarget",
-        ],
-        "abstract: tests/toy_chip.py has whole ones",
-    ),
     "evaluation.Prepared": "what backends hand to each other; its module is full",
-    "training.Trainer": "abstract: tests/training/test_new_trainer.py has a whole one",
     "gradients.Back": "what `Unrolled` does with an operator: see its tests",
 }
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
