@@ -176,7 +176,7 @@ def _tell_of_the_house(app):
 def _tell_what_was_measured(app):
     """Write the tables of what benchmarks measured."""
     source = Path(app.srcdir)
-    for name in ("measured.py", "against.py"):
+    for name in ("measured.py", "against.py", "headlines.py"):
         write = runpy.run_path(source / name)["write"]
         write(source / "results", source / "api" / "generated")
 

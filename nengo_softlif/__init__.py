@@ -33,6 +33,7 @@ _LATER = {
     "to_loihi": "loihi",
     "evaluate": "evaluation",
     "Evaluation": "evaluation",
+    "predict": "evaluation",
     "difference": "evaluation",
     "explain": "evaluation",
     "Ladder": "evaluation",
@@ -41,6 +42,7 @@ _LATER = {
     "from_keras": "keras",
     "from_nir": "nir",
     "to_nir": "nir",
+    "SpikingClassifier": "estimators",
     "to_onnx": "onnx",
 }
 
@@ -62,6 +64,7 @@ __all__ = [
     "Preprocessing",
     "Simulator",
     "SoftLIFRate",
+    "SpikingClassifier",
     "Stack",
     "datasets",
     "difference",
@@ -75,6 +78,7 @@ __all__ = [
     "load",
     "networks",
     "noise",
+    "predict",
     "rescale_rates",
     "to_loihi",
     "to_nir",

@@ -32,6 +32,36 @@ def check_whole(attr, value, low, high=None):
         )
 
 
+def whole_pair(attr, value):
+    """Return height and width, of which one number gives both; refuse all else."""
+    pair = (value, value) if np.ndim(value) == 0 else tuple(value)
+    if len(pair) != 2:
+        raise ValidationError(
+            f"expected a whole number, or two for height and width, got {value!r}",
+            attr=attr,
+        )
+    for length in pair:
+        check_whole(attr, length, 1)
+    return pair
+
+
+def whole_shape(attr, value, signals=False):
+    """Return the shape of images, (height, width, channels); refuse all else.
+
+    Tables may be given as (n_values,), and signals as (n_steps, channels), too: they
+    are images of one pixel, or one row.
+    """
+    shape = tuple(value) if np.ndim(value) == 1 else ()
+    if len(shape) == (2 if signals else 1):
+        shape = (1, 1, *shape)[-3:]
+    if len(shape) != 3 or (signals and shape[0] != 1):
+        wanted = "(steps, channels)" if signals else "(height, width, channels)"
+        raise ValidationError(f"expected {wanted}, got {value!r}", attr=attr)
+    for length in shape:
+        check_whole(attr, length, 1)
+    return shape
+
+
 def check_seconds(attr, seconds, such_as):
     """Refuse what is no positive number of seconds; an example is for the error."""
     what = f"a positive number of seconds, such as {such_as:g}"

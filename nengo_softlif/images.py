@@ -1,5 +1,6 @@
 """The form of images, tables and frames, and what looks wrong in them."""
 
+import sys
 import warnings
 
 import numpy as np
@@ -12,14 +13,18 @@ FORMS = (
 """Shapes that `in_one_form` takes, in words."""
 
 
-def in_one_form(x):
+def in_one_form(x, image_shape=None):
     """Bring images, or the rows of a table, into the form (n, height, width, channels).
 
-    Rows of a table are images of one pixel, whose channels are the values. Arrays of
-    other shapes, such as frames, are returned as they are, and all as views.
+    Rows of a table are images of one pixel, whose channels are the values, and signals
+    images of one row: (n, n_steps, channels) is taken for those if images are known to
+    have the shape (1, n_steps, channels). Arrays of other shapes, such as frames, are
+    returned as they are, and all as views.
     """
     if x.ndim == 2:
         return x[:, np.newaxis, np.newaxis, :]
+    if x.ndim == 3 and image_shape == (1, *x.shape[1:]):
+        return x[:, np.newaxis]
     return x[..., np.newaxis] if x.ndim == 3 else x
 
 
@@ -121,7 +126,7 @@ def checked_labels(attr, values):
     if wrong.any():
         raise ValidationError(
             "expected whole numbers from 0 as labels, got "
-            f"{_some(np.unique(values[wrong]))}; number the classes from 0",
+            f"{some(np.unique(values[wrong]))}; number the classes from 0",
             attr=attr,
         )
     labels.flags.writeable = False
@@ -144,7 +149,7 @@ def check_classes(y_train, y_test):
     unseen = np.setdiff1d(y_test, classes)
     if len(unseen):
         raise ValidationError(
-            f"expected classes that occur in y_train, got also {_some(unseen)}; leave "
+            f"expected classes that occur in y_train, got also {some(unseen)}; leave "
             "them out or add training images of them",
             attr="Dataset.y_test",
         )
@@ -282,15 +287,18 @@ def _array(attr, values):
     return array
 
 
-def _some(values):
-    """Return the first few values as text."""
+def some(values):
+    """Write the first few of several values."""
     shown = ", ".join(str(value) for value in values[:5])
     return shown if len(values) <= 5 else f"{shown} and {len(values) - 5} more"
 
 
 def _warn(message):
-    # from here past its checks, __post_init__ and __init__ to the caller of Dataset
-    warnings.warn(message, NengoWarning, stacklevel=6)
+    # from here out of the package, and past __init__, to whoever made the data set
+    level, frame = 1, sys._getframe()
+    while frame.f_back and frame.f_globals.get("__package__") == __package__:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, NengoWarning, stacklevel=level)
 
 
 def spread(images, mean):

@@ -12,6 +12,7 @@ from .layers import parameters
 from .models import Model
 from .preprocessing import Preprocessing
 from .registry import TRAINED
+from .tasks import Task
 
 MAKERS = {}
 """What makes networks again, by the names that files give them, from path, header and
@@ -147,6 +148,14 @@ def _restore_preprocessing(header, arrays):
     return Preprocessing.from_file(header["preprocessing"], mean)
 
 
+def _restore_task(header, arrays):
+    """Restore what the answers mean, and take its arrays out of the others."""
+    found = _take(arrays, "task/")
+    if header.get("task") is None:  # as in files of earlier versions
+        return None
+    return Task.from_file(header["task"], found)
+
+
 def _make_model(path, network, header, arrays):
     """Put a network into a model, with what the header says."""
     nodes, probes = network.all_nodes, network.all_probes
@@ -166,6 +175,7 @@ def _make_model(path, network, header, arrays):
         flip=header["flip"],
         history=header["history"],
         training=header.get("training"),  # files of earlier versions have none
+        task=_restore_task(header, arrays),
     )
 
 

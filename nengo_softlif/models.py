@@ -12,10 +12,11 @@ from . import blueprints, files
 from .checks import network_of
 from .layers import parameters
 from .preprocessing import Preprocessing
+from .tasks import Task, describe_kind
 
 
 class Model:
-    """A Nengo network that classifies images, with what belongs to it.
+    """A Nengo network that tells something of images, with what belongs to it.
 
     The network is an ordinary `nengo.Network`, and remains the model: change it,
     simulate it, put it into another. This record says which of its nodes takes
@@ -29,7 +30,8 @@ class Model:
         Takes the image. A node without input whose output has the size of a
         prepared image; what it puts out is replaced by images.
     output : nengo.Probe
-        Gives one number per class; the largest is the answer.
+        Gives one number per class, of which the largest is the answer; or per label,
+        or value, see `.Task`.
     preprocessing : Preprocessing, optional
         How images are prepared. `fit` takes it from the training images if it
         is not given.
@@ -47,6 +49,9 @@ class Model:
     training : dict, optional
         What `fit` recorded of what decided the training: settings, and checksums of
         data and initial weights. Equal trainings have equal ones.
+    task : Task, optional
+        What the numbers mean that the network answers with. `fit` takes it from the
+        data if it is not given.
 
     Raises
     ------
@@ -73,6 +78,7 @@ class Model:
         history=None,
         source=None,
         training=None,
+        task=None,
     ):
         network = network_of(network)
         if input not in network.all_nodes or input.size_in > 0:
@@ -99,6 +105,10 @@ class Model:
                 f"{preprocessing!r}",
                 attr="Model.preprocessing",
             )
+        if not isinstance(task, (Task, NoneType)):
+            raise ValidationError(
+                f"expected a Task, or None, got {task!r}", attr="Model.task"
+            )
         self.network = network
         self.input = input
         self.output = output
@@ -109,14 +119,16 @@ class Model:
         self.history = history
         self.source = source
         self.training = training
+        self.task = task
 
     def __repr__(self):
         """Sizes of the network."""
         layers = [f"{e.label or 'ensemble'} {e.n_neurons}" for e in self.ensembles]
+        kind = "classification" if self.task is None else self.task.kind
         made = f"{self.source['function']}, " if self.source else ""
         return (
             f"Model({made}{self.input.size_out} inputs, {' - '.join(layers)} neurons, "
-            f"{self.output.size_in} classes)"
+            f"{describe_kind(kind, self.output.size_in)})"
         )
 
     @property
@@ -144,6 +156,7 @@ class Model:
             history=copy.deepcopy(self.history),
             source=copy.deepcopy(self.source),
             training=copy.deepcopy(self.training),
+            task=self.task,
         )
 
     def save(self, path, dtype=None):
@@ -193,6 +206,7 @@ class Model:
             "history": self.history,
             "training": self.training,
             "preprocessing": None,
+            "task": None,
         }
         if self.preprocessing is not None:
             header["preprocessing"] = self.preprocessing.header()
@@ -200,6 +214,11 @@ class Model:
                 arrays[f"preprocessing/{name}"] = array
         if dtype is not None:
             arrays = {name: _rounded(array, dtype) for name, array in arrays.items()}
+        # in full, as units may be beyond the range of the weights
+        if self.task is not None:
+            header["task"] = self.task.header()
+            for name, array in self.task.arrays().items():
+                arrays[f"task/{name}"] = array
         files.write(path, header, arrays, "model", files.ModelForm)
 
 

@@ -286,7 +286,7 @@ class Preprocessing:
 
     def _checked(self, given):
         given = _numbers("images", given)
-        images = in_one_form(given)
+        images = in_one_form(given, self.image_shape)
         if images.ndim not in (4, 5) or images.shape[-3:] != self.image_shape:
             raise ValidationError(
                 f"expected images of {format_size(self.image_shape)} (height x width x "

@@ -5,11 +5,15 @@ import numpy as np
 from nengo.exceptions import ValidationError
 from nengo.params import BoolParam
 
-from .checks import changed, check_number, check_whole
+from .checks import changed, check_number, check_whole, whole_pair, whole_shape
 from .machine import check_memory
 from .neurons import SoftLIFRate
-from .noise import Dropout
+from .noise import Dropout, GaussianNoise
 from .transforms import AveragePool, LocallyConnected
+
+NEURONS = SoftLIFRate(0.02, 0.022, 0.002, 0.063, GaussianNoise(10))
+"""Those of the papers' network for MNIST. With this amplitude a layer gives the next
+about what rectified linear units would, which initial weights are made for."""
 
 
 class Stack:
@@ -28,9 +32,9 @@ class Stack:
     Parameters
     ----------
     image_shape : tuple of int
-        Height, width and channels of the images.
-    neuron_type : nengo.neurons.NeuronType
-        Neurons of all layers.
+        Height, width and channels of the images; of a table its values, ``(n,)``.
+    neuron_type : nengo.neurons.NeuronType, optional
+        Neurons of all layers; by default `NEURONS`.
     gain : float
         Gain of all neurons. It is an attribute: what it is set to counts for the
         layers that follow.
@@ -41,6 +45,9 @@ class Stack:
     variance : float
         Variance of initial weights, times the number of inputs of a neuron: 2 is that
         of He et al. 2015.
+    signals : bool
+        Whether these are images of one row, ``(1, steps, channels)``, or ``(steps,
+        channels)``. One number then gives kernels, strides and pools along the steps.
 
     Raises
     ------
@@ -53,33 +60,31 @@ class Stack:
     >>> with nengo.Network(seed=0) as net:
     ...     stack = softlif.Stack((28, 28, 1))
     ...     conv = stack.convolution(16, kernel_size=5)
-    ...     pool = stack.average_pool(2)
-    ...     hidden = stack.dense(100)
     ...     answer = stack.readout(10)
     >>> softlif.Model(net, stack.input, answer)
-    Model(784 inputs, conv1 12544 - dense2 100 neurons, 10 classes)
+    Model(784 inputs, conv1 12544 neurons, 10 classes)
     """
 
     def __init__(
-        self, image_shape, neuron_type=None, gain=1.0, biases=True, variance=2.0
+        self,
+        image_shape,
+        neuron_type=None,
+        gain=1.0,
+        biases=True,
+        variance=2.0,
+        signals=False,
     ):
-        if np.shape(image_shape) != (3,):
-            raise ValidationError(
-                f"expected (height, width, channels), got {image_shape!r}",
-                attr="image_shape",
-                obj=self,
-            )
-        for length in image_shape:
-            check_whole("image_shape", length, 1)
+        image_shape = whole_shape("image_shape", image_shape, signals)
+        self._signals = bool(signals)
         check_memory("images", image_shape)
         check_number("variance", variance, "a positive number", 0, low_open=True)
-        self.neuron_type = SoftLIFRate() if neuron_type is None else neuron_type
+        self.neuron_type = NEURONS if neuron_type is None else neuron_type
         self.gain = gain
         self.biases = biases
         self.variance = variance
         self.input = nengo.Node(np.zeros(int(np.prod(image_shape))), label="image")
         self._shapes = {}
-        self._put(self.input, tuple(image_shape))
+        self._put(self.input, image_shape)
         self._n_layers = 0
         # What nengo_dl.configure_settings(trainable=None) does, without TensorFlow;
         # doing it again would forget what was set before
@@ -124,12 +129,12 @@ class Stack:
         """
         check_whole("n_filters", n_filters, 1)
         image = self._image("convolution")
-        kernel_size = _pair("kernel_size", kernel_size)
+        kernel_size = self._sides("kernel_size", kernel_size)
         transform = nengo.Convolution(
             n_filters,
             image,
             kernel_size=kernel_size,
-            strides=_pair("strides", strides),
+            strides=self._sides("strides", strides),
             padding=padding,
             init=self._normal(std, _fan_in(kernel_size, image)),
         )
@@ -152,12 +157,12 @@ class Stack:
         """
         check_whole("n_filters", n_filters, 1)
         image = self._image("local layer")
-        kernel_size = _pair("kernel_size", kernel_size)
+        kernel_size = self._sides("kernel_size", kernel_size)
         transform = LocallyConnected(
             n_filters,
             image,
             kernel_size,
-            _pair("strides", strides),
+            self._sides("strides", strides),
             padding,
             init=self._normal(std, _fan_in(kernel_size, image)),
         )
@@ -239,7 +244,7 @@ class Stack:
                 attr="start",
                 obj=self,
             )
-        image, strides = self._image("shortcut", start), _pair("strides", strides)
+        image, strides = self._image("shortcut", start), self._sides("strides", strides)
         transform, shape = None, image
         if weights:
             init = self._normal(std, image[2])
@@ -275,16 +280,19 @@ class Stack:
             Passes the pooled image on.
         """
         image = self._image("average pool")
+        if self._signals:
+            pool_size = self._sides("pool_size", pool_size)
+            strides = pool_size if strides is None else self._sides("strides", strides)
         transform = AveragePool(image, pool_size, strides, padding)
         return self._node(f"pool{self._n_layers}", transform)
 
     def readout(self, n_classes, std=0.01, synapse=None):
-        """Add the linear readout: one number per class.
+        """Add the linear readout: one number per class, label, or value.
 
         Parameters
         ----------
         n_classes : int
-            Number of classes.
+            Number of them.
         std : float
             Standard deviation of the initial weights: small, so that training
             starts undecided. None is that of other layers.
@@ -374,24 +382,16 @@ class Stack:
             )
         return shape
 
+    def _sides(self, attr, value):
+        if self._signals and np.ndim(value) == 0:
+            value = (1, value)
+        return whole_pair(attr, value)
+
     def _normal(self, std, fan_in):
         if std is not None:
             check_number("std", std, "None or a positive number", 0, low_open=True)
         std = np.sqrt(self.variance / fan_in) if std is None else std
         return nengo.dists.Gaussian(0, std)
-
-
-def _pair(attr, value):
-    """Height and width, of which one number gives both."""
-    pair = (value, value) if np.ndim(value) == 0 else tuple(value)
-    if len(pair) != 2:
-        raise ValidationError(
-            f"expected a whole number, or two for height and width, got {value!r}",
-            attr=attr,
-        )
-    for length in pair:
-        check_whole(attr, length, 1)
-    return pair
 
 
 def _fan_in(kernel_size, image_shape):

@@ -26,6 +26,8 @@ INTERNAL = {
     "__main__",
     "checks",
     "cli",
+    "conventions",
+    "examples",
     "files",
     "geometry",
     "images",

@@ -1,89 +1,170 @@
-"""What the reference lists has an example, and examples print what they say."""
+"""Data sets of arrays in memory, as scikit-learn takes them."""
 
-import doctest
-import importlib
-import re
+import warnings
 
-import matplotlib.pyplot as plt
+from nengo_softlif import Preprocessing, datasets
+from nengo_softlif.datasets import Dataset
+
+import numpy as np
 import pytest
-from api_pages import PAGES, listed
+from nengo.exceptions import NengoWarning, ValidationError
+from scipy import sparse
+from sklearn.utils.multiclass import type_of_target
 
-# Names without an example, and why; it is to become shorter
-WITHOUT = {
-    "evaluation.Prepared": "what backends hand to each other; its module is full",
-    "gradients.Back": "what `Unrolled` does with an operator: see its tests",
-}
-OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-INDEX = next(page for page in PAGES if page.stem == "index")
-BY_PAGE = {page.stem: listed(page) for page in PAGES}
-NAMES = {
-    f"{module}.{name}": page
-    for page in PAGES
-    for module, names in BY_PAGE[page.stem].items()
-    for name in names
-    if not name.isupper()  # constants
-}
+N = 60
 
 
-@pytest.fixture(scope="session")
-def known():
-    """What examples take for granted: what those of docs/api/index.rst leave."""
-    test = on_page(INDEX)
-    run(test, {}, clear_globs=False)
-    return test.globs
+@pytest.fixture
+def x(rng):
+    return rng.normal(size=(N, 5))
 
 
-def on_page(page):
-    """The examples of a page itself, without those of what it lists."""
-    return doctest.DocTestParser().get_doctest(
-        page.read_text(), {}, page.stem, str(page), 0
-    )
+def test_a_fifth_is_kept_for_testing(x, rng):
+    y = rng.randint(3, size=N)
+    data = Dataset.from_arrays(x, y)
+    assert (len(data.x_train), len(data.x_test)) == (48, 12)
+    assert data.task == "classification"
+    assert data.class_names is None
+    # what is told of examples stays with them, and none is lost or comes twice
+    together = np.concatenate([data.x_train, data.x_test])[:, 0, 0]
+    told = np.concatenate([data.y_train, data.y_test])
+    place = [np.flatnonzero((x == row).all(axis=1)).item() for row in together]
+    assert sorted(place) == list(range(N))
+    np.testing.assert_array_equal(told, y[place])
+    assert data.sha256 == Dataset.from_arrays(x, y).sha256
 
 
-def of_object(name):
-    """The examples of a class or function, and of its methods."""
-    module, _, attribute = name.rpartition(".")
-    loaded = importlib.import_module(f"nengo_softlif.{module}")
-    tests = doctest.DocTestFinder().find(getattr(loaded, attribute), name, module=False)
-    return [test for test in tests if test.examples]
-
-
-def run(test, names, clear_globs=True):
-    test.globs, printed = dict(names), []
-    runner = doctest.DocTestRunner(optionflags=OPTIONS)
-    runner.run(test, out=printed.append, clear_globs=clear_globs)
-    assert not printed, "".join(printed)
-
-
-@pytest.mark.parametrize("name", sorted(NAMES))
-def test_what_the_reference_lists_has_an_example(name, known, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    tests = of_object(name)
-    for test in tests:
-        run(test, known)
-    plt.close("all")
-    shown = {test.name for test in tests}
-    for example in on_page(NAMES[name]).examples:
-        shown |= set(re.findall(r"\w+", example.source + example.want))
-    has_example = name in shown or name.rpartition(".")[2] in shown
-    assert has_example != (name in WITHOUT), "neither, or both"
+def test_each_class_stays_in_training(x):
+    y = np.zeros(N, int)
+    for i in range(N):  # wherever the only one is
+        y[:] = 0
+        y[i] = 1
+        assert Dataset.from_arrays(x, y).y_train.sum() == 1
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if page != INDEX], ids=lambda page: page.stem
+    ("labels", "names"),
+    [
+        (["b", "a", "c"], ("a", "b", "c")),
+        (np.array(["b", "a", "c"], dtype=object), ("a", "b", "c")),
+        ([5, -1, 7], (-1, 5, 7)),
+        ([2.0, 1.0, 3.0], (1.0, 2.0, 3.0)),
+        ([[1], [0], [2]], None),
+        ([[0, 1, 0], [1, 0, 0], [0, 0, 1]], None),
+        ([True, False, True], (False, True)),
+    ],
 )
-def test_examples_on_pages_run(page, known, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    run(on_page(page), known)
+def test_labels_of_any_kind_are_counted(x, labels, names):
+    given = np.array(labels)[np.arange(N) % 3]
+    data = Dataset.from_arrays(x, given, x[:6], given[:6])
+    assert data.class_names == names
+    expected = [1, 0, 1 if isinstance(labels[0], bool) else 2]
+    assert data.y_test.tolist() == expected * 2
+    assert data.y_train.dtype == np.int64
 
 
-def test_what_has_no_example_is_in_the_reference():
-    assert set(WITHOUT) <= set(NAMES)
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.arange(N) % 2,
+        np.arange(N) % 4,
+        np.arange(N) % 4 / 1.0,
+        np.linspace(0, 1, N),
+        np.linspace(0, 1, 3 * N).reshape(N, 3),
+        np.array(list("abc") * (N // 3)),
+        np.arange(2 * N).reshape(N, 2) % 3 % 2,
+    ],
+)
+def test_tasks_are_told_as_scikit_learn_tells_them(x, y):
+    task = {
+        "binary": "classification",
+        "multiclass": "classification",
+        "multilabel-indicator": "multilabel",
+        "continuous": "regression",
+        "continuous-multioutput": "regression",
+    }[type_of_target(y)]
+    assert Dataset.from_arrays(x, y).task == task
 
 
-def test_an_example_that_prints_something_else_fails(known):
-    test = doctest.DocTestParser().get_doctest(
-        ">>> len(model.ensembles)\n4\n", {}, "wrong", None, 0
-    )
-    with pytest.raises(AssertionError, match="Expected"):
-        run(test, known)
+def test_lists_sparse_matrices_and_columns_of_several_types(x, rng):
+    y = list("ab") * (N // 2)
+    expected = Dataset.from_arrays(x, y)
+    for given in (x.tolist(), sparse.csr_array(x), x.astype(object)):
+        assert Dataset.from_arrays(given, y).sha256 == expected.sha256
+
+
+def test_signals_have_steps_and_channels(rng):
+    x, y = rng.normal(size=(N, 20, 3)), np.arange(N) % 2
+    data = Dataset.from_arrays(x, y, x, y, signals=True)
+    assert data.image_shape == (1, 20, 3)
+    assert "signals of 20 steps of 3 channels" in repr(data)
+    # and are taken as they were given by what was fitted to them
+    prepared = Preprocessing.from_images(data.x_train)
+    np.testing.assert_array_equal(prepared.test(x), prepared.test(data.x_test))
+    # without the word they are images without channels
+    assert Dataset.from_arrays(x, y).image_shape == (20, 3, 1)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (4,), (2, 3)])
+def test_values_have_any_shape(x, rng, shape, tmp_path):
+    y = rng.normal(size=(N, *shape))
+    data = Dataset.from_arrays(x, y)
+    assert data.task == "regression"
+    assert data.y_train.shape[1:] == shape
+    assert data.n_classes == np.prod(shape)
+    assert f"{data.n_classes} target" in repr(data)
+    # files tell it as well
+    arrays = {name: getattr(data, name) for name in datasets.ARRAYS}
+    np.savez(tmp_path / "own.npz", **arrays)
+    assert datasets.load(tmp_path / "own.npz").sha256 == data.sha256
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"y": np.arange(N - 1.0)}, "a target for each of the 60 examples .* got 59"),
+        ({"y": np.r_[np.nan, np.arange(0.5, N - 1)]}, "finite values, but 1 of"),
+        ({"y": np.r_[np.inf, np.arange(0.5, N - 1)]}, "finite values, but 1 of"),
+        ({"y": np.arange(N * 1.0)}, "classes, of which 60 .* task='regression'"),
+        ({"y": np.arange(2 * N).reshape(N, 2)}, "whole numbers in columns"),
+        ({"y": np.array([["a", "b"]] * N)}, "text of shape"),
+        ({"y": np.zeros((N, 3)), "task": "classification"}, "one label for each"),
+        ({"y": np.full((N, 3), 2), "task": "multilabel"}, "ones and zeros.* got 2"),
+        ({"y": np.zeros(N), "task": "multilabel"}, "ones and zeros.* shape"),
+        ({"y": np.full(N, 0.5), "task": "classification"}, "not whole, or missing"),
+        ({"y": [None, "a"] * (N // 2)}, "missing"),
+        ({"y": np.array(["a", 1] * (N // 2), dtype=object)}, "labels of one type"),
+        ({"task": "clustering"}, "expected one of classification"),
+        ({"x": "abc"}, "a row for each example"),
+        ({"x": np.full((N, 2), "a")}, "real numbers"),
+        ({"x": np.full((N, 2), "a", dtype=object)}, "make numbers of text"),
+        ({"x": np.zeros((N, 4, 4, 1)), "signals": True}, "expected signals"),
+        ({"x_test": np.zeros((2, 5))}, "both x_test and y_test"),
+        ({"x": np.zeros((3, 5)), "y": list("aba")}, "too few to keep a fifth"),
+    ],
+)
+def test_bad_arrays_are_refused(x, change, message):
+    given = {"x": x, "y": np.arange(N) % 3, **change}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(ValidationError, match=message):
+            Dataset.from_arrays(**given)
+
+
+def test_text_that_occurs_only_in_the_test_set_is_refused(x):
+    y = np.array(list("ab") * (N // 2))
+    with pytest.raises(ValidationError, match="occur in training, got also c, d; "):
+        Dataset.from_arrays(x, y, x[:3], ["c", "a", "d"])
+
+
+def test_targets_of_another_shape_are_refused_for_testing(x, rng):
+    y = rng.normal(size=(N, 3))
+    with pytest.raises(ValidationError, match=r"shape \(3,\) as in y_train, got \(2,"):
+        Dataset.from_arrays(x, y, x, y[:, :2])
+
+
+def test_warnings_point_at_the_user(x):
+    x[3, 2] = 1e9
+    with pytest.warns(NengoWarning, match="a value of 1e") as caught:
+        Dataset.from_arrays(x, np.arange(N) % 3, x[:3], [0, 1, 2])
+    assert all(warning.filename == __file__ for warning in caught)

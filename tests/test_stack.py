@@ -311,3 +311,40 @@ def test_dropout_needs_neurons_with_noise():
         stack.dense(4)
         with pytest.raises(ValidationError, match="dropout is noise, which LIFRate"):
             stack.dense(4, dropout=0.5)
+
+
+def test_convolutions_of_signals_are_along_their_steps(rng):
+    """Against NumPy's correlations."""
+    with nengo.Network(seed=0) as net:
+        stack = Stack((20, 3), SoftLIFRate(), signals=True)
+        conv = stack.convolution(4, kernel_size=5, strides=2)
+        pool = stack.average_pool(2)
+        assert stack.shape == (1, 5, 4)
+        probe, pooled = nengo.Probe(conv.neurons), nengo.Probe(pool)
+    x = rng.normal(size=(20, 3))
+    stack.input.output = x.ravel()
+    (weights,) = [c for c in net.connections if c.pre_obj is stack.input]
+    with nengo.Simulator(net, progress_bar=False) as sim:
+        sim.step()
+        kernel = sim.data[weights].weights[0]  # (steps, channels, filters)
+    padded = np.pad(x, [(1, 2), (0, 0)])
+    channels = [
+        [np.correlate(padded[:, c], kernel[:, c, f], "valid") for c in range(3)]
+        for f in range(4)
+    ]
+    currents = np.sum(channels, axis=1).T[::2] + 1
+    rates = SoftLIFRate().rates(currents.ravel(), [1], [0])[:, 0]
+    np.testing.assert_allclose(sim.data[probe][0], rates)
+    means = rates.reshape(5, 2, 4).mean(axis=1)
+    np.testing.assert_allclose(sim.data[pooled][0], means.ravel())
+
+
+def test_a_table_has_one_pixel():
+    with nengo.Network():
+        assert Stack((8,)).shape == (1, 1, 8)
+
+
+@pytest.mark.parametrize("shape", [(2, 20, 3), (20,), 20, (20, 0)])
+def test_no_signals(shape):
+    with nengo.Network(), pytest.raises(ValidationError, match="image_shape"):
+        Stack(shape, signals=True)

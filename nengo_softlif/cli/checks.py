@@ -183,3 +183,10 @@ def describe_training(model, data, settings):
         if not described.get(name):
             described.pop(name, None)
     return checkpoints.describe_training(model, data, **described, optimizer=None)
+
+
+def last_error(history):
+    """Say what the error was in the last epoch of a training."""
+    if "rmse" in history:
+        return f"(RMSE) {history['rmse'][-1]:.4g}"
+    return f"{history['error_percent'][-1]:.2f} %"

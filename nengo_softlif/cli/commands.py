@@ -190,7 +190,7 @@ def train(
         chip = ", the chip's rounding and noise included" if target else ""
         backend = f" --backend {next(iter(TARGETS[target].backends))}" if target else ""
         click.echo(
-            f"{did} {out}: training error {model.history['error_percent'][-1]:.2f} % "
+            f"{did} {out}: training error {checks.last_error(model.history)} "
             f"in the last epoch{chip}. Next: nengo-softlif evaluate {out} --data "
             f"{dataset}{backend}"
         )

@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "counting": ["Watched", "layer_names", "neuron_layers"],
         "ladder": ["Ladder", "Rung", "explain"],
         "measurement": ["evaluate", "measure"],
+        "predicting": ["predict"],
         "presentation": ["BATCH_SIZE", "Presentation", "presentation_order"],
         "provenance": ["PACKAGES", "commit", "versions"],
         "rungs": ["Step"],

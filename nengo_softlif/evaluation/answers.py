@@ -5,6 +5,9 @@ from nengo.exceptions import ValidationError
 
 from ..machine import memory
 
+Z = 1.959963984540054
+"""Standard normal quantile of two-sided 95 % intervals."""
+
 RECORD_EVERY = 0.005
 """Seconds between the times at which answers are recorded."""
 
@@ -108,8 +111,7 @@ def confidences(outputs, steps, first):
     >>> evaluation.confidences(np.zeros((1, 20, 4)), steps, first)
     array([[0.25, 0.25, 0.25, 0.25]])
     """
-    sums = _sums(outputs, steps, first)
-    means = sums / (steps - first + 1)[:, np.newaxis]
+    means = average(outputs, steps, first)
     means -= means.max(axis=2, keepdims=True)
     return 1 / np.exp(means).sum(axis=2)  # of the largest, the exponential is one
 
@@ -138,6 +140,11 @@ def stop(confidences, confidence):
     sure = confidences >= confidence
     sure[:, -1] = True
     return np.argmax(sure, axis=1)
+
+
+def average(outputs, steps, first):
+    """Mean outputs from the steps ``first`` to ``steps``: (n, n_times, size)."""
+    return _sums(outputs, steps, first) / (steps - first + 1)[:, np.newaxis]
 
 
 def _sums(outputs, steps, first):

@@ -5,6 +5,8 @@ from typing import TypedDict
 import numpy as np
 from nengo.exceptions import ValidationError
 
+from ..tasks import check_kind
+
 
 class _Taken(TypedDict):
     target: str
@@ -36,6 +38,10 @@ def check_parts(evaluation):
     are none of the classes, or not those that were counted.
     """
     n, times = evaluation.n_examples, evaluation.times
+    if evaluation.task != "classification":
+        _check_numbers(evaluation)
+        _check_spikes(evaluation)
+        return
     lengths = {"labels": n, "predictions": n, "error_interval_percent": 2}
     if times is not None:
         lengths["error_over_time_percent"] = len(times)
@@ -62,6 +68,26 @@ def check_parts(evaluation):
         raise ValidationError(
             f"expected rows of images, got {evaluation.rows}", attr="rows"
         )
+
+
+def _check_numbers(evaluation):
+    """Refuse what is not as it should be for labels and values."""
+    check_kind(evaluation.task)
+    n, times = evaluation.n_examples, evaluation.times
+    numbers, pairs, courses = _NEEDED[evaluation.task]
+    lengths = {"targets": n, "answers": n}
+    lengths |= dict.fromkeys(numbers, None) | dict.fromkeys(pairs, 2)
+    if times is not None:
+        lengths |= dict.fromkeys(courses, len(times))
+        lengths |= dict.fromkeys(("presentation_time", "time_to_decide", "dt"), None)
+    for name, length in lengths.items():
+        value = getattr(evaluation, name)
+        if value is None or (length is not None and len(value) != length):
+            number = "a number" if length is None else f"{length} numbers"
+            raise ValidationError(f"expected {number} for {n} images", attr=name)
+    sizes = {len(row) for row in (*evaluation.targets, *evaluation.answers)}
+    if len(sizes) > 1:
+        raise ValidationError("expected answers of one length", attr="answers")
 
 
 def _check_spikes(evaluation):
@@ -94,3 +120,18 @@ def _check_answers(evaluation, n_classes):
         raise ValidationError(
             "expected the numbers of labels and predictions", attr="confusion"
         )
+
+
+_NEEDED = {
+    "multilabel": (
+        ("error_percent", "subset_error_percent"),
+        ("error_interval_percent",),
+        ("error_over_time_percent",),
+    ),
+    "regression": (
+        ("rmse", "r2"),
+        ("rmse_interval", "r2_interval"),
+        ("rmse_over_time", "r2_over_time"),
+    ),
+}
+"""What evaluations tell: numbers, pairs of them, and courses over time."""

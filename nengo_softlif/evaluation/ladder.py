@@ -171,6 +171,12 @@ def explain(
     """
     check_model(model)
     check_data(data, model)
+    if data.task != "classification":
+        raise ValidationError(
+            f"{data.name!r} is for {data.task}, but rungs compare errors of classes; "
+            "evaluate the model with each backend, and take their difference",
+            attr="data",
+        )
     if data.n_frames is not None:
         raise ValidationError(
             f"{data.name!r} has frames, but the first rung is of rates, without time; "

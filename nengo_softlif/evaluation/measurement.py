@@ -12,11 +12,11 @@ from ..layers import synops
 from ..models import check_model
 from ..progress import Progress
 from . import provenance
-from .answers import confidences, decide, readout_steps, stop, time_to_decide
 from .backends import backend_of
 from .counting import Tally, layer_names, neuron_layers
-from .presentation import Presentation, presentation_order
-from .results import Evaluation, wilson
+from .presentation import Presentation
+from .results import OF_CLASSES, Evaluation
+from .scores import ANSWERS
 from .sharing import check_sharing, run_on_cluster
 
 
@@ -38,7 +38,8 @@ def evaluate(
     """Classify test images and record how well, how fast and with how many spikes.
 
     The answer at time ``t`` is the class whose output has the largest mean from
-    ``max(window, t / 2)`` to ``t``.
+    ``max(window, t / 2)`` to ``t``. Of several labels, those are the answer whose mean
+    is positive, and of values the means themselves, see `.Task`.
 
     Parameters
     ----------
@@ -182,7 +183,7 @@ def measure(
         min(n_kept, presentation.n_examples),
         backend.timed,
     )
-    answers = _Answers(model, data, backend, presentation)
+    answers = ANSWERS[data.task](model, data, backend, presentation)
     with compilation(quiet=title is None) as compiling:
         run = _run(model, data, backend, presentation, tally, answers, scheduler)
         _show(run, presentation, tally, answers, title, seen)
@@ -207,7 +208,7 @@ def measure(
         backend=backend.name,
         synapse=provenance.synapse_names(model),
         n_examples=n_examples,
-        **answers.record(),
+        **{**dict.fromkeys(OF_CLASSES), **answers.record()},
         **_rates(layers, names, tally, backend, presentation),
         **counts,
         seconds=time.perf_counter() - start - compiling.seconds,
@@ -257,87 +258,8 @@ def _show(run, presentation, tally, answers, title, seen):
             if seen is not None:
                 seen(outputs)
             tally.add(fired)
-            error = f"{answers.error_percent:.2f} %"
-            progress.set_postfix(error=error, refresh=False)
+            progress.set_postfix(answers.progress(), refresh=False)
             progress.update(len(outputs))
-
-
-class _Answers:
-    """What a model answered, image by image, and how often that was wrong."""
-
-    def __init__(self, model, data, backend, presentation):
-        self.presentation, self.timed = presentation, backend.timed
-        n_steps = presentation.n_time_steps if self.timed else 1
-        window = presentation.window if self.timed else 0
-        self.steps, self.first = readout_steps(n_steps, presentation.dt, window)
-        n_examples, self.n_classes = presentation.n_examples, model.output.size_in
-        self.examples = presentation_order(len(data.x_test))[:n_examples]
-        self.labels = data.y_test[self.examples]
-        self.predictions = np.empty(
-            (n_examples, len(self.steps)), np.min_scalar_type(self.n_classes - 1)
-        )
-        self.stops = np.full(n_examples, len(self.steps) - 1)
-        self.n_done = self.n_wrong = 0
-
-    def add(self, outputs):
-        """Decide for the next images."""
-        new = slice(self.n_done, self.n_done + len(outputs))
-        self.predictions[new] = decide(outputs, self.steps, self.first)
-        if self.presentation.confidence is not None:
-            sure = confidences(outputs, self.steps, self.first)
-            self.stops[new] = stop(sure, self.presentation.confidence)
-        wrong = self._answers(new) != self.labels[new]
-        self.n_wrong += int(np.count_nonzero(wrong))
-        self.n_done = new.stop
-
-    def _answers(self, images):
-        """Answers for good."""
-        stops = self.stops[images, np.newaxis]
-        return np.take_along_axis(self.predictions[images], stops, axis=1)[:, 0]
-
-    @property
-    def error_percent(self):
-        """Of the images so far."""
-        return 100 * self.n_wrong / self.n_done
-
-    def record(self):
-        """What an `.Evaluation` tells of them."""
-        answers = self._answers(slice(None))
-        confusion = np.zeros((self.n_classes, self.n_classes), dtype=int)
-        np.add.at(confusion, (self.labels, answers), 1)
-        interval = wilson(self.n_wrong, self.n_done)
-        over_time = self._over_time()
-        return {
-            "error_percent": self.error_percent,
-            "error_interval_percent": [100 * p for p in interval],
-            "confusion": confusion.tolist(),
-            "labels": self.labels.tolist(),
-            "predictions": answers.tolist(),
-            **(over_time if self.timed else dict.fromkeys(over_time)),
-        }
-
-    def _over_time(self):
-        shown, times = self.presentation, self.steps * self.presentation.dt
-        errors = 100 * np.mean(self.predictions != self.labels[:, None], axis=0)
-        return {
-            "presentation_time": float(shown.presentation_time),
-            "time_to_decide": time_to_decide(times, errors),
-            "dt": float(shown.dt),
-            "window": float(shown.window),
-            "reset": bool(shown.reset),
-            "rows": None if shown.reset else shown.batch_size,
-            "times": np.round(times, 9).tolist(),
-            "error_over_time_percent": errors.tolist(),
-            "predictions_over_time": self.predictions,
-            "confidence": shown.confidence,
-            "mean_time": self._mean_time(times),
-        }
-
-    def _mean_time(self, times):
-        """When images were answered for good, if they need not wait for the end."""
-        if self.presentation.confidence is None:
-            return None
-        return float(times[self.stops].mean())
 
 
 def _rates(layers, names, tally, backend, presentation):

@@ -105,7 +105,7 @@ class Presentation:
         self._check_times(model, backend)
         _check_frames(self, data, backend)
         check_whole("seed", self.seed, 0, LARGEST_SEED)
-        self._check_confidence(backend)
+        self._check_confidence(data, backend)
         n_test = len(data.x_test)
         n_examples = n_test if self.n_examples is None else self.n_examples
         check_whole("n_examples", n_examples, 1, n_test)
@@ -152,11 +152,17 @@ class Presentation:
             high=time,
         )
 
-    def _check_confidence(self, backend):
+    def _check_confidence(self, data, backend):
         if self.confidence is None:
             return
         what = "a probability above 0 and below 1, such as 0.99"
         check_number("confidence", self.confidence, what, 0, low_open=True, high=1)
+        if data.task != "classification":
+            raise ValidationError(
+                f"is for classes, of which one is chosen, but {data.name!r} is for "
+                f"{data.task}; leave it out",
+                attr="confidence",
+            )
         if not backend.timed:
             raise ValidationError(
                 f"{backend.name!r} answers at once, so that no image can stop early; "

@@ -8,19 +8,24 @@ from nengo.exceptions import ValidationError
 from ..files import Record
 from ..registry import REPORTS
 from ..tables import PrintedTable, Tabular
-from .answers import RECORD_EVERY
+from .answers import RECORD_EVERY, Z
 from .consistency import Chip, Synops, check_parts
-from .summary import summarise
+from .errors import half_interval
+from .summary import headline, summarise
 
-Z = 1.959963984540054
-"""Standard normal quantile of two-sided 95 % intervals."""
+OF_CLASSES = (
+    *("error_percent", "error_interval_percent", "error_over_time_percent"),
+    *("confusion", "labels", "predictions", "predictions_over_time"),
+)
+"""Fields of classes, which are None for other tasks; labels have errors, too."""
 
 
 @dataclass(eq=False, repr=False)
 class Evaluation(Record, Tabular):
     """What `evaluate` measured. Print it, or save it as JSON.
 
-    Fields that need time are None for the backend "rate".
+    Fields that need time are None for the backend "rate", and those of other tasks,
+    from ``rmse`` on, for classes.
 
     Parameters
     ----------
@@ -35,14 +40,16 @@ class Evaluation(Record, Tabular):
     n_examples : int
         Number of test images.
     error_percent : float
-        Images classified wrongly at the end of their presentation, in percent.
+        Images classified wrongly at the end of their presentation, in percent. Of
+        several labels, those of them that are wrong.
     error_interval_percent : list of float
         Its 95 % interval (`wilson`).
     presentation_time : float
         How long each image was shown, in seconds.
     time_to_decide : float
         First time in seconds after which the error stays within 0.5 points of
-        its final value.
+        its final value; of values, that is what part of their variance is not
+        explained.
     dt : float
         Time step in seconds.
     rates_hz : dict of str to float
@@ -53,7 +60,8 @@ class Evaluation(Record, Tabular):
         Number of spikes of all neurons.
     synops_per_image : dict of str to float
         Number of synaptic operations: ``paper`` counts the synapses of the
-        unfolded network, pooling free (`.n_synapses`); ``direct`` the neurons
+        network, pooling free (`.n_synapses`); of models for a chip, whose pooling
+        is folded, those of the folded weights. ``direct`` counts the neurons
         and readout values that each spike reaches (`.fan_out`). None for
         networks they cannot read.
     seconds : float
@@ -104,18 +112,25 @@ class Evaluation(Record, Tabular):
         then those of these answers. None if all were shown to the end.
     mean_time : float or None
         When that was, in seconds, on average over the images.
+    task : {"classification", "multilabel", "regression"}
+        What was told of the images.
+    subset_error_percent : float or None
+        Images of which at least one of several labels is wrong.
+    rmse, r2 : float or None
+        Of values, the root of the mean squared error in their unit, and the part of
+        their variance that is explained, the mean over values.
+    rmse_interval, r2_interval : list of float, or None
+        Their 95 % intervals, by the mean of what examples contribute.
+    rmse_over_time, r2_over_time : list of float, or None
+        Both at ``times``.
+    targets, answers : list of list of float, or None
+        What was wanted, and what was answered at the end, for each image, in the order
+        in which they were shown, flattened.
     spike_histograms : dict of str to list of int, or None
         For each layer, how many of its neurons fired 0, 1, 2... times while an image
         was shown, all images together. None as for ``highest_rates_hz``.
     silent_neurons : dict of str to int, or None
         How many neurons of each layer fired for none of the images.
-
-    Examples
-    --------
-    >>> result.save("digits.json")
-    >>> again = softlif.Evaluation.load("digits.json")
-    >>> again.n_examples, again.presentation_time
-    (20, 0.05)
     """
 
     _called = "an evaluation"
@@ -125,8 +140,8 @@ class Evaluation(Record, Tabular):
     backend: str
     synapse: str
     n_examples: int
-    error_percent: float
-    error_interval_percent: list[float]
+    error_percent: float | None
+    error_interval_percent: list[float] | None
     presentation_time: float | None
     time_to_decide: float | None
     dt: float | None
@@ -145,9 +160,9 @@ class Evaluation(Record, Tabular):
     batch_size: int
     times: list[float] | None
     error_over_time_percent: list[float] | None
-    confusion: list[list[int]]
-    labels: list[int]
-    predictions: list[int]
+    confusion: list[list[int]] | None
+    labels: list[int] | None
+    predictions: list[int] | None
     predictions_over_time: np.ndarray | None
     chip: Chip | None = None
     highest_rates_hz: dict[str, float] | None = None
@@ -155,6 +170,16 @@ class Evaluation(Record, Tabular):
     layer_synops: dict[str, float] | None = None
     confidence: float | None = None
     mean_time: float | None = None
+    task: str = "classification"
+    subset_error_percent: float | None = None
+    rmse: float | None = None
+    r2: float | None = None
+    rmse_interval: list[float] | None = None
+    r2_interval: list[float] | None = None
+    rmse_over_time: list[float] | None = None
+    r2_over_time: list[float] | None = None
+    targets: list[list[float]] | None = None
+    answers: list[list[float]] | None = None
     spike_histograms: dict[str, list[int]] | None = None
     silent_neurons: dict[str, int] | None = None
 
@@ -162,7 +187,7 @@ class Evaluation(Record, Tabular):
         """Say what was measured, and the error."""
         return (
             f"<Evaluation of {self.network} on {self.n_examples} images of "
-            f"{self.dataset} with {self.backend}: error {self.error_percent:.2f} %>"
+            f"{self.dataset} with {self.backend}: {headline(self)}>"
         )
 
     def table(self):
@@ -183,6 +208,12 @@ class Evaluation(Record, Tabular):
         **more
             Other records, and settings: see `nengo_softlif.report.write`.
         """
+        if self.task != "classification":
+            raise ValidationError(
+                f"pages tell of classes, but this is of {self.task}; print it, or save "
+                "it as JSON",
+                attr="evaluation",
+            )
         REPORTS["html"](self, path, model, data, **more)
 
     def _check(self):
@@ -203,13 +234,6 @@ def wilson(n_wrong, n):
     -------
     low, high : float
         Between zero and one.
-
-    Examples
-    --------
-    >>> from nengo_softlif import evaluation
-    >>> low, high = evaluation.wilson(5, 100)
-    >>> f"{low:.3f} to {high:.3f}"
-    '0.022 to 0.112'
     """
     p = n_wrong / n
     centre = (p + Z**2 / (2 * n)) / (1 + Z**2 / n)
@@ -224,18 +248,12 @@ class Difference(Tabular):
     Parameters
     ----------
     points : float
-        Difference of the errors, in percentage points.
+        Difference of the errors, in percentage points; of values, of the part of their
+        variance that is not explained.
     interval_points : (float, float)
         Its 95 % interval.
     n_examples : int
         Number of images both classified.
-
-    Examples
-    --------
-    >>> rates = softlif.evaluate(model, data, n_examples=20, progress_bar=False)
-    >>> low, high = softlif.difference(rates, result).interval_points
-    >>> low < high
-    True
     """
 
     points: float
@@ -278,7 +296,8 @@ def difference(a, b, time=None):
     Returns
     -------
     Difference
-        With the adjusted Wald interval for paired proportions [1]_.
+        With the adjusted Wald interval for paired proportions [1]_; of labels and
+        values with that of the mean of the differences.
 
     Raises
     ------
@@ -291,12 +310,6 @@ def difference(a, b, time=None):
     .. [1] D. G. Bonett and R. M. Price, "Adjusted Wald Confidence Interval for a
        Difference of Binomial Proportions Based on Paired Data", Journal of
        Educational and Behavioral Statistics 37(4), 2012.
-
-    Examples
-    --------
-    >>> rates = softlif.evaluate(model, data, n_examples=20, progress_bar=False)
-    >>> softlif.difference(rates, result).n_examples
-    20
     """
     for attr, evaluation in (("a", a), ("b", b)):
         if not isinstance(evaluation, Evaluation):
@@ -313,7 +326,30 @@ def difference(a, b, time=None):
                 f"{values[1]}; evaluate both models on the same data",
                 attr=attr,
             )
+    if a.task != b.task:
+        raise ValidationError(
+            f"expected evaluations of the same task, got {a.task} and {b.task}",
+            attr="b",
+        )
+    if a.task != "classification":
+        return _mean_difference(a, b, time)
     return paired(*(_answers(e, time) != np.array(e.labels) for e in (a, b)))
+
+
+def _mean_difference(a, b, time):
+    """Difference of the errors of labels or values, of final answers."""
+    if time is not None:
+        raise ValidationError(
+            f"answers of {a.task} are kept for the end only; leave it out", attr="time"
+        )
+    targets = np.array(a.targets)
+    errors = [np.square(np.array(e.answers) - targets) for e in (a, b)]
+    if a.task == "regression":
+        variance = targets.var(axis=0)
+        errors = [e / np.where(variance > 0, variance, 1) for e in errors]
+    worse = 100 * (errors[1] - errors[0]).mean(axis=1)
+    mean, half = float(worse.mean()), half_interval(worse)
+    return Difference(mean, (mean - half, mean + half), len(worse))
 
 
 def paired(wrong_a, wrong_b):

@@ -22,16 +22,31 @@ def summarise(evaluation):
     )
 
 
+def headline(evaluation):
+    """Say in short how wrong a model was."""
+    if evaluation.task == "regression":
+        return f"RMSE {evaluation.rmse:.4g}, R2 {evaluation.r2:.3f}"
+    return f"error {evaluation.error_percent:.2f} %"
+
+
 def _errors(evaluation):
-    low, high = evaluation.error_interval_percent
-    interval = f"95 % interval {low:.2f} to {high:.2f} %"
-    found = [("error", f"{evaluation.error_percent:.2f} %", interval)]
+    if evaluation.task == "regression":
+        found = _errors_of_values(evaluation)
+    else:
+        low, high = evaluation.error_interval_percent
+        interval = f"95 % interval {low:.2f} to {high:.2f} %"
+        found = [("error", f"{evaluation.error_percent:.2f} %", interval)]
+    if evaluation.subset_error_percent is not None:
+        found[0] = (*found[0][:2], f"of labels, {interval}")
+        wrong = f"{evaluation.subset_error_percent:.2f} %"
+        found.append(("  of images", wrong, "with at least one wrong label"))
     if evaluation.times is None:
         return found
     for time, error in _course(evaluation):
-        found.append((f"  after {in_ms(time)}", f"{error:.2f} %", ""))
+        found.append((f"  after {in_ms(time)}", error, ""))
     shown, decided = evaluation.presentation_time, evaluation.time_to_decide
-    near = f"then within {TOLERANCE_PERCENT:g} points of the final error"
+    error = "R2" if evaluation.task == "regression" else "error"
+    near = f"then within {TOLERANCE_PERCENT:g} points of the final {error}"
     found.append(("presentation time", in_ms(shown), _settings(evaluation)))
     found.append(("time to decide", in_ms(decided), near))
     if evaluation.mean_time is not None:
@@ -61,8 +76,20 @@ def _course(evaluation):
     """Times and errors at a quarter, half and three quarters of the way."""
     n = len(evaluation.times)
     chosen = sorted({round(n * part) - 1 for part in (0.25, 0.5, 0.75)} - {-1, n - 1})
-    errors = evaluation.error_over_time_percent
-    return [(evaluation.times[i], errors[i]) for i in chosen]
+    if evaluation.task == "regression":
+        told = [f"{value:.4g}" for value in evaluation.rmse_over_time]
+    else:
+        told = [f"{error:.2f} %" for error in evaluation.error_over_time_percent]
+    return [(evaluation.times[i], told[i]) for i in chosen]
+
+
+def _errors_of_values(evaluation):
+    low, high = evaluation.r2_interval
+    explained = f"95 % interval {low:.3f} to {high:.3f}, of variance"
+    found = [("R2", f"{evaluation.r2:.3f}", explained)]
+    low, high = evaluation.rmse_interval
+    interval = f"95 % interval {low:.4g} to {high:.4g}"
+    return [*found, ("RMSE", f"{evaluation.rmse:.4g}", interval)]
 
 
 def _settings(evaluation):

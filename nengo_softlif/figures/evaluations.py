@@ -1,6 +1,7 @@
 """Figures of what `evaluate` measured: error, rates, and what is taken for what."""
 
 import numpy as np
+from nengo.exceptions import ValidationError
 
 from ..evaluation import wilson
 from .canvas import BLUE, COLOURS, axes
@@ -35,6 +36,7 @@ def error_over_time(evaluations, ax=None, labels=None):
     'log'
     """
     evaluations = list(evaluations)
+    _check_errors(evaluations, "error_percent")
     labels = [e.backend for e in evaluations] if labels is None else list(labels)
     ax = axes(ax)
     for i, (e, label) in enumerate(zip(evaluations, labels, strict=True)):
@@ -89,6 +91,7 @@ def error_against_spikes(evaluations, ax=None, label=None, color=BLUE):
     'test error (%)'
     """
     found = sorted(evaluations, key=lambda e: e.spikes_per_image)
+    _check_errors(found, "error_percent")
     errors = np.array([e.error_percent for e in found])
     intervals = np.array([e.error_interval_percent for e in found])
     spikes = [e.spikes_per_image for e in found]
@@ -177,6 +180,7 @@ def confusion(evaluation, ax=None):
     >>> figures.confusion(result).get_xlabel()
     'answer'
     """
+    _check_errors([evaluation], "confusion")
     ax = axes(ax)
     counts = np.array(evaluation.confusion)
     wrong = counts - np.diag(np.diag(counts))
@@ -189,6 +193,16 @@ def confusion(evaluation, ax=None):
     ticks = np.arange(len(counts))
     ax.set(xlabel="answer", ylabel="true class", xticks=ticks, yticks=ticks)
     return ax
+
+
+def _check_errors(evaluations, name):
+    """Refuse evaluations of tasks that have no such field."""
+    for evaluation in evaluations:
+        if getattr(evaluation, name) is None:
+            raise ValidationError(
+                f"draws {name}, which evaluations of {evaluation.task} do not have",
+                attr="evaluations",
+            )
 
 
 def _at_least(least, errors):

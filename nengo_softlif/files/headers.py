@@ -74,6 +74,13 @@ class PreprocessingForm(Struct):
     cutout: Index | None = None
 
 
+class TaskForm(Struct):
+    """What `Task.header` gives."""
+
+    kind: str
+    shape: list[Positive]
+
+
 class ModelForm(Struct):
     """What `Model.save` writes beside the arrays."""
 
@@ -88,6 +95,7 @@ class ModelForm(Struct):
     preprocessing: PreprocessingForm | None
     sizes: Pair | None = None
     training: dict[str, Any] | None = None
+    task: TaskForm | None = None
     blueprint: dict[str, Any] | None = None
     undrawn: str | None = None
 

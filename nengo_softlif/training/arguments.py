@@ -18,6 +18,7 @@ from ..checks import (
 from ..gradients import Derivative
 from ..registry import DERIVATIVES, LOSSES
 from ..targets import TrainingTarget, training_target
+from .losses import describe_loss
 from .optimizers import check_optimizer, describe_optimizer, tell_whence
 from .rates import FiringRates, wanted_rates
 
@@ -58,7 +59,7 @@ class Settings:
     presentation_time: float | None = None
     dt: float = 0.001
     derivative: Derivative | str | None = None
-    loss: str | None = None
+    loss: keras.losses.Loss | str | None = None
     label_smoothing: float = 0.0
     averaging: float = 0.0
     rates: FiringRates | float | None = None
@@ -122,8 +123,8 @@ class Settings:
                 f"gradients.FastSigmoid(10), got {self.derivative!r}",
                 attr="derivative",
             )
-        if self.loss is not None:
-            LOSSES.find(self.loss, "loss")
+        if self.loss is not None and self.presentation_time is not None:
+            LOSSES.find(self.loss, "loss")  # of others the task decides
 
     @property
     def n_steps(self):
@@ -144,12 +145,14 @@ class Settings:
             "optimizer": self.optimizer and describe_optimizer(self.optimizer),
             "target": self.target and self.target.describe(),
             "derivative": self.derivative and repr(self.derivative),
+            "loss": describe_loss(self.loss),
             "rates": self.rates and self.rates.describe(),
         }
         if self.presentation_time is None:
             # which trainings of earlier versions do not know
             for name in IN_SPIKES:
-                del described[name]
+                if name != "loss" or self.loss is None:
+                    del described[name]
         for name in LATER:
             if not described[name]:
                 del described[name]

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from ..layers import parameters
+from ..tasks import TASKS
 from .keras_model import LayeredNetwork
 from .trainers import Trainer
 
@@ -15,8 +16,9 @@ class AsLayers(Trainer):
 
     name = "layers"
     options = frozenset(
-        {"batch_norm", "target", "label_smoothing", "rates", "sigma_start"}
+        {"batch_norm", "target", "label_smoothing", "rates", "sigma_start", "loss"}
     )
+    tasks = frozenset(TASKS)
     networks = "feed-forward layers of SoftLIFRate"
 
     def __init__(self, network, image, answer, settings):
@@ -54,7 +56,7 @@ class AsLayers(Trainer):
     def _train_step(self, x, labels):
         logs = self.keras_model.train_step((x, labels))
         self.keras_model._train_counter.assign_add(1)  # callbacks look at it
-        return logs["loss"], logs["accuracy"]
+        return logs["loss"], logs["measure"]
 
     def train(self, images, labels):
         """See `.Trainer`."""

@@ -7,6 +7,8 @@ from nengo.exceptions import ValidationError
 
 from ..datasets import check_frames
 from ..preprocessing import Preprocessing
+from ..tasks import Task
+from .losses import measure
 
 
 class TrainingImages:
@@ -16,6 +18,8 @@ class TrainingImages:
     ----------
     preprocessing : Preprocessing
         That of the model, or for a new model that of the data.
+    task : Task
+        What they are told of the same way.
     n_batches : int
         In an epoch; what does not fill a batch is left out.
     n_validation : int
@@ -34,6 +38,9 @@ class TrainingImages:
         self.preprocessing = _find_preprocessing(
             model, data, self._training, settings.dt
         )
+        self.task = model.task
+        if self.task is None:
+            self.task = Task.of(data.task, data.y_train[self._training])
         self.n_batches = len(self._training) // settings.batch_size
         self.n_validation = len(self._validation)
 
@@ -52,7 +59,7 @@ class TrainingImages:
         x, y = self._x, self._data.y_train
 
         def prepare(batch):
-            return self.preprocessing.train(x[batch], rng), y[batch]
+            return self.preprocessing.train(x[batch], rng), self.task.encode(y[batch])
 
         with ThreadPoolExecutor(1) as pool:
             coming = pool.submit(prepare, batches[0])
@@ -64,14 +71,11 @@ class TrainingImages:
     def validate(self, trainer):
         """Measure loss and error on images that are not trained on."""
         images = self._x[self._validation]
-        labels = self._data.y_train[self._validation]
+        labels = self.task.encode(self._data.y_train[self._validation])
         answers = trainer.answers(images, self.preprocessing).astype(np.float64)
-        loss = np.mean(trainer.loss.values(answers, labels)[0])
-        error = np.mean(answers.argmax(axis=1) != labels)
-        return {
-            "validation_loss": float(loss),
-            "validation_error_percent": float(100 * error),
-        }
+        found = {"loss": trainer.validation_loss(answers, labels)}
+        found.update(measure(self.task, answers, labels))
+        return {f"validation_{name}": value for name, value in found.items()}
 
 
 def split_images(n_images, validation_split, seed, batch_size):

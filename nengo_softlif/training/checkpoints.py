@@ -157,6 +157,9 @@ def describe_training(model, data, seed, **settings):
     if model.preprocessing is not None:
         start.append(model.preprocessing.header())
         arrays.update(model.preprocessing.arrays())
+    if model.task is not None and model.task.kind != "classification":
+        start.append(model.task.header())
+        arrays.update({f"task/{k}": v for k, v in model.task.arrays().items()})
     found = {
         "network": model.source or _identify(network, image),
         "start": files.sha256(arrays, text=json.dumps(start, default=_plain)),
@@ -164,6 +167,8 @@ def describe_training(model, data, seed, **settings):
         "seed": seed,
         **settings,
     }
+    if data.task != "classification":  # which earlier versions do not know
+        found["task"] = data.task
     return json.loads(json.dumps(found, default=_plain))
 
 

@@ -15,6 +15,7 @@ from .arguments import Settings, check_callbacks, check_checkpoint
 from .averaging import WeightAverages
 from .batches import TrainingImages
 from .checkpoints import Checkpoint, Diverged, claimed, describe_training
+from .losses import name_measure
 from .optimizers import describe_optimizer, make_optimizer
 from .trainers import find_trainers, make_trainer
 
@@ -46,10 +47,11 @@ def fit(
 ):
     """Train a model on labelled images.
 
-    The loss is the cross-entropy of the softmax over the model's output. Networks of
-    spiking neurons are trained in spikes, if a presentation time is given. What
-    training draws is a function of the seed: the order and the crops of the
-    images of (seed, epoch), the noise of (seed, ensemble, step).
+    The loss is the cross-entropy of the softmax over the model's output. Of several
+    labels it is that of the sigmoid of each, and of values their squared error.
+    Networks of spiking neurons are trained in spikes, if a presentation time is given.
+    What training draws is a function of the seed: the order and the crops of the images
+    of (seed, epoch), the noise of (seed, ensemble, step).
 
     Parameters
     ----------
@@ -115,10 +117,13 @@ def fit(
         To train in spikes: what stands for the derivative of a spike, one of
         ``registry.DERIVATIVES``. By default "leak-corrected" for networks of
         `.IntegrateAndFire`, and "soft-lif" for others.
-    loss : str, optional
-        To train in spikes: "cross-entropy" of what `.evaluate` decides by (default),
-        or "membrane", Lee et al.'s squared error of the last output over the number of
-        steps.
+    loss : str or tf.keras.losses.Loss, optional
+        "cross-entropy" for classes and labels (default), "mean-squared-error" for
+        values (default), in units in which their variance is one, or for labels; or
+        another of Keras, by name such as "huber". Those that are given themselves get
+        classes as whole numbers. To train in spikes: "cross-entropy" of what
+        `.evaluate` decides by (default), or "membrane", Lee et al.'s squared error of
+        the last output over the number of steps.
     label_smoothing : float
         Part of each label that is spread over all classes, 0 by default; 0.1 is usual.
         It counts in training only, and there in the ``loss`` of the history. Not for
@@ -143,7 +148,9 @@ def fit(
     dict of str to list of float
         The history: ``loss`` (with what a target and rates add) and ``error_percent``
         of each epoch, while it was trained, and ``validation_loss`` and
-        ``validation_error_percent``.
+        ``validation_error_percent``. Of labels the error is the part of them that is
+        wrong; of values it is ``rmse``, the root of the mean squared error in their
+        unit.
 
     Raises
     ------
@@ -196,6 +203,7 @@ def fit(
         claimed(checkpoint),
         closing(make_trainer(ways, network, image, answer, settings)) as way,
     ):
+        way.task = images.task
         optimizer = make_optimizer(settings, way, images.n_batches)
         way.plan(settings.epochs * images.n_batches)
         way.compile(optimizer)
@@ -214,7 +222,7 @@ def fit(
         arrays = parameters.collect(network, way.data)
 
     parameters.install(model.network, arrays)
-    model.preprocessing = images.preprocessing
+    model.preprocessing, model.task = images.preprocessing, images.task
     model.history = history
     called = [type(callback).__name__ for callback in callbacks]
     model.training = {**decided_by, "callbacks": called}
@@ -290,11 +298,11 @@ def _train(way, batches, bar, callbacks, averages):
     way.start_epoch()
     for i, (images, labels) in enumerate(batches):
         callbacks.on_train_batch_begin(i)
-        loss, accuracy = way.train(images, labels)
+        loss, measure = way.train(images, labels)
         averages.update()
         if not np.isfinite(loss):
             raise _diverged(f"the loss became {loss} in batch {i + 1}")
-        logs = {"loss": loss, "error_percent": 100 * (1 - accuracy)}
+        logs = {"loss": loss, **name_measure(way.task.kind, measure)}
         bar.set_postfix(_shorten(logs), refresh=False)
         bar.update()
         callbacks.on_train_batch_end(i, logs)

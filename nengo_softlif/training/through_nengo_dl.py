@@ -5,6 +5,7 @@ from nengo.exceptions import ValidationError
 
 from ..compat import nengo_dl, quiet_simulator
 from ..layers import check_gains
+from ..tasks import TASKS
 from ..tensors import noise_counters, noise_seeds
 from .trainers import Trainer
 
@@ -16,7 +17,8 @@ class ThroughNengoDL(Trainer):
     """
 
     name = "nengo-dl"
-    options = frozenset({"label_smoothing"})
+    options = frozenset({"label_smoothing", "loss"})
+    tasks = frozenset(TASKS)
     networks = "what NengoDL simulates"
     warning = "training through NengoDL, which is slower"
 
@@ -63,11 +65,11 @@ class ThroughNengoDL(Trainer):
         """See `.Trainer`."""
         result = self.keras_model.train_on_batch(
             self._inputs(images),
-            {self.output_name: labels[:, np.newaxis, np.newaxis]},
+            {self.output_name: labels.reshape(len(labels), 1, -1)},
             reset_metrics=False,
             return_dict=True,
         )
-        return float(result["loss"]), float(result[f"{self.output_name}_accuracy"])
+        return float(result["loss"]), float(result[f"{self.output_name}_measure"])
 
     def predict(self, images):
         """See `.Trainer`."""

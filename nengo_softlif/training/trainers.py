@@ -11,6 +11,8 @@ from nengo.exceptions import NengoWarning, Unconvertible, ValidationError
 from ..gradients import CrossEntropy
 from ..models import check_timeless
 from ..registry import TRAINERS
+from ..tasks import Task
+from .losses import check_loss, find_loss, find_metric
 
 
 class Trainer(ABC):
@@ -42,6 +44,8 @@ class Trainer(ABC):
     takes_frames : bool
         Whether it trains on frames over time, which come as (batch_size, n_steps,
         size), too.
+    tasks : frozenset of str
+        What it trains for, of ``tasks.TASKS``.
     networks : str
         What it trains, in words, for errors.
     warning : str or None
@@ -60,8 +64,10 @@ class Trainer(ABC):
         with other values a checkpoint is refused.
     output_name : str or None
         What Keras calls the output, if it has a name.
-    loss : Loss
-        By which answers are judged that are not trained on.
+    loss : Loss or None
+        By which answers are judged that are not trained on; if None, by that of Keras.
+    task : Task
+        What the answers mean. `.fit` sets it, before it calls `compile`.
 
     Raises
     ------
@@ -73,6 +79,7 @@ class Trainer(ABC):
     name = None
     options = frozenset()
     takes_frames = False
+    tasks = frozenset({"classification"})
     networks = "other networks"
     warning = None
     biases = ()
@@ -81,6 +88,7 @@ class Trainer(ABC):
     decides: ClassVar[dict] = {}
     output_name = None
     loss = CrossEntropy()
+    task = Task("classification")
 
     @classmethod
     def check(cls, model, settings):
@@ -119,6 +127,7 @@ class Trainer(ABC):
     def __init__(self, network, image, answer, settings):
         self.batch_size = settings.batch_size
         self.label_smoothing = settings.label_smoothing
+        self.given_loss = settings.loss
 
     @property
     @abstractmethod
@@ -137,13 +146,13 @@ class Trainer(ABC):
         ----------
         images : (batch_size, size) ndarray
             Prepared images.
-        labels : (batch_size,) ndarray of int
-            Their classes.
+        labels : (batch_size,) ndarray of int, or (batch_size, size) ndarray
+            Their classes; or labels or values, if it has such ``tasks``.
 
         Returns
         -------
         loss, accuracy : float
-            So far in this epoch.
+            So far in this epoch; of values their mean squared error in their unit.
         """
 
     @abstractmethod
@@ -163,10 +172,10 @@ class Trainer(ABC):
 
     def compile(self, optimizer):
         """Set the optimizer, the loss and the metrics of the Keras model."""
-        loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        if self.label_smoothing:
-            loss = _Smoothed(self.label_smoothing)
-        metrics = [tf.keras.metrics.SparseCategoricalAccuracy("accuracy")]
+        loss = find_loss(self.given_loss, self.task.kind, self.label_smoothing)
+        if self.given_loss is not None or self.task.kind != "classification":
+            self.loss = None
+        metrics = [find_metric(self.task)]
         if self.output_name is not None:
             loss, metrics = {self.output_name: loss}, {self.output_name: metrics}
         self.keras_model.compile(optimizer, loss=loss, metrics=metrics)
@@ -213,6 +222,13 @@ class Trainer(ABC):
             answers.append(self.predict(padded)[: len(x)])
         return np.concatenate(answers)
 
+    def validation_loss(self, answers, targets):
+        """Mean loss of answers, (n, size), that are not trained on."""
+        if self.loss is not None:
+            return float(np.mean(self.loss.values(answers, targets)[0]))
+        loss = find_loss(self.given_loss, self.task.kind)
+        return float(loss(tf.constant(targets), tf.constant(answers, tf.float32)))
+
     def variables(self):
         """Everything that changes during training, by name."""
         optimizer = self.keras_model.optimizer
@@ -243,29 +259,14 @@ class Trainer(ABC):
         """Free what is held."""
 
 
-class _Smoothed(tf.keras.losses.Loss):
-    """Cross-entropy with labels of which a part is spread over all classes."""
-
-    def __init__(self, part):
-        super().__init__()
-        self._part = part
-
-    def call(self, labels, answers):
-        labels = tf.reshape(tf.cast(labels, tf.int32), tf.shape(answers)[:-1])
-        return tf.keras.losses.categorical_crossentropy(
-            tf.one_hot(labels, answers.shape[-1], dtype=answers.dtype),
-            answers,
-            from_logits=True,
-            label_smoothing=self._part,
-        )
-
-
 def find_trainers(model, data, settings):
     """Find the ways to train a model, as far as can be told before it is built.
 
     Returns subclasses of `Trainer`, in the order of their table. If there is none, the
     reason of the first is raised of those that have all options that were asked for.
     """
+    if settings.presentation_time is None:
+        check_loss(settings.loss, data.task, settings.label_smoothing)
     names = list(TRAINERS) if settings.trainer is None else [settings.trainer]
     found, refusals, lacking = [], [], []
     for name in names:
@@ -275,6 +276,7 @@ def find_trainers(model, data, settings):
             lacking.append((trainer, missing[0]))
             continue
         try:
+            _check_task(trainer, data)
             _check_frames(trainer, data)
             trainer.check(model, settings)
         except ValidationError as error:
@@ -301,6 +303,17 @@ def _lack(settings, trainer, option):
         "out",
         attr=option,
     )
+
+
+def _check_task(trainer, data):
+    if data.task not in trainer.tasks:
+        able = [repr(n) for n in TRAINERS if data.task in TRAINERS[n].tasks]
+        raise ValidationError(
+            f"{trainer.name!r} trains for {' and '.join(sorted(trainer.tasks))}, but "
+            f"{data.name!r} is for {data.task}; train a rate network with "
+            f"{' or '.join(able)}, and call to_spiking",
+            attr="data",
+        )
 
 
 def _check_frames(trainer, data):
