@@ -31,6 +31,12 @@ def dense_layer(image_shape, n_classes, n_neurons=128):
     -------
     Model
         The untrained network.
+
+    Examples
+    --------
+    >>> from nengo_softlif.estimators import dense_layer
+    >>> dense_layer((1, 1, 4), n_classes=3, n_neurons=20)
+    Model(4 inputs, dense1 20 neurons, 3 classes)
     """
     neurons = SoftLIFRate(amplitude=0.01, noise=AlphaNoise(0.005))
     with nengo.Network(label="dense", seed=0) as net:
@@ -71,7 +77,9 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
     Examples
     --------
     >>> from sklearn.model_selection import cross_val_score
-    >>> cross_val_score(SpikingClassifier(epochs=5), X, y)  # doctest: +SKIP
+    >>> X, y = data.x_train[:200].reshape(200, -1), data.y_train[:200]
+    >>> cross_val_score(softlif.SpikingClassifier(epochs=1), X, y, cv=2).shape
+    (2,)
     """
 
     def __init__(

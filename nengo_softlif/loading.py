@@ -40,6 +40,14 @@ def load(path, network=None):
     ValidationError
         If the file is not a model of this version, or is damaged, or the network
         does not fit. Sizes are compared before anything is made.
+
+    Examples
+    --------
+    >>> model.save("digits.safetensors")
+    >>> softlif.load("digits.safetensors").preprocessing == model.preprocessing
+    True
+    >>> len(softlif.load("mnist-lenet").ensembles)  # comes with the package
+    6
     """
     own = network is not None
     if own:
@@ -76,6 +84,12 @@ def locate(path):
     ------
     ValidationError
         If it is one word that is neither a known name nor a file.
+
+    Examples
+    --------
+    >>> from nengo_softlif.loading import locate
+    >>> locate("mnist-lenet").name
+    'mnist-lenet.safetensors'
     """
     if not isinstance(path, str):
         return path

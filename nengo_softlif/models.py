@@ -58,6 +58,12 @@ class Model:
     ValidationError
         If ``input`` or ``output`` are not of this network, or not a node
         without input and a probe.
+
+    Examples
+    --------
+    >>> model.save("digits.safetensors")
+    >>> softlif.load("digits.safetensors")
+    Model(small, 64 inputs, conv1 1024 - conv2 512 - dense3 64 neurons, 10 classes)
     """
 
     def __init__(
@@ -250,6 +256,13 @@ def copied(network):
         The copy.
     twin : dict
         From each object of ``network`` to its counterpart in ``copy``.
+
+    Examples
+    --------
+    >>> from nengo_softlif.models import copied
+    >>> copy, twin = copied(model.network)
+    >>> twin[model.input].size_out
+    64
     """
     with warnings.catch_warnings():
         # nengo warns of sizes that it itself restores

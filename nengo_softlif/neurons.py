@@ -74,6 +74,13 @@ class SoftLIFRate(LIFRate):
     ----------
     .. [1] E. Hunsberger and C. Eliasmith, "Spiking Deep Networks with LIF
        Neurons", arXiv:1510.08829, 2015, equations for r(j) and rho_2.
+
+    Examples
+    --------
+    >>> neurons = softlif.SoftLIFRate(sigma=0.02)
+    >>> neurons.rates([[0.5], [2.0]], gain=1, bias=0).round()  # Hz
+    array([[ 2.],
+           [63.]])
     """
 
     sigma = BoundedParam("sigma", low=0, low_open=True)
@@ -372,6 +379,12 @@ def partner(neurons, kind):
     -------
     nengo.neurons.NeuronType or None
         None if there is no such partner.
+
+    Examples
+    --------
+    >>> from nengo_softlif.neurons import partner
+    >>> partner(softlif.SoftLIFRate(tau_rc=0.03), "spiking")
+    LIF(tau_rc=0.03)
     """
     family = FAMILIES.of(neurons)
     cls = getattr(family, kind, None)

@@ -18,6 +18,14 @@ class Table(MutableMapping):
         What its rows are, in the plural.
     rows : dict of str to str
         Where the objects are, as ``"module:object"``.
+
+    Examples
+    --------
+    >>> from nengo_softlif.registry import BACKENDS, Table
+    >>> list(BACKENDS)
+    ['engine', 'nengo-dl', 'nengo', 'rate']
+    >>> Table("colours", {"pi": "math:pi"})["pi"]
+    3.141592653589793
     """
 
     def __init__(self, name, rows):

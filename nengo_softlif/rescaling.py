@@ -74,6 +74,11 @@ def rescale_rates(model, data, low, high, n_images=100):
 
     and the shift is that with which :math:`c \, r'` comes closest. What is left is the
     bend of the curve; short training at a low learning rate takes most of it away.
+
+    Examples
+    --------
+    >>> softlif.rescale_rates(model, data, low=5, high=20)
+    Model(64 inputs, conv1 1024 - conv2 512 - dense3 64 neurons, 10 classes)
     """
     check_model(model)
     check_data(data, model)

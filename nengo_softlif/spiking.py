@@ -53,6 +53,12 @@ def to_spiking(model, synapse=nengo.Alpha(0.005)):  # noqa: B008 (synapses are f
     Unconvertible
         If a neuron type has no spiking partner, or a connection solves for full
         weights.
+
+    Examples
+    --------
+    >>> spiking = softlif.to_spiking(model, nengo.Lowpass(0.005))
+    >>> [type(ensemble.neuron_type).__name__ for ensemble in spiking.ensembles]
+    ['LIF', 'LIF', 'LIF']
     """
     network = check_unmade(model)
     synapse = _checked_synapse(synapse)

@@ -107,6 +107,17 @@ class IntegrateAndFire(NeuronType):
        Spike-Based Backpropagation for Training Deep Neural Network Architectures",
        Frontiers in Neuroscience 14:119, 2020, arXiv:1903.06379; the order of what
        happens in a step, and the leak, from the authors' code.
+
+    Examples
+    --------
+    >>> with nengo.Network(seed=0) as net:
+    ...     neurons = softlif.IntegrateAndFire(tau_rc=np.inf)
+    ...     one = nengo.Ensemble(1, 1, neuron_type=neurons, gain=[1], bias=[105])
+    ...     probe = nengo.Probe(one.neurons)
+    >>> with softlif.Simulator(net, progress_bar=False) as sim:
+    ...     sim.run(0.1)
+    >>> int(np.count_nonzero(sim.data[probe]))
+    10
     """
 
     state = {"voltage": Choice([0])}  # noqa: RUF012 (as Nengo has it)
@@ -250,6 +261,12 @@ class BernoulliSpiking(NeuronType):
        Spike-Based Backpropagation for Training Deep Neural Network Architectures",
        Frontiers in Neuroscience 14:119, 2020, arXiv:1903.06379; that spikes have the
        sign of the input, from the authors' code.
+
+    Examples
+    --------
+    >>> neurons = softlif.BernoulliSpiking()
+    >>> neurons.rates([[50.0], [-50.0]], 1, 0).ravel()
+    array([ 50., -50.])
     """
 
     negative = True

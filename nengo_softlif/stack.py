@@ -58,13 +58,11 @@ class Stack:
     Examples
     --------
     >>> with nengo.Network(seed=0) as net:
-    ...     stack = Stack((28, 28, 1))
+    ...     stack = softlif.Stack((28, 28, 1))
     ...     conv = stack.convolution(16, kernel_size=5)
-    ...     pool = stack.average_pool(2)
-    ...     hidden = stack.dense(100)
     ...     answer = stack.readout(10)
-    >>> nengo_softlif.Model(net, stack.input, answer)
-    Model(784 inputs, conv1 12544 - dense2 100 neurons, 10 classes)
+    >>> softlif.Model(net, stack.input, answer)
+    Model(784 inputs, conv1 12544 neurons, 10 classes)
     """
 
     def __init__(

@@ -26,6 +26,15 @@ class PrintedTable:
     nested : bool
         Whether the first cell of a row is a heading, written once for all rows that
         have it in common and follow each other without an empty row.
+
+    Examples
+    --------
+    >>> from nengo_softlif.tables import PrintedTable
+    >>> print(PrintedTable(("layer", "neurons"), [("conv", 288), ("dense", 100)]))
+    layer  neurons
+    --------------
+    conv       288
+    dense      100
     """
 
     head: tuple

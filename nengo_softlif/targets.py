@@ -237,13 +237,28 @@ def target_of(model):
     -------
     Target or None
         None for networks of no target.
+
+    Examples
+    --------
+    >>> from nengo_softlif import targets
+    >>> targets.target_of(softlif.to_loihi(spiking)).name
+    'loihi'
+    >>> targets.target_of(spiking) is None
+    True
     """
     network = network_of(model)
     return next((t for t in TARGETS.values() if t.takes(network)), None)
 
 
 def all_backends():
-    """Return a `.Table` of everything that runs models, that of targets included."""
+    """Return a `.Table` of everything that runs models, that of targets included.
+
+    Examples
+    --------
+    >>> from nengo_softlif import targets
+    >>> "engine" in targets.all_backends(), "loihi-emulator" in targets.all_backends()
+    (True, True)
+    """
     of_targets = [target.backends.items() for target in TARGETS.values()]
     return BACKENDS.extended(dict(chain.from_iterable(of_targets)))
 
@@ -280,6 +295,12 @@ def training_target(target, batch_norm=False):
     ValidationError
         If it is neither, names a target that nothing can be trained for, or does not
         go with batch normalisation.
+
+    Examples
+    --------
+    >>> from nengo_softlif import targets
+    >>> targets.training_target("loihi")
+    LoihiTarget(max_rate=125.0, rate_weight=0.1)
     """
     if isinstance(target, str) and target in TARGETS:
         target = TARGETS[target].training() or target

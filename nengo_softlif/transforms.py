@@ -68,6 +68,11 @@ class AveragePool(_OfWindows):
         one window for every stride, centred. "ceil" is cuda-convnet's: windows
         start at the upper left, and the last may hang over the edge. The two
         differ on odd sizes.
+
+    Examples
+    --------
+    >>> softlif.AveragePool((8, 8, 3), pool_size=2).output_shape.shape
+    (4, 4, 3)
     """
 
     pool_size = ShapeParam("pool_size", length=2, low=1)
@@ -123,6 +128,11 @@ class LocallyConnected(_OfWindows):
         Weights, ordered by output position, kernel row and column, input
         channel, and filter. Where the kernel hangs over the edge of the image
         there is no weight.
+
+    Examples
+    --------
+    >>> softlif.LocallyConnected(4, (8, 8, 3), kernel_size=3).output_shape.shape
+    (6, 6, 4)
     """
 
     n_filters = IntParam("n_filters", low=1)
@@ -195,6 +205,17 @@ class AveragePoolSet(Operator):
         Flattened output image.
     pool : AveragePool
         The transform.
+
+    Examples
+    --------
+    >>> with nengo.Network() as net:
+    ...     image, small = nengo.Node(np.ones(16)), nengo.Node(size_in=4)
+    ...     pool = softlif.AveragePool((4, 4, 1))
+    ...     pooled = nengo.Connection(image, small, transform=pool)
+    >>> built = nengo.builder.Model()
+    >>> built.build(net)
+    >>> [type(op).__name__ for op in built.operators].count("AveragePoolSet")
+    1
     """
 
     def __init__(self, weights, X, Y, pool, tag=None):
@@ -223,7 +244,20 @@ class AveragePoolSet(Operator):
 def build_average_pool(
     model, transform, sig_in, decoders=None, encoders=None, rng=np.random
 ):
-    """Build average pooling: as a sparse transform, but out of reach of training."""
+    """Build average pooling: as a sparse transform, but out of reach of training.
+
+    Examples
+    --------
+    >>> with nengo.Network() as net:
+    ...     image, small = nengo.Node(np.ones(16)), nengo.Node(size_in=4)
+    ...     pool = softlif.AveragePool((4, 4, 1))
+    ...     pooled = nengo.Connection(image, small, transform=pool, synapse=None)
+    ...     probe = nengo.Probe(small)
+    >>> with nengo.Simulator(net, progress_bar=False) as sim:
+    ...     sim.run_steps(1, progress_bar=False)
+    >>> sim.data[probe]
+    array([[1., 1., 1., 1.]])
+    """
     if decoders is not None:
         raise BuildError(
             f"{transform} pools the neurons of an image, not decoded values: connect "

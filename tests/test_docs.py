@@ -15,6 +15,7 @@ import nengo_softlif as softlif
 import matplotlib.pyplot as plt
 import nengo
 import pytest
+from api_pages import api_pages
 from nengo.exceptions import NengoException
 
 ROOT = Path(__file__).parent.parent
@@ -39,18 +40,6 @@ INTERNAL = {
 FOLDERS = {m.name for m in pkgutil.iter_modules(softlif.__path__) if m.ispkg}
 MODULES = {m.name for m in pkgutil.iter_modules(softlif.__path__)}
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-
-
-def api_pages():
-    """Map each module to the names that docs/api lists under it."""
-    listed = {}
-    for page in (ROOT / "docs" / "api").glob("*.rst"):
-        parts = page.read_text().split(".. currentmodule:: nengo_softlif.")[1:]
-        for part in parts:
-            module, _, text = part.partition("\n")
-            names = re.findall(r"^ {3}(\w+)$", text, flags=re.MULTILINE)
-            listed.setdefault(module, []).extend(names)
-    return listed
 
 
 @pytest.mark.parametrize("module", sorted(MODULES - FOLDERS - INTERNAL))

@@ -37,6 +37,17 @@ def build(record, arrays, sizes):
     ------
     ValidationError
         If it is no blueprint, or one of another network than the sizes are of.
+
+    Examples
+    --------
+    >>> from nengo_softlif import blueprints
+    >>> from nengo_softlif.layers import parameters
+    >>> built = parameters.build(model.network)
+    >>> values = parameters.collect(model.network, built)
+    >>> sizes = {name: value.shape for name, value in values.items()}
+    >>> network = blueprints.build(*blueprints.draw(model.network, model.input), sizes)
+    >>> len(network.all_ensembles)
+    3
     """
     what = "the blueprint of a network"
     remedy = "it was altered, so use another copy, or save it again"

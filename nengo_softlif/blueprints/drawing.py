@@ -35,6 +35,13 @@ def draw(network, image=None):
     Unconvertible
         If a part of it runs code of its own, as nodes with functions do, or learns;
         names it.
+
+    Examples
+    --------
+    >>> from nengo_softlif import blueprints
+    >>> record, arrays = blueprints.draw(model.network, model.input)
+    >>> sorted(record)
+    ['connections', 'dtype', 'ensembles', 'label', 'nodes', 'probes', 'seed']
     """
     return _Drawing(network_of(network), image).draw()
 

@@ -81,6 +81,13 @@ class Simulator:
     A run that does not come to its end, be it by Ctrl-C or an error, leaves layers at
     different times. What probes saw until then can be read, but the simulator refuses
     to go on until it is `reset`. It also refuses to run in several threads at once.
+
+    Examples
+    --------
+    >>> with softlif.Simulator(spiking, minibatch_size=2, progress_bar=False) as sim:
+    ...     sim.run(0.05)
+    >>> sim.data[spiking.output].shape
+    (2, 50, 10)
     """
 
     def __init__(

@@ -34,6 +34,13 @@ def readout_steps(n_steps, dt, window=0.0):
         and the last.
     first : (n_times,) ndarray of int
         First step of each mean: that of time ``max(window, t / 2)``.
+
+    Examples
+    --------
+    >>> from nengo_softlif import evaluation
+    >>> steps, first = evaluation.readout_steps(20, dt=0.001)
+    >>> steps, first
+    (array([ 5, 10, 15, 20]), array([ 3,  5,  8, 10]))
     """
     every = max(1, round(RECORD_EVERY / dt))
     steps = np.union1d(np.arange(every, n_steps + 1, every), n_steps)
@@ -72,6 +79,15 @@ def decide(outputs, steps, first):
     -------
     (n, n_times) ndarray of int
         The classes.
+
+    Examples
+    --------
+    >>> from nengo_softlif import evaluation
+    >>> outputs = np.zeros((1, 20, 3))
+    >>> outputs[:, :10, 1], outputs[:, 10:, 2] = 1, 2
+    >>> steps, first = evaluation.readout_steps(20, dt=0.001)
+    >>> evaluation.decide(outputs, steps, first)
+    array([[1, 1, 2, 2]])
     """
     sums = _sums(outputs, steps, first)
     return np.argmax(sums, axis=2)  # the sum has its largest value where the mean has
@@ -87,6 +103,13 @@ def confidences(outputs, steps, first):
     (n, n_times) ndarray
         Of the class that is answered: its probability, if outputs are logits, as `.fit`
         makes them.
+
+    Examples
+    --------
+    >>> from nengo_softlif import evaluation
+    >>> steps, first = evaluation.readout_steps(20, dt=0.001)
+    >>> evaluation.confidences(np.zeros((1, 20, 4)), steps, first)
+    array([[0.25, 0.25, 0.25, 0.25]])
     """
     means = average(outputs, steps, first)
     means -= means.max(axis=2, keepdims=True)
@@ -107,6 +130,12 @@ def stop(confidences, confidence):
     -------
     (n,) ndarray of int
         Places among the times.
+
+    Examples
+    --------
+    >>> from nengo_softlif import evaluation
+    >>> evaluation.stop(np.array([[0.3, 0.8, 0.9], [0.2, 0.3, 0.4]]), 0.75)
+    array([1, 2])
     """
     sure = confidences >= confidence
     sure[:, -1] = True
@@ -139,6 +168,12 @@ def time_to_decide(times, errors):
     -------
     float
         One of the times.
+
+    Examples
+    --------
+    >>> from nengo_softlif import evaluation
+    >>> evaluation.time_to_decide([0.01, 0.02, 0.03], [50, 2.2, 2])
+    0.02
     """
     # an error of a half point is within half a point, whatever the rounding
     far = np.abs(np.subtract(errors, errors[-1])) > TOLERANCE_PERCENT + 1e-9

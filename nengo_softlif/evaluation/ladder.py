@@ -44,6 +44,11 @@ class Rung:
         mean is over neurons and over 100 images. Spikes are counted: rates are
         multiples of one by the presentation time, which alone makes a difference where
         rates are low.
+
+    Examples
+    --------
+    >>> found.rungs[1].name, found.rungs[1].change
+    ('LIF rates', 'rates of LIF neurons, not smoothed around threshold')
     """
 
     name: str
@@ -68,6 +73,12 @@ class Ladder(Record, Tabular):
     ----------
     rungs : list of Rung
         From the model as it was trained to the chip, all on the same images.
+
+    Examples
+    --------
+    >>> found.save("ladder.json")
+    >>> len(softlif.Ladder.load("ladder.json").rungs)
+    7
     """
 
     _called = "a ladder"
@@ -149,6 +160,14 @@ def explain(
         If the model cannot be made for the chip, or has loops.
     ValidationError
         If arguments, model and data do not fit together.
+
+    Examples
+    --------
+    >>> found = softlif.explain(
+    ...     model, data, presentation_time=0.02, n_examples=10, progress_bar=False
+    ... )
+    >>> len(found.rungs)
+    7
     """
     check_model(model)
     check_data(data, model)

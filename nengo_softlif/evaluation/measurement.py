@@ -110,6 +110,12 @@ def evaluate(
         If the scheduler does not answer within 10 s.
     ImportError
         If a scheduler is given, but ``distributed`` is not installed.
+
+    Examples
+    --------
+    >>> result = softlif.evaluate(model, data, n_examples=50, progress_bar=False)
+    >>> result.backend, result.n_examples
+    ('rate', 50)
     """
     check_model(model)
     backend = backend_of(model, backend)

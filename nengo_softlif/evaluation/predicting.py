@@ -39,6 +39,11 @@ def predict(model, x, backend=None, presentation_time=None, dt=None, batch_size=
     ------
     ValidationError
         If the arguments do not fit together, before anything is simulated.
+
+    Examples
+    --------
+    >>> softlif.predict(model, data.x_test[:5]).shape
+    (5, 10)
     """
     check_model(model)
     if model.preprocessing is None:

@@ -52,6 +52,12 @@ class Presentation:
         Seed of what is random in the simulation.
     confidence : float or None
         Enough for an image to be answered for good.
+
+    Examples
+    --------
+    >>> from nengo_softlif import evaluation
+    >>> evaluation.Presentation(presentation_time=0.05, seed=1).window
+    0.0
     """
 
     presentation_time: float | None = None
@@ -191,6 +197,12 @@ def presentation_order(n_images):
     -------
     (n_images,) ndarray of int
         Their indices.
+
+    Examples
+    --------
+    >>> from nengo_softlif import evaluation
+    >>> sorted(evaluation.presentation_order(4).tolist())
+    [0, 1, 2, 3]
     """
     return np.random.RandomState(0).permutation(n_images)
 

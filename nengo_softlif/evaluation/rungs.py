@@ -20,6 +20,12 @@ class Step:
         What is measured.
     backend : Backend
         What runs it.
+
+    Examples
+    --------
+    >>> from nengo_softlif import evaluation
+    >>> evaluation.Step("rates", "as trained", model, evaluation.RATE).name
+    'rates'
     """
 
     name: str

@@ -45,6 +45,13 @@ def frames(events, sensor_size, dt=0.001, n_steps=None):
     With times that begin at 0, ``tonic.transforms.ToFrame(sensor_size,
     time_window=1e6 * dt, include_incomplete=True)`` counts the same, but has the axes
     (step, polarity, height, width).
+
+    Examples
+    --------
+    >>> seen = np.array([(0, 1, 1, 0), (2500, 2, 3, 1)],
+    ...                 dtype=[(name, int) for name in "txyp"])
+    >>> softlif.events.frames([seen], (4, 4, 2)).shape
+    (1, 3, 4, 4, 2)
     """
     sensor_size = checked_size("sensor_size", sensor_size)
     table, offsets = join("events", events, sensor_size)

@@ -44,6 +44,14 @@ def save(path, train, y_train, test, y_test, sensor_size, dt=0.001, n_steps=None
         If events, labels or numbers are not as they should be. Nothing is written then.
     OSError
         If the file cannot be written. An earlier one survives.
+
+    Examples
+    --------
+    >>> seen = np.array([(0, 1, 1, 0), (2500, 2, 3, 1)],
+    ...                 dtype=[(name, int) for name in "txyp"])
+    >>> softlif.events.save("seen.npz", [seen, seen], [0, 1], [seen], [0], (4, 4, 2))
+    >>> softlif.datasets.load("seen.npz").x_train.shape
+    (2, 3, 4, 4, 2)
     """
     sensor_size = checked_size("sensor_size", sensor_size)
     period, last, arrays = microseconds(dt), 0, {}

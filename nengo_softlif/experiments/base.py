@@ -41,6 +41,15 @@ class Experiment(ABC):
         Whether pieces train networks, for which TensorFlow is loaded.
     size : (float, float)
         Of its figure, in inches.
+
+    Examples
+    --------
+    >>> experiment = softlif.experiments.figure1
+    >>> experiment.paper, experiment.takes
+    ('Hunsberger and Eliasmith, arXiv:1510.08829, 2015, Figure 1.', 'a second')
+    >>> found = experiment()
+    >>> found.experiment
+    'figure1'
     """
 
     name = None

@@ -38,6 +38,13 @@ class Findings(Record, Tabular):
         Those with which pieces of the work were done.
     command : str or None
         Command line, if it came from there.
+
+    Examples
+    --------
+    >>> found = softlif.experiments.figure1()
+    >>> found.save("figure1.json")
+    >>> sorted(type(found).load("figure1.json").rows[0])
+    ['currents', 'neuron', 'rates_hz', 'slopes_hz', 'steepest_at', 'steepest_hz']
     """
 
     _called = "findings of an experiment"

@@ -19,6 +19,12 @@ class Kind:
     ----------
     metavar : str
         What stands for a value in the help of the command line.
+
+    Examples
+    --------
+    >>> from nengo_softlif.experiments import settings
+    >>> settings.COUNT.read("n_trials", "12")
+    12
     """
 
     metavar = "TEXT"
@@ -230,6 +236,16 @@ def setting(default, kind, help):
         Reads and checks values.
     help : str
         What it is, with its unit.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from nengo_softlif.experiments import settings
+    >>> @dataclass
+    ... class Settings:
+    ...     n_trials: int = settings.setting(5, settings.COUNT, "trials")
+    >>> Settings().n_trials
+    5
     """
     return field(default=default, metadata={"kind": kind, "help": help})
 

@@ -26,6 +26,15 @@ def answer(times, outputs, ax=None, label=None):
     -------
     matplotlib.axes.Axes
         The axes.
+
+    Examples
+    --------
+    >>> from nengo_softlif import figures
+    >>> with softlif.Simulator(spiking, progress_bar=False) as sim:
+    ...     sim.run(0.05)
+    >>> ax = figures.answer(sim.trange(), sim.data[spiking.output], label=3)
+    >>> len(ax.lines)
+    10
     """
     ax = axes(ax)
     lines = ax.plot(1000 * np.asarray(times), outputs, color="0.7", linewidth=1)
@@ -58,6 +67,14 @@ def raster(times, spikes, ax=None, n_shown=40):
     -------
     matplotlib.axes.Axes
         The axes.
+
+    Examples
+    --------
+    >>> from nengo_softlif import figures
+    >>> fired = np.random.RandomState(0).rand(100, 20) < 0.05
+    >>> ax = figures.raster(np.arange(1, 101) / 1000, {"dense": fired})
+    >>> len(ax.collections)
+    20
     """
     ax = axes(ax)
     times, base, places, names = 1000 * np.asarray(times), 0, [], []
@@ -101,6 +118,14 @@ def rate_histograms(times, spikes, ax=None):
     matplotlib.axes.Axes
         The axes. Beside each layer stands the part of its neurons that never fires,
         which is not drawn; the line marks the mean of all, those included.
+
+    Examples
+    --------
+    >>> from nengo_softlif import figures
+    >>> fired = np.random.RandomState(0).rand(100, 20) < 0.05
+    >>> ax = figures.rate_histograms(np.arange(1, 101) / 1000, {"dense": fired})
+    >>> ax.get_xlabel()
+    'firing rate (Hz)'
     """
     ax = axes(ax)
     length = times[-1] - times[0] + times[1] - times[0]

@@ -32,6 +32,12 @@ def save_figure(figure, path, width=None):
     width : float, optional
         Width in inches, to which the figure is laid out anew, in its proportions and
         with letters of the same size. Columns of papers are about 3.5 wide, pages 7.
+
+    Examples
+    --------
+    >>> from nengo_softlif import figures
+    >>> ax = figures.tuning_curve(softlif.SoftLIFRate())
+    >>> figures.save_figure(ax.figure, "curve.pdf", width=3.5)
     """
     check_ending(path)
     before = figure.get_size_inches()

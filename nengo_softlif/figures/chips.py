@@ -32,6 +32,13 @@ def cores(utilization, ax=None):
     matplotlib.axes.Axes
         The axes. The legend tells how many cores each layer has, and how full the
         fullest is, by what.
+
+    Examples
+    --------
+    >>> from nengo_softlif import figures, loihi
+    >>> ax = figures.cores(loihi.utilization(softlif.to_loihi(spiking)))
+    >>> len(ax.get_legend().get_texts())
+    2
     """
     ax = axes(ax)
     columns, rows = PER_CHIP

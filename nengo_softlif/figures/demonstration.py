@@ -34,6 +34,12 @@ def save_demo(results, found, model, spiking, data, folder):
     -------
     list of str
         Names of the files.
+
+    Examples
+    --------
+    >>> from nengo_softlif import figures
+    >>> len(figures.save_demo([result], found, model, spiking, data, "."))
+    5
     """
     shown = spiking.copy()
     shown.input.output = spiking.preprocessing.test(data.x_test[:1])[0]

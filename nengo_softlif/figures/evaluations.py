@@ -28,6 +28,12 @@ def error_over_time(evaluations, ax=None, labels=None):
     -------
     matplotlib.axes.Axes
         The axes.
+
+    Examples
+    --------
+    >>> from nengo_softlif import figures
+    >>> figures.error_over_time([result], labels=["spikes"]).get_yscale()
+    'log'
     """
     evaluations = list(evaluations)
     _check_errors(evaluations, "error_percent")
@@ -77,6 +83,12 @@ def error_against_spikes(evaluations, ax=None, label=None, color=BLUE):
     -------
     matplotlib.axes.Axes
         The axes. Beside each point stands how long images were shown.
+
+    Examples
+    --------
+    >>> from nengo_softlif import figures
+    >>> figures.error_against_spikes([result]).get_ylabel()
+    'test error (%)'
     """
     found = sorted(evaluations, key=lambda e: e.spikes_per_image)
     _check_errors(found, "error_percent")
@@ -125,6 +137,12 @@ def firing_rates(evaluation, ax=None):
     -------
     matplotlib.axes.Axes
         The axes.
+
+    Examples
+    --------
+    >>> from nengo_softlif import figures
+    >>> figures.firing_rates(result).get_xlabel()
+    'layer'
     """
     ax = axes(ax)
     names, rates = list(evaluation.rates_hz), list(evaluation.rates_hz.values())
@@ -155,6 +173,12 @@ def confusion(evaluation, ax=None):
     matplotlib.axes.Axes
         The axes. Numbers are images; shades are those that are wrong, so that few of
         them do not vanish beside the many that are right.
+
+    Examples
+    --------
+    >>> from nengo_softlif import figures
+    >>> figures.confusion(result).get_xlabel()
+    'answer'
     """
     _check_errors([evaluation], "confusion")
     ax = axes(ax)

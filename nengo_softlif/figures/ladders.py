@@ -24,6 +24,12 @@ def ladder(found, ax=None):
     -------
     matplotlib.axes.Axes
         The axes.
+
+    Examples
+    --------
+    >>> from nengo_softlif import figures
+    >>> figures.ladder(found).get_xlabel()
+    'change from the rung above, in points (filled: beyond chance)'
     """
     ax = axes(ax)
     rungs = found.rungs
@@ -64,6 +70,11 @@ def save_ladder(found, path):
         What `.explain` returned.
     path : str or Path
         Its ending says the kind.
+
+    Examples
+    --------
+    >>> from nengo_softlif import figures
+    >>> figures.save_ladder(found, "ladder.png")
     """
     check_ending(path)
     figure = Figure(figsize=(8, 4), layout="constrained")  # needs no display

@@ -27,6 +27,12 @@ def learning_curve(history, ax=None):
     ------
     ValidationError
         If there is no such history.
+
+    Examples
+    --------
+    >>> from nengo_softlif import figures
+    >>> figures.learning_curve(model.history).get_xlabel()
+    'epoch'
     """
     if not history or "error_percent" not in history:
         raise ValidationError(

@@ -33,6 +33,14 @@ def tuning_curve(neuron_type, J=None, ax=None, **style):
     ----------
     .. [1] E. Hunsberger and C. Eliasmith, "Spiking Deep Networks with LIF
        Neurons", arXiv:1510.08829, 2015.
+
+    Examples
+    --------
+    >>> from nengo_softlif import figures
+    >>> ax = figures.tuning_curve(nengo.LIFRate(), label="LIF")
+    >>> ax = figures.tuning_curve(softlif.SoftLIFRate(), ax=ax, label="soft LIF")
+    >>> len(ax.lines)
+    2
     """
     J, gain, bias = _currents(J)
     rates = neuron_type.rates(J, gain, bias)[:, 0]
@@ -47,6 +55,12 @@ def tuning_slope(neuron_type, J=None, ax=None, **style):
 
     Parameters and result are those of `tuning_curve`. Neurons that know their
     ``derivative`` are asked for it; that of others is a finite difference.
+
+    Examples
+    --------
+    >>> from nengo_softlif import figures
+    >>> len(figures.tuning_slope(softlif.SoftLIFRate()).lines)
+    1
     """
     J, gain, bias = _currents(J)
     if hasattr(neuron_type, "derivative"):
@@ -90,6 +104,15 @@ def spike_noise(J, samples, ax=None, label=None, color=BLUE):
     ----------
     .. [1] E. Hunsberger and C. Eliasmith, "Spiking Deep Networks with LIF
        Neurons", arXiv:1510.08829, 2015.
+
+    Examples
+    --------
+    >>> from nengo_softlif import figures
+    >>> J, normal = np.linspace(1.1, 2), np.random.RandomState(0).normal
+    >>> rates = softlif.SoftLIFRate().rates(J[:, np.newaxis], 1, 0).T
+    >>> ax = figures.spike_noise(J, rates + normal(size=(100, 50)), label="of 1 Hz")
+    >>> ax.get_xlabel()
+    'input current J'
     """
     low, lower, upper, high = np.percentile(samples, [0, 25, 75, 100], axis=0)
     ax = axes(ax)

@@ -138,8 +138,8 @@ class SoftLIF(_SoftLIF, keras.layers.Layer):
     >>> from nengo_softlif.keras import SoftLIF
     >>> net = keras.Sequential([
     ...     keras.Input((28, 28, 1)),
-    ...     keras.layers.Conv2D(16, 5, activation=SoftLIF(noise=AlphaNoise())),
-    ...     keras.layers.AveragePooling2D(),
+    ...     keras.layers.Conv2D(16, 5, activation=SoftLIF(noise=softlif.AlphaNoise())),
+    ...     keras.layers.AveragePooling2D(2),
     ...     keras.layers.Flatten(),
     ...     keras.layers.Dense(10),
     ... ])
@@ -162,4 +162,13 @@ class LegacySoftLIF(_SoftLIF, tf_keras.layers.Layer):
 
     When this package is imported, ``tf.keras`` is that one. Parameters are those of
     `SoftLIF`.
+
+    Examples
+    --------
+    >>> import tf_keras
+    >>> from nengo_softlif.keras import LegacySoftLIF
+    >>> layer = tf_keras.layers.Dense(20, activation=LegacySoftLIF())
+    >>> net = tf_keras.Sequential([tf_keras.Input((64,)), layer])
+    >>> softlif.from_keras(net).ensembles[0].neuron_type
+    SoftLIFRate(amplitude=0.03)
     """

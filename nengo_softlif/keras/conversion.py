@@ -91,6 +91,18 @@ def from_keras(model, neurons="relu", images=None, max_rate=200.0):
        Classification", Frontiers in Neuroscience 11:682, 2017.
     .. [2] M. Nagel, M. van Baalen, T. Blankevoort and M. Welling, "Data-Free
        Quantization Through Weight Equalization and Bias Correction", ICCV 2019.
+
+    Examples
+    --------
+    >>> import keras
+    >>> net = keras.Sequential([
+    ...     keras.Input((8, 8, 1)),
+    ...     keras.layers.Conv2D(4, 3, activation="relu", name="conv"),
+    ...     keras.layers.Flatten(),
+    ...     keras.layers.Dense(10),
+    ... ])
+    >>> softlif.from_keras(net)
+    Model(64 inputs, conv 144 neurons, 10 classes)
     """
     graph = KerasGraph(model)
     neuron_type = _checked_neurons(neurons, images)

@@ -32,6 +32,12 @@ class LayerNote:
         What most values of them, or of neurons, stay below.
     change_percent : float, optional
         Root mean square of what changed, in percent of that of what Keras answers.
+
+    Examples
+    --------
+    >>> from nengo_softlif.keras import LayerNote
+    >>> LayerNote(("conv2d", "re_lu"), "4 filters").keras
+    ('conv2d', 're_lu')
     """
 
     keras: tuple
@@ -51,6 +57,16 @@ class KerasChanges(Tabular):
         From ensembles and nodes to a `LayerNote` each.
     below : tuple of str
         What there is to say about the answer.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from nengo_softlif.keras import changes
+    >>> layer = keras.layers.Dense(20, activation="relu", name="hidden")
+    >>> net = keras.Sequential([keras.Input((64,)), layer, keras.layers.Dense(10)])
+    >>> [note.nengo for note in changes(softlif.from_keras(net)).layers.values()]
+    ['node of 64 values', '20 RectifiedLinear, gain 200, bias 0, amplitude 0.005', 'node
+     of 10 values']
     """
 
     layers: dict = field(default_factory=dict)
@@ -98,6 +114,15 @@ def changes(model):
     ------
     ValidationError
         If it is another network, or was loaded from a file.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from nengo_softlif.keras import changes
+    >>> layer = keras.layers.Dense(20, activation="relu")
+    >>> net = keras.Sequential([keras.Input((64,)), layer, keras.layers.Dense(10)])
+    >>> len(changes(softlif.from_keras(net)).layers)
+    3
     """
     network = network_of(model)
     found = {}

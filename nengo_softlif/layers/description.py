@@ -209,6 +209,12 @@ def describe(network):
         If it is none.
     Unconvertible
         If it has parts that cannot be read as layers; names the object.
+
+    Examples
+    --------
+    >>> from nengo_softlif import layers
+    >>> layers.describe(model).n_neurons
+    1600
     """
     given, network = network, network_of(network)
     image = None if given is network else getattr(given, "input", None)

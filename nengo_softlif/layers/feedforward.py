@@ -40,6 +40,13 @@ class FeedForward:
     Unconvertible
         If the network does not consist of feed-forward layers whose neurons are
         connected to each other; names the object.
+
+    Examples
+    --------
+    >>> from nengo_softlif import layers
+    >>> forward = layers.FeedForward(model.network, model.input, model.output)
+    >>> [layer.size for layer in forward.layers]
+    [64, 64, 1024, 16, 512, 1, 64, 1, 10]
     """
 
     def __init__(self, network, image, answer, timed=False):
@@ -80,6 +87,14 @@ def find_leading_to(answer, ordered):
     Returns
     -------
     list of Layer
+
+    Examples
+    --------
+    >>> from nengo_softlif import layers
+    >>> found = layers.read(model)
+    >>> before = layers.find_leading_to(found[model.output], found.values())
+    >>> found[model.input] in before
+    True
     """
     needed, waiting = set(), [answer]
     while waiting:

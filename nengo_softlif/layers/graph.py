@@ -25,6 +25,13 @@ class Input:
     signal : str
         What of the source's is taken: its ``"output"``, or, for probes of neurons,
         their ``"input"`` current or a variable of their state.
+
+    Examples
+    --------
+    >>> from nengo_softlif import layers
+    >>> given = layers.read(model)[model.output].inputs[0]
+    >>> given.signal, len(given.operators)
+    ('output', 1)
     """
 
     source: "Layer"
@@ -82,6 +89,14 @@ class Layer:
         says so, or in encoders.
     seed : int, optional
         Of neurons: that of their ensemble, from which Nengo draws initial states.
+
+    Examples
+    --------
+    >>> from nengo_softlif import layers
+    >>> found = layers.read(model)
+    >>> layer = found[model.ensembles[0].neurons]
+    >>> layer.size, type(layer.neuron_type).__name__
+    (1024, 'SoftLIFRate')
     """
 
     obj: object

@@ -49,6 +49,13 @@ def read(network, model=None, loops=False):
     Unconvertible
         If the network is recurrent or learns, or has other parts that are not
         feed-forward layers; names the object.
+
+    Examples
+    --------
+    >>> from nengo_softlif import layers
+    >>> found = layers.read(model)
+    >>> found[model.output].size
+    10
     """
     network = network_of(network)
     for check, objects in (

@@ -46,6 +46,12 @@ def n_synapses(network):
     .. [1] E. Hunsberger and C. Eliasmith, "Training Spiking Deep Networks for
        Neuromorphic Hardware", arXiv:1611.05141, 2016: the sum over layers of
        S_i R_i in their energy model.
+
+    Examples
+    --------
+    >>> from nengo_softlif import layers
+    >>> list(layers.n_synapses(model).values())
+    [73728, 8192, 640]
     """
     reading = _Reading(network)
     return {e: reading.n_synapses(layer) for e, layer in reading.neurons.items()}
@@ -63,6 +69,12 @@ def connection_synapses(connection):
     -------
     int
         Number of weights of the unfolded transform; zero without weights.
+
+    Examples
+    --------
+    >>> from nengo_softlif import layers
+    >>> layers.connection_synapses(model.network.all_connections[0])
+    9216
     """
     return read_structure(connection).n_synapses
 
@@ -93,6 +105,12 @@ def fan_out(network):
         If it is none.
     Unconvertible
         If the network has parts that it cannot read.
+
+    Examples
+    --------
+    >>> from nengo_softlif import layers
+    >>> layers.fan_out(model)[model.ensembles[-1]].tolist() == [data.n_classes] * 64
+    True
     """
     reading = _Reading(network)
     return {e: reading.fan_out(layer) for e, layer in reading.neurons.items()}

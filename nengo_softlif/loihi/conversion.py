@@ -86,6 +86,12 @@ def to_loihi(model, synapse=None, pixel_rate=None):
     BuildError
         If a layer does not fit on cores, or its numbers not the chip's range; names the
         limit and the numbers.
+
+    Examples
+    --------
+    >>> chip = softlif.to_loihi(softlif.to_spiking(model, nengo.Lowpass(0.005)))
+    >>> [type(ensemble.neuron_type).__name__ for ensemble in chip.ensembles]
+    ['LIF', 'LoihiLIF', 'LoihiLIF']
     """
     given = check_unmade(model)
     if isinstance(synapse, numbers.Real):  # as everywhere in Nengo
@@ -126,6 +132,12 @@ def utilization(network):
     ------
     ValidationError
         If it is another network.
+
+    Examples
+    --------
+    >>> from nengo_softlif import loihi
+    >>> loihi.utilization(softlif.to_loihi(spiking)).n_cores
+    3
     """
     network = for_chip(network)
     chip = {}
@@ -164,6 +176,12 @@ def changes(network):
     ------
     ValidationError
         If it is another network.
+
+    Examples
+    --------
+    >>> from nengo_softlif import loihi
+    >>> len(loihi.changes(softlif.to_loihi(spiking)).layers)
+    3
     """
     return Changes.of(for_chip(network))
 

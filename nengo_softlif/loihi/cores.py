@@ -225,6 +225,13 @@ class Utilization(Tabular):
     ----------
     blocks : dict of ChipLayer to list of dict
         What each block of each layer needs, by the names of ``LIMITS``.
+
+    Examples
+    --------
+    >>> from nengo_softlif import loihi
+    >>> needed = loihi.utilization(softlif.to_loihi(spiking))
+    >>> needed.n_chips, sorted(needed.shares)
+    (1, ['conv2', 'dense3'])
     """
 
     blocks: dict

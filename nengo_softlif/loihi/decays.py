@@ -28,6 +28,12 @@ def current_decay(tau, dt=DT):
     -------
     int
         In each step the current is multiplied by ``(4095 - decay) / 4096``.
+
+    Examples
+    --------
+    >>> from nengo_softlif import loihi
+    >>> loihi.current_decay(0.005)
+    741
     """
     # in float32, as NengoLoihi has it before it rounds
     part = np.float32(-np.expm1(-dt / tau)) if tau else 1.0
@@ -48,6 +54,12 @@ def voltage_decay(tau, dt=DT):
     -------
     int
         In each step the voltage is multiplied by ``(4096 - decay) / 4096``.
+
+    Examples
+    --------
+    >>> from nengo_softlif import loihi
+    >>> loihi.voltage_decay(0.02)
+    200
     """
     return int(np.round(-np.expm1(-dt / tau) * DECAY_MAX))
 
@@ -66,6 +78,12 @@ def chip_tau_rc(tau_rc, dt=DT):
     -------
     float
         In seconds. `voltage_decay` is counted in parts of 4095 here.
+
+    Examples
+    --------
+    >>> from nengo_softlif import loihi
+    >>> f"{loihi.chip_tau_rc(0.02):.5f}"
+    '0.01997'
     """
     with np.errstate(divide="ignore"):
         return -dt / np.log1p(-voltage_decay(tau_rc, dt) / DECAY_MAX)
@@ -75,5 +93,11 @@ def chip_tau_ref(tau_ref, dt=DT):
     """Refractory period in whole steps, as NengoLoihi sets it.
 
     Parameters and result are in seconds, as for `chip_tau_rc`.
+
+    Examples
+    --------
+    >>> from nengo_softlif import loihi
+    >>> float(loihi.chip_tau_ref(0.0024))
+    0.002
     """
     return dt * np.round(tau_ref / dt)

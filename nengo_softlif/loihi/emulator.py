@@ -68,6 +68,14 @@ class Emulator(Simulator):
         If nengo-loihi cannot build it, or the emulator cannot run it; names the object.
     ValidationError
         If arguments, weights or sizes cannot be simulated.
+
+    Examples
+    --------
+    >>> chip = softlif.to_loihi(spiking)
+    >>> with softlif.Emulator(chip, minibatch_size=2, progress_bar=False) as sim:
+    ...     sim.run(0.02)
+    >>> sim.data[chip.output].shape
+    (2, 20, 10)
     """
 
     def __init__(

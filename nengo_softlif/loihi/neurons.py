@@ -39,6 +39,12 @@ class ChipNeurons:
         Sets a ``nengo_loihi.block.Compartment`` to neurons of ``name``.
     rounding : callable
         Says in words to what the chip rounds the parameters of neurons.
+
+    Examples
+    --------
+    >>> from nengo_softlif import loihi
+    >>> loihi.CHIP_NEURONS.of(nengo.LIF()).name
+    'LoihiLIF'
     """
 
     name: str

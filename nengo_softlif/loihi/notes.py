@@ -27,6 +27,15 @@ class Changes(Tabular):
     layers : dict
         From ensembles, and from nodes that the chip leads to, to a list of pairs of
         str: what was changed, such as ``"synapse"``, and how.
+
+    Examples
+    --------
+    >>> from nengo_softlif import loihi
+    >>> print(loihi.changes(softlif.to_loihi(spiking)))
+    conv1
+      place     stays on the host: image leads to it; sends its spikes
+    conv2
+      neurons   LIF -> LoihiLIF, ...
     """
 
     layers: dict = field(default_factory=dict)

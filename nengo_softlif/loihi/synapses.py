@@ -54,6 +54,13 @@ class Substitution:
         Variance of a filtered Poisson train on the chip, over that of the other.
     ripple : float
         The same, for a regular train of 100 Hz.
+
+    Examples
+    --------
+    >>> from nengo_softlif import loihi
+    >>> cost = loihi.substitution(nengo.Alpha(0.005))
+    >>> bool(cost.ripple > 1)  # a lowpass filter lets single spikes through
+    True
     """
 
     synapse: nengo.synapses.LinearFilter
@@ -94,6 +101,12 @@ def chip_synapse(synapses, obj=None):
     ------
     Unconvertible
         If a synapse is discrete, or does not keep the mean.
+
+    Examples
+    --------
+    >>> from nengo_softlif import loihi
+    >>> loihi.chip_synapse([nengo.Alpha(0.005)])
+    Lowpass(tau=0.01)
     """
     delay = 0.0
     for synapse in synapses:
@@ -121,6 +134,12 @@ def substitution(synapse, replacement=None):
     Returns
     -------
     Substitution
+
+    Examples
+    --------
+    >>> from nengo_softlif import loihi
+    >>> loihi.substitution(nengo.Alpha(0.005)).chip_synapse
+    Lowpass(tau=0.01)
     """
     matched = chip_synapse([synapse])
     replacement = replacement or matched

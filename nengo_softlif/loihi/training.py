@@ -46,6 +46,11 @@ class LoihiTarget(TrainingTarget):
         layer is the mean of ``relu(r / max_rate - 1) ** 2`` over the highest thousandth
         of its rates, those above their 99.9th percentile; it is summed over layers. Of
         a large layer it looks at as many examples as have 131,072 rates together.
+
+    Examples
+    --------
+    >>> softlif.LoihiTarget(max_rate=100.0)
+    LoihiTarget(max_rate=100.0, rate_weight=0.1)
     """
 
     max_rate: float = 125.0
@@ -79,6 +84,12 @@ def chip_noise(noise):
     -------
     Noise
         See `LoihiTarget`.
+
+    Examples
+    --------
+    >>> from nengo_softlif import loihi
+    >>> loihi.chip_noise(softlif.AlphaNoise(0.005))
+    LowpassNoise(tau_s=0.01)
     """
     if isinstance(noise, Dropout):
         return Dropout(noise.rate, chip_noise(noise.noise))

@@ -40,6 +40,13 @@ def with_chip_neurons(model):
     See Also
     --------
     LoihiTarget : training of rate networks for the chip.
+
+    Examples
+    --------
+    >>> from nengo_softlif import loihi
+    >>> timed = loihi.with_chip_neurons(softlif.to_spiking(model, nengo.Lowpass(0.005)))
+    >>> [type(ensemble.neuron_type).__name__ for ensemble in timed.ensembles]
+    ['LIF', 'LoihiLIF', 'LoihiLIF']
     """
     chip = to_loihi(model)
     chip_network = getattr(chip, "network", chip)

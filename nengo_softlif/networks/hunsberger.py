@@ -34,6 +34,11 @@ def small(image_shape=(8, 8, 1), n_classes=10, noise=DEFAULT_NOISE, seed=0):
     -------
     Model
         The untrained network.
+
+    Examples
+    --------
+    >>> softlif.networks.small((8, 8, 1), n_classes=10)
+    Model(small, 64 inputs, conv1 1024 - conv2 512 - dense3 64 neurons, 10 classes)
     """
     neuron_type = SoftLIFRate(0.02, 0.022, 0.002, 0.063, noise)
     with nengo.Network(label="small", seed=seed) as net:
@@ -93,6 +98,12 @@ def mnist(
     .. [1] E. Hunsberger and C. Eliasmith, "Training Spiking Deep Networks for
        Neuromorphic Hardware", arXiv:1611.05141, 2016, and the authors' layer
        files (layers-mnist-lif.cfg).
+
+    Examples
+    --------
+    >>> softlif.networks.mnist()
+    Model(mnist, 784 inputs, conv1 12544 - conv2 12544 - dense3 2000 neurons, 10
+    classes)
     """
     neuron_type = SoftLIFRate(0.02, 0.022, 0.002, 0.063, noise)
     with nengo.Network(label="mnist", seed=seed) as net:
@@ -152,6 +163,12 @@ def cifar10(
     .. [1] E. Hunsberger and C. Eliasmith, "Spiking Deep Networks with LIF
        Neurons", arXiv:1510.08829, 2015, and the authors' layer files
        (layers-cifar10-lif.cfg).
+
+    Examples
+    --------
+    >>> softlif.networks.cifar10(n_classes=100)
+    Model(cifar10, 1728 inputs, conv1 36864 - conv2 9216 - local3 2304 - local4 1152
+    neurons, 100 classes)
     """
     neuron_type = SoftLIFRate(0.02, 0.05, 0.001, 0.063, noise)
     with nengo.Network(label="cifar10", seed=seed) as net:

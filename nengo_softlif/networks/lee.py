@@ -112,6 +112,12 @@ def lenet(
     ------
     ValidationError
         If there cannot be such a network.
+
+    Examples
+    --------
+    >>> model = softlif.networks.lenet((12, 12, 1))
+    >>> [ensemble.n_neurons for ensemble in model.ensembles]
+    [144, 2880, 720, 1800, 450, 200]
     """
     settings = (encoding, max_rate, tau_rc, dropout)
     return _make("lenet", lenet_layers, image_shape, seed, n_classes, *settings)
@@ -161,6 +167,12 @@ def vgg9(
     ------
     ValidationError
         If there cannot be such a network.
+
+    Examples
+    --------
+    >>> model = softlif.networks.vgg9((16, 16, 1))
+    >>> len(model.ensembles)
+    12
     """
     settings = (encoding, max_rate, tau_rc, dropout)
     return _make("vgg9", vgg9_layers, image_shape, seed, n_classes, *settings)
@@ -208,6 +220,12 @@ def resnet9(
     ------
     ValidationError
         If there cannot be such a network.
+
+    Examples
+    --------
+    >>> model = softlif.networks.resnet9((16, 16, 1))
+    >>> len(model.ensembles)
+    10
     """
     settings = (encoding, max_rate, tau_rc, dropout)
     return _make("resnet9", resnet9_layers, image_shape, seed, n_classes, *settings)
@@ -256,6 +274,12 @@ def resnet11(
     ------
     ValidationError
         If there cannot be such a network.
+
+    Examples
+    --------
+    >>> model = softlif.networks.resnet11((16, 16, 1))
+    >>> len(model.ensembles)
+    12
     """
     settings = (encoding, max_rate, tau_rc, dropout)
     return _make("resnet11", resnet11_layers, image_shape, seed, n_classes, *settings)

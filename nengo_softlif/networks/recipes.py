@@ -90,6 +90,11 @@ def from_recipe(recipe, image_shape, n_classes=10, noise=DEFAULT_NOISE, seed=0):
     ValidationError
         If the recipe has other words, or its layers do not fit the images; names the
         layer.
+
+    Examples
+    --------
+    >>> softlif.networks.from_recipe("conv 8 3, pool 2, dense 50", (8, 8, 1))
+    Model(64 inputs, conv1 512 - dense2 50 neurons, 10 classes)
     """
     layers = read_recipe(recipe)
     neuron_type = SoftLIFRate(0.02, 0.022, 0.002, 0.063, noise)
@@ -125,6 +130,11 @@ def read_recipe(recipe):
     ------
     ValidationError
         If it has other words.
+
+    Examples
+    --------
+    >>> softlif.networks.read_recipe("dense 50")
+    [('dense 50', 'dense', {'n_neurons': 50})]
     """
     if not isinstance(recipe, str) or not recipe.strip():
         raise ValidationError(

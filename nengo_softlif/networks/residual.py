@@ -76,6 +76,12 @@ def resnet(
        image, which keeps the way of a spike short.
     .. [2] T. DeVries and G. W. Taylor, "Improved Regularization of Convolutional Neural
        Networks with Cutout", arXiv:1708.04552, 2017.
+
+    Examples
+    --------
+    >>> model = softlif.networks.resnet((8, 8, 1), width=4)
+    >>> len(model.ensembles)
+    9
     """
     neuron_type = SoftLIFRate(0.02, 0.02, 0.001, 0.025, noise)
     with nengo.Network(label="resnet", seed=seed) as net:

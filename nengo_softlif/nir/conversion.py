@@ -82,6 +82,12 @@ def to_nir(model, path, profile="strict", rates=20.0):
     At a constant current a neuron that fires at the rate :math:`f` fires at
     :math:`f / (1 - f \tau_{ref})` without the refractory time: if that is 2 ms, 4 %
     more often at 20 Hz, and 25 % at 100 Hz.
+
+    Examples
+    --------
+    >>> graph = softlif.to_nir(spiking, "digits.nir")
+    >>> type(graph).__name__
+    'NIRGraph'
     """
     nir = _load()
     check_model(model)
@@ -139,6 +145,12 @@ def from_nir(path, dt=None):
     intervals are half a step longer on average: simulate with short steps. What
     `to_nir` wrote with ``profile="strict"`` comes back with its refractory times and
     voltages, and the same spikes.
+
+    Examples
+    --------
+    >>> graph = softlif.to_nir(spiking, "digits.nir")
+    >>> softlif.from_nir("digits.nir")
+    Model(64 inputs, conv1 1024 - conv2 512 - dense3 64 neurons, 10 classes)
     """
     _load()
     if dt is not None:

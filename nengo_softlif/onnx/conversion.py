@@ -50,6 +50,12 @@ def to_onnx(model, path):
     -----
     Runtimes compute in float32, as most training does: answers are those of Nengo to
     about six digits.
+
+    Examples
+    --------
+    >>> written = softlif.to_onnx(model, "digits.onnx")
+    >>> [output.name for output in written.graph.output]
+    ['answer']
     """
     onnx = _load()
     check_model(model)

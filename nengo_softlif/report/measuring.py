@@ -27,6 +27,12 @@ class Measured:
         The way to the chip, if it starts with rates.
     notes : list of str
         What could not be measured, and why.
+
+    Examples
+    --------
+    >>> from nengo_softlif import report
+    >>> report.Measured(result, spiking).others
+    []
     """
 
     evaluation: Evaluation
@@ -60,6 +66,14 @@ def measure(model, data, synapse, target="loihi", **shown):
     Returns
     -------
     Measured
+
+    Examples
+    --------
+    >>> from nengo_softlif import report
+    >>> shown = {"n_examples": 10, "presentation_time": 0.02, "progress_bar": False}
+    >>> found = report.measure(spiking, data, nengo.Alpha(0.005), target=None, **shown)
+    >>> found.evaluation.n_examples
+    10
     """
     given = {name: value for name, value in shown.items() if value is not None}
     chip = None if target is None else TARGETS.find(target, "target")

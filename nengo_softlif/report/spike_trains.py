@@ -40,6 +40,13 @@ class Shown:
         What the network put out.
     answers : (n_answers,) ndarray of int
         The answer so far, in the last steps: from the start of the readout window on.
+
+    Examples
+    --------
+    >>> from nengo_softlif import report
+    >>> one = report.watch(spiking, data, result, [0], n_neurons=5)[0]
+    >>> one.image.shape, one.outputs.shape
+    ((8, 8, 1), (50, 10))
     """
 
     place: int
@@ -69,6 +76,12 @@ def choose_images(evaluation, n):
     -------
     list of int
         Their places in the evaluation, counted from 0.
+
+    Examples
+    --------
+    >>> from nengo_softlif import report
+    >>> len(report.choose_images(result, 4))
+    4
     """
     wrong, right = [], []
     pairs = list(zip(evaluation.labels, evaluation.predictions, strict=True))
@@ -117,6 +130,13 @@ def watch(model, data, evaluation, places, n_neurons=60):
     ------
     ValidationError
         If the data are not those of the evaluation, or the backend does not record.
+
+    Examples
+    --------
+    >>> from nengo_softlif import report
+    >>> shown = report.watch(spiking, data, result, [0, 1], n_neurons=5)
+    >>> [one.place for one in shown]
+    [0, 1]
     """
     if data.sha256 != evaluation.data_sha256:
         raise ValidationError(

@@ -74,6 +74,11 @@ def write(
         before images are shown.
     OSError
         If the file cannot be written.
+
+    Examples
+    --------
+    >>> from nengo_softlif import report
+    >>> report.write(result, "digits.html", model=spiking, data=data, n_images=2)
     """
     _check_path(path)
     check_whole("n_images", n_images, 0, 1000)

@@ -138,6 +138,12 @@ class Curve:
         The attributes of the neurons that it takes.
     threshold : float
         What is subtracted from the input current. Noise acts on currents above it.
+
+    Examples
+    --------
+    >>> from nengo_softlif.tensors import CURVES
+    >>> CURVES.of(softlif.SoftLIFRate()).parameters
+    ('sigma', 'tau_rc', 'tau_ref')
     """
 
     rates_and_slope: Callable

@@ -38,6 +38,12 @@ class Settings:
     Parameters and attributes are those of `.fit`. The target becomes a
     `.TrainingTarget`, rates become `.FiringRates`, and the optimizer a fresh one like
     that given, so that one object may serve again.
+
+    Examples
+    --------
+    >>> from nengo_softlif.training import Settings
+    >>> Settings(epochs=3, batch_size=32).learning_rate
+    0.001
     """
 
     epochs: int = 10

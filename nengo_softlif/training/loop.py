@@ -159,6 +159,13 @@ def fit(
         of another training, or of one that is running.
     SimulationError
         If the loss becomes NaN or infinite. A checkpoint is deleted then.
+
+    Examples
+    --------
+    >>> model = softlif.networks.small()
+    >>> history = softlif.fit(model, data, epochs=1, progress_bar=False)
+    >>> sorted(history), len(history["loss"])
+    (['error_percent', 'loss'], 1)
     """
     check_model(model)
     check_data(data, model)

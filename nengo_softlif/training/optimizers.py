@@ -25,6 +25,13 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
     ----------
     .. [1] L. N. Smith and N. Topin, "Super-Convergence", arXiv:1708.07120,
        2017. The cosine form is that of PyTorch's and fastai's schedules.
+
+    Examples
+    --------
+    >>> from nengo_softlif.training import OneCycle
+    >>> schedule = OneCycle(1e-3, n_steps=100)
+    >>> [f"{schedule(step):.4f}" for step in (0, 30, 99)]
+    ['0.0000', '0.0010', '0.0000']
     """
 
     # Keras describes it by this, and checkpoints hold the description

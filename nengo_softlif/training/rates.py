@@ -54,6 +54,12 @@ class FiringRates:
     .. [1] S. K. Esser et al., "Convolutional networks for fast, energy-efficient
        neuromorphic computing", PNAS 113, 2016, who penalise spikes; the range is the
        idea of KerasSpiking's activity regularisation.
+
+    Examples
+    --------
+    >>> from nengo_softlif.training import FiringRates
+    >>> FiringRates(high=50.0, low=5.0)
+    FiringRates(high=50.0, low=5.0, synops=None, weight=1.0)
     """
 
     high: float | None = None
