@@ -10,7 +10,7 @@ from . import checks, options, terminal
 
 
 @click.command()
-@click.argument("model", type=options.INPUT)
+@click.argument("model", type=options.MODEL)
 @click.option("--data", required=True, help="Data set: a name or an .npz file.")
 @options.synapse
 @options.presentation_time_of_model
