@@ -121,6 +121,11 @@ class Model:
         self.training = training
         self.task = task
 
+    @property
+    def spikes(self):
+        """Whether any of its neurons spike."""
+        return any(ensemble.neuron_type.spiking for ensemble in self.ensembles)
+
     def __repr__(self):
         """Sizes of the network."""
         layers = [f"{e.label or 'ensemble'} {e.n_neurons}" for e in self.ensembles]

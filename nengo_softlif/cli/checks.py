@@ -79,11 +79,6 @@ def check_in_spikes(ctx, spiking, name):
         )
 
 
-def is_spiking(model):
-    """Whether a model is of spiking neurons."""
-    return any(ensemble.neuron_type.spiking for ensemble in model.ensembles)
-
-
 def check_not_given_in_spikes(ctx, model):
     """Refuse a synapse for a model of spiking neurons, which has its own."""
     for option in _given(ctx, "synapse"):

@@ -167,7 +167,7 @@ def train(
     with checkpoints.claimed(checkpoint):
         if start_from is not None:
             model = networks.load(start_from)
-            checks.check_in_spikes(ctx, checks.is_spiking(model), str(start_from))
+            checks.check_in_spikes(ctx, model.spikes, str(start_from))
         data = datasets.load(dataset)
         if start_from is None:
             model = _new_model(network, data, noise_model, settings["seed"])
@@ -247,7 +247,7 @@ def evaluate(ctx, model, data, backend, synapse, out, as_json, **settings):
     from .. import to_spiking
 
     path, model = model, networks.load(model)
-    spiking = checks.is_spiking(model)
+    spiking = model.spikes
     if spiking:
         checks.check_not_given_in_spikes(ctx, path)
     data = datasets.load(data)
@@ -358,9 +358,7 @@ def _new_model(name, data, noise_model, seed):
     if name != "cifar10":
         shape["image_shape"] = data.image_shape
     elif data.image_shape != (32, 32, 3):
-        height, width, channels = data.image_shape
-        patch = (max(1, height * 3 // 4), max(1, width * 3 // 4))  # as 24 of 32
-        shape["image_shape"] = (*patch, channels)
+        shape["image_shape"] = networks.patch_shape(data.image_shape)
     if not checks.takes_noise(name):
         del shape["noise"]
     return networks.FUNCTIONS[name](**shape)

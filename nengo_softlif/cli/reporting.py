@@ -51,7 +51,7 @@ def report(ctx, model, data, synapse, images, chip, out, **settings):
     checks.check_page(out)
     click.echo(f"Measuring {model} on {data}", err=True)
     path, model = model, networks.load(model)
-    if checks.is_spiking(model):
+    if model.spikes:
         checks.check_not_given_in_spikes(ctx, path)
     data = datasets.load(data)
     check_data(data, model)

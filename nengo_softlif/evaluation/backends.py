@@ -99,7 +99,7 @@ class Backend(ABC):
 
     def check_neurons(self, model):
         """Refuse to count the spikes of neurons that have none."""
-        if not any(ensemble.neuron_type.spiking for ensemble in model.ensembles):
+        if not model.spikes:
             types = {str(ensemble.neuron_type) for ensemble in neuron_layers(model)}
             raise ValidationError(
                 f"{self.name!r} simulates spikes, but its neurons have rates only "
@@ -288,8 +288,7 @@ def backend_of(model, name=None):
     """
     if name is None:
         target = target_of(model)
-        spikes = any(ensemble.neuron_type.spiking for ensemble in model.ensembles)
-        own = ENGINE if spikes else RATE
+        own = ENGINE if model.spikes else RATE
         name = own.name if target is None else next(iter(target.backends))
     return all_backends().find(name, "backend")
 

@@ -38,7 +38,7 @@ def identify(model, data):
     """
     found, images = networks.load(model), datasets.load(data)
     check_data(images, found)
-    if any(ensemble.neuron_type.spiking for ensemble in found.ensembles):
+    if found.spikes:
         raise ValidationError(
             f"expected a model of rate neurons, which is rebuilt in spikes, but "
             f"{model!r} holds spiking ones",

@@ -6,7 +6,7 @@ from typing import TypedDict
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from .. import datasets, noise
+from .. import datasets, networks, noise
 from ..tables import PrintedTable
 from . import measuring, published
 from .base import Experiment
@@ -135,7 +135,7 @@ class Modifications(Experiment):
             **{name: getattr(settings, name) for name in names},
         }
         in_spikes = {"readouts": settings.readouts, "dt": settings.dt}
-        cropped = {"crop": data.image_shape[0] * 3 // 4}  # 24 of 32, as `make` has it
+        cropped = {"crop": networks.patch_shape(data.image_shape)[0]}  # as of `make`
         return [
             {"modification": name, "seed": seed, **shared}
             | ({**PLAIN[name], **cropped} if name in PLAIN else in_spikes)

@@ -177,8 +177,8 @@ def make(network, data, noise, seed):
         Untrained.
     """
     shape = data.image_shape
-    if network == "cifar10":  # patches, as 24 of 32
-        shape = (max(1, shape[0] * 3 // 4), max(1, shape[1] * 3 // 4), shape[2])
+    if network == "cifar10":
+        shape = networks.patch_shape(shape)
     function = networks.FUNCTIONS[network]
     return function(image_shape=shape, n_classes=data.n_classes, noise=noise, seed=seed)
 

@@ -184,6 +184,12 @@ def cifar10(
     )
 
 
+def patch_shape(image_shape):
+    """Height, width and channels of what `cifar10` takes of images, as 24 of 32."""
+    height, width, channels = image_shape
+    return max(1, height * 3 // 4), max(1, width * 3 // 4), channels
+
+
 def cifar10_layers(stack, n_classes, paper=False):
     """Put the layers of `cifar10` on a stack."""
     conv1, conv2, local3, local4 = (0.0001, 0.01, 0.04, 0.04) if paper else [None] * 4

@@ -79,8 +79,7 @@ def measure(model, data, synapse, target="loihi", **shown):
     chip = None if target is None else TARGETS.find(target, "target")
     if target_of(model) is not None:
         return Measured(evaluate(model, data, **given), model)
-    rates = not any(ensemble.neuron_type.spiking for ensemble in model.ensembles)
-    timeless = rates and data.n_frames is None
+    timeless = not model.spikes and data.n_frames is None
     notes = []
     if chip is not None and timeless:
         try:
@@ -91,7 +90,7 @@ def measure(model, data, synapse, target="loihi", **shown):
             found = (rung.evaluation for rung in ladder.rungs)
             spikes = next(e for e in found if e.times is not None)
             return Measured(spikes, to_spiking(model, synapse), ladder=ladder)
-    spiking = to_spiking(model, synapse) if rates else model
+    spiking = model if model.spikes else to_spiking(model, synapse)
     found = Measured(evaluate(spiking, data, **given), spiking, notes=notes)
     if timeless:
         found.others.append(evaluate(model, data, "rate", **given))

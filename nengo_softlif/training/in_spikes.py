@@ -34,7 +34,7 @@ class InSpikes(Trainer):
     @classmethod
     def check(cls, model, settings):
         """See `.Trainer`."""
-        if not any(ensemble.neuron_type.spiking for ensemble in model.ensembles):
+        if not model.spikes:
             raise ValidationError(
                 "training in spikes needs spiking neurons; train this network of rate "
                 "neurons without a presentation_time, or give to_spiking(model)",
