@@ -6,6 +6,7 @@ import json
 import os
 import re
 import runpy
+import sys
 from pathlib import Path
 
 import nengo_softlif  # before anything imports nengo_dl
@@ -13,6 +14,8 @@ from nengo_softlif.registry import EXPERIMENTS
 
 from docutils.nodes import SkipNode
 from docutils.utils.math.latex2mathml import tex2mathml
+
+sys.path.insert(0, os.path.dirname(__file__))  # what draws and tells is beside it
 
 project = "nengo_softlif"
 author = "the nengo_softlif contributors"
@@ -86,7 +89,7 @@ if os.environ.get("SOFTLIF_DOCS_ONLINE"):
 plot_formats = ["svg"]
 plot_html_show_formats = False
 plot_html_show_source_link = False
-plot_rcparams = {"svg.fonttype": "none"}
+plot_rcparams = {"svg.fonttype": "none", "savefig.transparent": True}
 
 nb_execution_mode = "cache"
 nb_execution_raise_on_error = True
@@ -186,10 +189,10 @@ def _tell_of_the_house(app):
 
 
 def _tell_what_was_measured(app):
-    """Write the tables of what benchmarks measured."""
+    """Write the tables and charts of what was measured."""
     source = Path(app.srcdir)
-    for name in ("measured.py", "against.py", "headlines.py"):
-        write = runpy.run_path(source / name)["write"]
+    for name in ("measured", "against", "headlines", "speed", "chip", "curves"):
+        write = runpy.run_path(source / f"{name}.py")["write"]
         write(source / "results", source / "api" / "generated")
 
 

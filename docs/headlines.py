@@ -47,6 +47,6 @@ def find(results):
             f"{ratio:,} times",
             "as many images in a second on the emulated chip as with NengoLoihi, with "
             "the same spikes",
-            "loihi",
+            "chip",
         ),
     )

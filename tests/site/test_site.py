@@ -35,6 +35,8 @@ KINDS = [
     "index.html",
     "notebooks/04-watch-it-spike.html",
     "against_the_papers.html",
+    "chip.html",
+    "cifar10.html",
     "loihi.html",
     "speed.html",
     "errors.html",
