@@ -10,7 +10,7 @@ import nengo_softlif
 from nengo_softlif.evaluation import Evaluation, Ladder, difference, wilson
 from nengo_softlif.experiments import Findings
 from nengo_softlif.experiments.published import NUMBERS
-from nengo_softlif.registry import TRAINED
+from nengo_softlif.registry import EXPERIMENTS, TRAINED
 
 
 def write(results, folder):
@@ -493,7 +493,14 @@ def _experiments(results):
     for name in results.names():
         (record,) = results.find([name])
         if isinstance(record, Findings):
-            table = (f"   {line}".rstrip() for line in str(record).splitlines())
-            made = f"``{record.command}``, in {record.seconds / 3600:.1f} hours."
-            lines += [f"``{name}.json``::", "", *table, "", f"Made by {made}", ""]
+            shows = EXPERIMENTS[record.experiment].shows
+            lines += [f"*{record.experiment}* (``{name}.json``): {shows}", ""]
+            lines += [".. plot::", f"   :alt: {shows}", "   :width: 100%", ""]
+            lines += ["   import showing", ""]
+            lines += [f'   showing.experiment("results/{name}.json")', ""]
+            lines += [".. dropdown:: Its table, and how to measure it again", ""]
+            table = (f"      {line}".rstrip() for line in str(record).splitlines())
+            lines += ["   ::", "", *table, ""]
+            hours = record.seconds / 3600
+            lines += [f"   Made by ``{record.command}``, in {hours:.1f} hours.", ""]
     return "\n".join(lines)

@@ -4,7 +4,7 @@ import re
 from statistics import mean, stdev
 
 from nengo_softlif.evaluation import difference
-from nengo_softlif.loihi.cores import LIMITS
+from nengo_softlif.loihi.cores import LIMITS, UNITS
 
 from showing import Shown, Spread, chart, machine
 from showing import write as write_measured
@@ -84,7 +84,7 @@ def ladder(found):
         worst = rung.largest_deviation
         rows.append(
             (
-                f"{rung.name}: {rung.change}",
+                rung.name,
                 error(rung.evaluation),
                 change,
                 f"{rung.evaluation.mean_rate_hz:.1f}",
@@ -95,11 +95,13 @@ def ladder(found):
     code = (
         "from nengo_softlif import Ladder, figures\n\n"
         'ax = figures.ladder(Ladder.load("results/ladder-mnist.json"))\n'
-        "ax.figure.set_size_inches(7, 3.6)\n"
+        "ax.figure.set_size_inches(6, 3.4)\n"
+        'ax.locator_params(axis="x", nbins=5)\n'
     )
     told = (f"{r.name} {_points(r.difference)}" for r in found.rungs if r.difference)
     alt = f"Points with intervals, change from the rung above: {'; '.join(told)}."
-    return Shown(message, head, tuple(rows), code, alt)
+    below = "\n".join(f"- *{rung.name}*: {rung.change}" for rung in found.rungs)
+    return Shown(message, head, tuple(rows), code, alt, below)
 
 
 def trained(found, *records):
@@ -206,7 +208,12 @@ def cores(text, record):
     code = 'import showing\n\nshowing.core_map("results/cifar10-loihi-emulator.json")\n'
     counts = ", ".join(f"{row[0]} {row[1]}" for row in rows)
     alt = f"A map of {chip['chips']} chips with their cores, by layer: {counts}."
-    head = "layer", "cores", "neurons of a core", *(f"{name}" for name in LIMITS)
+    head = (
+        "layer",
+        "cores",
+        "neurons of a core",
+        *(f"of {UNITS[name]}" for name in LIMITS),
+    )
     passed = re.findall(r"^(\w+): [\d ]+; validate_board passes", text, re.M)
     below = (
         f"NengoLoihi's validation passes with its allocators {', '.join(passed)}; of "
@@ -223,7 +230,7 @@ def onto_it(rate, spikes, chip):
         f"spikes that is {effect(difference(rate, spikes))}, from spikes to the chip "
         f"{effect(difference(spikes, chip))}."
     )
-    ways = {"rates": rate, "spikes": spikes, "the chip, emulated": chip}
+    ways = {"rates": rate, "spikes": spikes, "the emulated chip": chip}
     bars = [
         (
             way,

@@ -59,7 +59,7 @@ NETWORKS = {
 }
 """By data set; those that are not measured yet do not appear."""
 
-WAYS = "rates", "spikes", "the chip, emulated"
+WAYS = "rates", "spikes", "the emulated chip"
 
 
 def write(results, folder):
@@ -116,7 +116,7 @@ def errors(records, names, trained):
         f"with synapses {spikes.synapse}; after {1000 * spikes.time_to_decide:g} ms it "
         "is within half a point of that."
     ]
-    pairs = ("rates", "spikes"), ("spikes", "the chip, emulated")
+    pairs = ("rates", "spikes"), ("spikes", "the emulated chip")
     for a, b in pairs:
         if a in records and b in records:
             changed = effect(difference(records[a], records[b]))
@@ -132,7 +132,8 @@ def errors(records, names, trained):
         "from nengo_softlif import figures\n"
         "from nengo_softlif.evaluation import Evaluation\n\n"
         f"found = [Evaluation.load(path) for path in {paths!r}]\n"
-        f"figures.error_over_time(found, labels={list(records)!r})\n"
+        f"ax = figures.error_over_time(found, labels={list(records)!r})\n"
+        "ax.figure.set_size_inches(5.6, 4)\n"
     )
     moments = [
         f"{value:.3g} % at {1000 * spikes.times[i]:g} ms"
@@ -160,7 +161,7 @@ def rates(record, name):
         "from nengo_softlif import figures\n"
         "from nengo_softlif.evaluation import Evaluation\n\n"
         f'ax = figures.firing_rates(Evaluation.load("results/{name}.json"))\n'
-        "ax.figure.set_size_inches(6.4, 3.4)\n"
+        "ax.figure.set_size_inches(5.6, 3)\n"
         "ax.spines[['top', 'right']].set_visible(False)\n"
     )
     return Shown(message, chart=code, alt=alt)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from nengo_softlif import figures
 from nengo_softlif.figures import BLUE, ORANGE
 from nengo_softlif.loihi.cores import LIMITS
+from nengo_softlif.registry import EXPERIMENTS
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,7 +21,7 @@ from against import load
 GREYS = {"peer": "0.55", "other": "0.75"}
 """Colours of bars that are not ours: who others are held against, and all others."""
 
-WIDTH = 5.6
+WIDTH = 4.9
 """Of charts, in inches: small enough for letters to be read on a phone."""
 
 LONGEST = 20_000
@@ -97,8 +98,9 @@ def machine(record):
         known = dict(re.findall(r"(processor|cores|vectors) ([^,]+)", line))
     else:
         known = record["machine"]
-    vectors = known["vectors"].replace("_", " ").upper().split()
-    return f"{known['processor']}, {known['cores']} cores, {' '.join(vectors)}"
+    processor = known["processor"].replace("(R)", "").removesuffix(" Processor")
+    vectors = known["vectors"].replace("_", " ").upper()
+    return f"{processor}, {known['cores']} cores, {vectors}"
 
 
 # -- on pages --------------------------------------------------------------------------
@@ -122,7 +124,7 @@ def table(head, rows):
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([head, *rows])
     body = "".join(f"   {line}\n" for line in text.getvalue().splitlines())
-    options = "   :header-rows: 1\n   :class: results\n"
+    options = "   :header-rows: 1\n   :class: numbers\n"
     return f"\n.. csv-table::\n{options}\n{body}"
 
 
@@ -220,7 +222,9 @@ def bars(groups, xlabel, form, line):
     ax.set_xlabel(xlabel, size=9)
     ax.tick_params(axis="y", length=0)
     ax.tick_params(axis="x", labelsize=8)
+    ax.set_xticks([tick for tick in ax.get_xticks() if tick <= end])
     ax.xaxis.set_major_formatter("{x:,g}")
+    ax.spines["bottom"].set_bounds(0, end)
     ax.spines[["top", "right", "left"]].set_visible(False)
 
 
@@ -262,4 +266,11 @@ def core_map(path):
         for layer, uses in chip["blocks"].items()
     }
     ax = figures.cores(SimpleNamespace(shares=shares, n_chips=chip["chips"]))
-    ax.figure.set_size_inches(WIDTH, 3.2)
+    ax.figure.set_size_inches(6.4, 2.7)
+
+
+def experiment(path):
+    """Draw the figure of an experiment, from its record."""
+    found = load(Path(path))
+    kind = EXPERIMENTS[found.experiment]
+    kind.draw(found, plt.figure(figsize=kind.size, layout="constrained"))

@@ -132,7 +132,8 @@ def test_tables_of_experiments_are_theirs(page, tmp_path):
     found = experiments.figure1(n_currents=11, progress_bar=False)
     found.save(tmp_path / "results" / "figure1.json")
     text = page("experiments")
-    assert "``figure1.json``::" in text
+    assert "(``figure1.json``): " in text
+    assert 'showing.experiment("results/figure1.json")' in text
     for line in str(found).splitlines():
         assert line.strip() in text
 

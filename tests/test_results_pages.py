@@ -156,7 +156,7 @@ def test_chip_changes_are_paired(tmp_path):
     low, high = found.interval_points
     assert f"{found.points:+.2f} ({low:+.2f} to {high:+.2f})" in text
     ways = [row[0] for row in table(text)[1:]]
-    assert ways == ["rates", "spikes", "the chip, emulated"]
+    assert ways == ["rates", "spikes", "the emulated chip"]
 
 
 def test_new_records_take_the_place_of_older_ones(tmp_path):
@@ -189,3 +189,14 @@ def test_confusions_are_the_largest():
     shown = CURVES["confusions"](record, "name")
     assert "takes 1 for 2, 7 of 10 times, then 2 for 0, 2 of 10 times" in shown.message
     assert "20 of 30 on its diagonal" in shown.alt
+
+
+def test_figures_of_experiments_are_theirs(tmp_path):
+    found = softlif.experiments.figure1(n_currents=11, progress_bar=False)
+    found.save(tmp_path / "figure1.json")
+    plt.close("all")
+    SHOWING["experiment"](str(tmp_path / "figure1.json"))
+    lines = [ax.lines for ax in plt.gcf().axes]
+    drawn_lines = [ax.lines for ax in found.figure().axes]
+    assert [len(a) for a in lines] == [len(a) for a in drawn_lines] != []
+    plt.close("all")
