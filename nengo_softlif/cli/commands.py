@@ -146,8 +146,11 @@ def train(
     replaced only with --force.
     """
     network = network or _NETWORK_OF.get(dataset, "small")
+    measured = noise_model == options.AUTO
+    if measured:
+        checks.check_measurable(start_from)
     if start_from is not None:
-        decided = "network", "noise_model", "batch_norm"
+        decided = "network", "batch_norm", *(() if measured else ("noise_model",))
         checks.check_not_given(ctx, "--start-from", *decided)
     elif isinstance(network, Path):
         checks.check_not_given(ctx, f"--network {network}", "noise_model")
@@ -172,6 +175,8 @@ def train(
         if start_from is None:
             model = _new_model(network, data, noise_model, settings["seed"])
         check_data(data, model)
+        if measured:
+            model = _with_measured_noise(model, data)
         record = checks.describe_training(model, data, settings)
         trained = checkpoints.load_trained(out, record, force)
         if trained is None:
@@ -194,6 +199,18 @@ def train(
             f"in the last epoch{chip}. Next: nengo-softlif evaluate {out} --data "
             f"{dataset}{backend}"
         )
+
+
+def _with_measured_noise(model, data):
+    """Give a model the noise that its spikes have, and say how much that is."""
+    from .. import calibrate_noise
+
+    model = calibrate_noise(model, data)
+    noises = (getattr(e.neuron_type, "noise", None) for e in model.ensembles)
+    gaussian = (getattr(noise, "noise", noise) for noise in noises)  # within dropout
+    told = ", ".join(f"{noise.std:.1f}" for noise in gaussian if noise is not None)
+    click.echo(f"Measured noise of layers: {told} Hz", err=True)
+    return model
 
 
 def _train(model, data, checkpoint, settings):

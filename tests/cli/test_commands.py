@@ -1,4 +1,5 @@
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -6,8 +7,10 @@ import time
 
 from nengo_softlif import (
     Model,
+    Preprocessing,
     SoftLIFRate,
     Stack,
+    datasets,
     files,
     load,
     networks,
@@ -325,6 +328,26 @@ def test_networks_that_are_none(run, tmp_path, network, message):
 def test_options_that_the_start_decides(run, model_file, option):
     result = run("train", "digits", "--start-from", model_file, *option)
     assert_fails(result, f"{option[0]} cannot be given with --start-from")
+
+
+def test_noise_is_measured_in_the_model_to_start_from(run, tmp_path):
+    model = networks.small(noise=None)
+    model.preprocessing = Preprocessing.from_images(datasets.load("digits").x_train)
+    for ensemble in model.ensembles:
+        ensemble.bias = np.full(ensemble.n_neurons, 1.1)  # all fire
+    model.save(tmp_path / "start.safetensors")
+    start = ("--start-from", "start.safetensors", "--noise", "auto")
+    result = run("train", "digits", *SHORT, *start, "--out", "out.safetensors")
+    assert result.exit_code == 0, result.output
+    told = re.search(r"Measured noise of layers: (.*) Hz", result.output)[1].split(", ")
+    trained = networks.load(tmp_path / "out.safetensors")
+    noises = [ensemble.neuron_type.noise for ensemble in trained.ensembles]
+    assert [f"{noise.std:.1f}" for noise in noises] == told
+
+
+def test_noise_of_a_new_network_cannot_be_measured(run):
+    result = run("train", "digits", "--noise", "auto")
+    assert_fails(result, "measures the spikes of a trained model")
 
 
 @pytest.mark.parametrize("network", ["lenet", "resnet11"])
