@@ -330,6 +330,22 @@ def test_options_that_the_start_decides(run, model_file, option):
     assert_fails(result, f"{option[0]} cannot be given with --start-from")
 
 
+@pytest.mark.parametrize("start", [(), ("--start-from", "start.safetensors")])
+def test_training_moves_images(run, tmp_path, start):
+    model = networks.small(noise=None)
+    model.preprocessing = Preprocessing.from_images(datasets.load("digits").x_train)
+    model.save(tmp_path / "start.safetensors")
+    losses = []
+    for shift in (0, 2):
+        named = (*start, "--shift", shift, "--out", f"by-{shift}.safetensors")
+        result = run("train", "digits", *SHORT, *named)
+        assert result.exit_code == 0, result.output
+        trained = networks.load(tmp_path / f"by-{shift}.safetensors")
+        assert trained.preprocessing.shift == shift
+        losses += trained.history["loss"]
+    assert losses[0] != losses[1]
+
+
 def test_noise_is_measured_in_the_model_to_start_from(run, tmp_path):
     model = networks.small(noise=None)
     model.preprocessing = Preprocessing.from_images(datasets.load("digits").x_train)
@@ -511,7 +527,7 @@ def test_a_model_that_comes_while_another_trains_stays(
     def trained(*args):
         (tmp_path / "m").write_bytes(held)
 
-    monkeypatch.setattr("nengo_softlif.cli.commands._train", trained)
+    monkeypatch.setattr("nengo_softlif.cli.training._train", trained)
     assert_fails(run("train", "digits", *SHORT, "--out", "m"), "add --force")
     assert (tmp_path / "m").read_bytes() == held
 
