@@ -359,7 +359,8 @@ def _over_seeds(findings):
         if interval[0] <= 0 <= interval[1]:
             n_others += 1
         else:
-            name = row["noise" if "noise" in row else "modification"]
+            kinds = ("noise", "modification", "lever")
+            name = next(row[kind] for kind in kinds if kind in row)
             told.append(f"``{name}`` ({row['readout']}) {_effect(points)}")
     seeds = len(used["seeds"])
     told.append(f"{n_others} of {n_others + len(told)} made none beyond chance")
@@ -439,6 +440,7 @@ LEDGER = (
     (_over_seeds, ("noise-mnist",)),
     (_over_seeds, ("noise-cifar10",)),
     (_over_seeds, ("modifications",)),
+    (_over_seeds, ("levers",)),
     (_conversion, ("mnist-gaussian-rate", "mnist-gaussian-spiking")),
     (_conversion, ("mnist-none-rate", "mnist-none-spiking")),
     (_conversion, ("cifar10-rate", "cifar10-engine")),

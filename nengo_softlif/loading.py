@@ -173,6 +173,7 @@ def _make_model(path, network, header, arrays):
         scale=header["scale"],
         crop=header["crop"],
         flip=header["flip"],
+        shift=header.get("shift", 0),
         history=header["history"],
         training=header.get("training"),  # files of earlier versions have none
         task=_restore_task(header, arrays),

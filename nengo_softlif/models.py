@@ -41,6 +41,8 @@ class Model:
         What `fit` gives to `Preprocessing.from_images`.
     flip : bool
         What `fit` gives to `Preprocessing.from_images`.
+    shift : int
+        What `fit` gives to `Preprocessing.from_images`.
     history : dict, optional
         What `fit` recorded, a list of numbers for each name.
     source : dict, optional
@@ -75,6 +77,7 @@ class Model:
         scale=None,
         crop=None,
         flip=False,
+        shift=0,
         history=None,
         source=None,
         training=None,
@@ -116,6 +119,7 @@ class Model:
         self.scale = scale
         self.crop = crop
         self.flip = flip
+        self.shift = shift
         self.history = history
         self.source = source
         self.training = training
@@ -158,6 +162,7 @@ class Model:
             scale=self.scale,
             crop=self.crop,
             flip=self.flip,
+            shift=self.shift,
             history=copy.deepcopy(self.history),
             source=copy.deepcopy(self.source),
             training=copy.deepcopy(self.training),
@@ -184,8 +189,8 @@ class Model:
         Raises
         ------
         ValidationError
-            If ``scale``, ``crop``, ``flip`` or ``history`` are not of the kind that
-            `Model` says, or a number is beyond the range of ``dtype``.
+            If ``scale``, ``crop``, ``flip``, ``shift`` or ``history`` are not of the
+            kind that `Model` says, or a number is beyond the range of ``dtype``.
         OSError
             If the file cannot be written.
         """
@@ -208,6 +213,7 @@ class Model:
             "scale": np.asarray(self.scale).tolist(),
             "crop": np.asarray(self.crop).tolist(),
             "flip": bool(self.flip),
+            "shift": self.shift,
             "history": self.history,
             "training": self.training,
             "preprocessing": None,

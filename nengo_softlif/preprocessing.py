@@ -84,7 +84,7 @@ class Preprocessing:
             object.__setattr__(self, name, value)
 
     @classmethod
-    def from_images(cls, x_train, scale=None, crop=None, flip=False):
+    def from_images(cls, x_train, scale=None, crop=None, flip=False, shift=0):
         """Take the mean, and unless given the scale, from the training images.
 
         Parameters
@@ -96,9 +96,7 @@ class Preprocessing:
             deviation over all pixels of all images once the mean is subtracted, so
             that what the network sees has unit variance. Where nothing varies it is 1.
             Of frames `EVENT`: each event is a spike then, for steps of 1 ms.
-        crop : int or (int, int), optional
-            See `Preprocessing`.
-        flip : bool
+        crop, flip, shift
             See `Preprocessing`.
 
         Returns
@@ -110,7 +108,7 @@ class Preprocessing:
         images = in_one_form(_numbers("x_train", x_train))
         if images.ndim == 5 and images.size > 0:
             scale = EVENT if scale is None else scale
-            return cls(images.shape[2:], 0, scale, crop, flip)
+            return cls(images.shape[2:], 0, scale, crop, flip, shift)
         if images.ndim != 4 or images.size == 0:
             raise ValidationError(
                 f"expected images of shape {FORMS}, got {images.shape}",
@@ -119,7 +117,7 @@ class Preprocessing:
         mean = images.mean(axis=0, dtype=np.float64)
         if scale is None:
             scale = spread(images, mean)
-        return cls(images.shape[1:], mean, scale, crop, flip)
+        return cls(images.shape[1:], mean, scale, crop, flip, shift)
 
     @property
     def output_shape(self):

@@ -147,6 +147,7 @@ EXPERIMENTS = Table(
         "rates-and-energy": "nengo_softlif.experiments.costs:RATES_AND_ENERGY",
         "modifications": "nengo_softlif.experiments.modifying:MODIFICATIONS",
         "noise": "nengo_softlif.experiments.training_noise:TRAINING_NOISE",
+        "levers": "nengo_softlif.experiments.recipe:LEVERS",
     },
 )
 """What papers show, and what we add, each by one command: see `.Experiment`."""

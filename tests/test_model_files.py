@@ -104,6 +104,7 @@ def test_a_file_gets_no_more_memory_than_it_has(
         (lambda h: h.update(source=3), r"Expected `object \| null`, got `int`"),
         (lambda h: h.update(input=-1), r"Expected `int` >= 0 - at `\$.input`"),
         (lambda h: h.update(flip="yes"), "Expected `bool`"),
+        (lambda h: h.update(shift=-1), "Expected `int` >= 0"),
         (lambda h: h.update(scale=[1.0, 0.0]), "Expected `float` > 0"),
         (lambda h: h.update(crop=[8]), "of length >= 2"),
         (lambda h: h.update(history={"loss": 3}), "Expected `array`, got `int`"),

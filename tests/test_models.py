@@ -70,7 +70,7 @@ def test_a_model_serves_as_its_network(tmp_path):
 
 def test_copies_are_independent(rng):
     model = networks.small()
-    model.history = {"loss": [1.0]}
+    model.history, model.shift = {"loss": [1.0]}, 1
     x = rng.normal(size=64)
     before = answers(model, [x])[0]
     with warnings.catch_warnings():
@@ -78,7 +78,7 @@ def test_copies_are_independent(rng):
         twin = model.copy()
     np.testing.assert_array_equal(answers(twin, [x])[0], before)
     assert twin.source == model.source
-    assert (twin.crop, twin.flip) == (model.crop, model.flip)
+    assert (twin.crop, twin.flip, twin.shift) == (model.crop, model.flip, 1)
     for ensemble in twin.ensembles:
         assert twin.network.config[ensemble].trainable is False
 

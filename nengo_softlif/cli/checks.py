@@ -30,6 +30,15 @@ def check_not_given(ctx, source, *names):
         )
 
 
+def check_measurable(start_from):
+    """Refuse to measure the noise of no model."""
+    if start_from is None:
+        raise click.UsageError(
+            "--noise auto measures the spikes of a trained model: name its file with "
+            "--start-from, or choose a noise to train a new one with"
+        )
+
+
 def _given(ctx, *names):
     """Yield those of some options that stand on the command line, as written there."""
     for parameter in ctx.command.params:

@@ -57,6 +57,17 @@ class _Named(click.ParamType):
         return named.read(value, self.kinds, param.name)
 
 
+AUTO = "auto"
+"""Noise that is measured in the model that training starts from."""
+
+
+class _Noise(_Named):
+    """Noise by name and number, or that it be measured."""
+
+    def convert(self, value, param, ctx):
+        return value if value == AUTO else super().convert(value, param, ctx)
+
+
 class _Path(click.Path):
     """A path, where ``~`` is the home folder.
 
@@ -178,11 +189,12 @@ network = click.option(
 noise = click.option(
     "--noise",
     "noise_model",
-    type=_Named("NOISE", named.NOISES),
+    type=_Noise("NOISE", named.NOISES),
     default="gaussian:10",
     show_default=True,
     help="Noise in training: none, gaussian:HZ, or alpha:S, alpha-rc:S, lowpass:S "
-    "with the time constant of the synapse in seconds.",
+    "with the time constant of the synapse in seconds. auto, with --start-from: for "
+    "each layer as much as its spikes have behind alpha:0.005.",
 )
 backend = click.option(
     "--backend",

@@ -1,7 +1,6 @@
 """From the papers' original network to one that spikes, a modification at a time."""
 
 from dataclasses import dataclass
-from typing import TypedDict
 
 import numpy as np
 from nengo.exceptions import ValidationError
@@ -9,25 +8,12 @@ from nengo.exceptions import ValidationError
 from .. import datasets, networks, noise
 from ..tables import PrintedTable
 from . import measuring, published
-from .base import Experiment
-from .settings import (
-    COUNT,
-    POSITIVE,
-    SECONDS,
-    SEED,
-    Choice,
-    Data,
-    Optional,
-    Readout,
-    Several,
-    setting,
-)
-from .training_noise import (
+from .settings import COUNT, SEED, Choice, Data, Readout, Several, setting
+from .trainings import (
     RATES,
-    combine,
-    compare,
-    draw_errors,
-    find,
+    OfTrainings,
+    TrainingRow,
+    TrainingSettings,
     make,
     measure_all,
     tell_difference,
@@ -56,7 +42,7 @@ MODIFIED = {
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(TrainingSettings):
     """What is trained, on what, and how it is measured."""
 
     data: str = setting("cifar10", Data(), "Data set: a name or a file.")
@@ -73,32 +59,18 @@ class Settings:
         "mean of the output, in ms.",
     )
     epochs: int = setting(30, COUNT, "Passes over the images; the papers have 520.")
-    batch_size: int = setting(128, COUNT, "Images in a step.")
-    learning_rate: float = setting(1e-3, POSITIVE, "Peak of Adam's schedule.")
     seeds: tuple = setting((0,), Several(SEED), "A network each.")
-    dt: float = setting(0.001, SECONDS, "Time step, in seconds.")
-    n_examples: int = setting(
-        None, Optional(COUNT), "Test images to use, a sample of all. Default: all."
-    )
 
 
-class Row(TypedDict):
+class Row(TrainingRow):
     """One network, and one way to read out."""
 
     modification: str
-    readout: str
-    errors_percent: list[float]
-    mean_percent: float
-    mean_rates_hz: list[float | None]
-    wrong: list[str]
-    n_examples: int
-    difference_points: float | None
-    interval_points: list[float] | None
     published_percent: float | None
 
 
-class Modifications(Experiment):
-    """A training for each network and seed."""
+class Modifications(OfTrainings):
+    """A training for each network and seed, held against what it modifies."""
 
     name = "modifications"
     shows = (
@@ -110,14 +82,13 @@ class Modifications(Experiment):
         "thesis, 2018, table of modifications, with 520 epochs."
     )
     takes = "hours: a training of 30 epochs for each of six networks"
+    kind = "modification"
     Settings = Settings
     Row = Row
-    trains = True
-    size = (9, 5)
 
     def check(self, settings):
         """Refuse times that are no whole steps, and images that are not square."""
-        measuring.check_readouts(settings.readouts, settings.dt)
+        super().check(settings)
         height, width, _ = datasets.load(settings.data).image_shape
         if height != width or height < 4:
             raise ValidationError(
@@ -125,23 +96,23 @@ class Modifications(Experiment):
                 attr="data",
             )
 
-    def pieces(self, settings):
-        """One for each network and seed."""
-        data = datasets.load(settings.data)
-        names = "epochs", "batch_size", "learning_rate", "n_examples"
-        shared = {
-            "data": settings.data,
-            "data_sha256": data.sha256,
-            **{name: getattr(settings, name) for name in names},
-        }
-        in_spikes = {"readouts": settings.readouts, "dt": settings.dt}
-        cropped = {"crop": networks.patch_shape(data.image_shape)[0]}  # as of `make`
-        return [
-            {"modification": name, "seed": seed, **shared}
-            | ({**PLAIN[name], **cropped} if name in PLAIN else in_spikes)
-            for name in settings.modifications
-            for seed in settings.seeds
-        ]
+    def piece(self, settings, name):
+        """What the network is made of, and how it is read out if it spikes."""
+        if name not in PLAIN:
+            return {"readouts": settings.readouts, "dt": settings.dt}
+        shape = datasets.load(settings.data).image_shape
+        return {**PLAIN[name], "crop": networks.patch_shape(shape)[0]}  # as of `make`
+
+    def held_against(self, name):
+        """What it modifies."""
+        return MODIFIED.get(name)
+
+    def published(self, settings, name):
+        """Those of the papers' table, of CIFAR-10."""
+        if settings.data != "cifar10":
+            return {}
+        known = published.MODIFICATIONS[name]
+        return dict(zip((RATES, "5:100:200"), known, strict=True))
 
     def measure(self, piece, scratch=None, progress_bar=False):
         """Train, and measure."""
@@ -158,48 +129,22 @@ class Modifications(Experiment):
         train(model, data, piece, scratch, progress_bar)
         return measure_all(model, data, piece, progress_bar)
 
-    def rows(self, settings, results):
-        """One for each network and readout, held against what it modifies."""
-        rows, n_seeds = [], len(settings.seeds)
-        for i, name in enumerate(settings.modifications):
-            found = results[i * n_seeds : (i + 1) * n_seeds]
-            for readout in found[0]:
-                each = combine([result[readout] for result in found])
-                rows.append({"modification": name, "readout": readout, **each})
-        for row in rows:
-            name, readout = row["modification"], row["readout"]
-            before = find(rows, MODIFIED.get(name), readout, "modification")
-            row.update(compare(row, before))
-            row["published_percent"] = None
-            if settings.data == "cifar10":
-                known = published.MODIFICATIONS[name]
-                by_readout = dict(zip((RATES, "5:100:200"), known, strict=True))
-                row["published_percent"] = by_readout.get(readout)
-        return rows
-
     def table(self, findings):
         """Errors, and the difference that each modification makes."""
         lines = []
         for row in findings.rows:
             known, rates = row["published_percent"], row["mean_rates_hz"]
-            differs = row["difference_points"] is not None
             lines.append(
                 (
                     row["modification"] if row["readout"] == RATES else "",
                     row["readout"],
                     with_range(row),
                     "" if rates[0] is None else f"{np.mean(rates):.1f} Hz",
-                    tell_difference(row) if differs else "",
+                    tell_difference(row),
                     "" if known is None else f"{known:.2f}",
                 )
             )
-        used, n_examples = findings.settings, findings.rows[0]["n_examples"]
-        n_seeds = len(used["seeds"])
-        title = (
-            f"The papers' CIFAR-10 network, modified: {n_examples:,} test images of "
-            f"{used['data']}, {used['epochs']} epoch{'s' * (used['epochs'] > 1)}, "
-            f"{n_seeds} seed{'s' * (n_seeds > 1)}"
-        )
+        title = self.title(findings, "The papers' CIFAR-10 network, modified:")
         head = "", "readout", "error, %", "rate", "less the modified one", "published"
         below = (
             "Readout: rates, or an alpha synapse, start and end of the mean, in ms.",
@@ -209,11 +154,6 @@ class Modifications(Experiment):
             "network each.",
         )
         return PrintedTable(head, lines, title, below=below)
-
-    def draw(self, findings, figure):
-        """Errors by readout, a colour for each network, a point for each seed."""
-        names = findings.settings["modifications"]
-        draw_errors(findings.rows, names, "modification", figure)
 
 
 MODIFICATIONS = Modifications()

@@ -98,6 +98,7 @@ class ModelForm(Struct):
     task: TaskForm | None = None
     blueprint: dict[str, Any] | None = None
     undrawn: str | None = None
+    shift: Index = 0
 
 
 class CheckpointForm(Struct):

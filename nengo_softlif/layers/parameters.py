@@ -4,6 +4,8 @@ Saving, loading, converting and training all speak of a network's parameters in
 this one form.
 """
 
+import warnings
+from contextlib import contextmanager
 from functools import partial
 from types import SimpleNamespace
 
@@ -20,8 +22,21 @@ from ..transforms import AveragePool
 def build(network):
     """Let Nengo build a network, in float64; return what ``Simulator.data`` holds."""
     model = nengo.builder.Model()
-    model.build(network)
+    with building():
+        model.build(network)
     return model.params
+
+
+@contextmanager
+def building():
+    """Silence what Nengo says of neurons that fire for no decoded value up to one.
+
+    It tells the highest rate of each neuron by its gain and bias alone, and warns where
+    there is none. Here weights lead to neurons, and say what they fire for.
+    """
+    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
+        warnings.filterwarnings("ignore", "Non-finite values detected in `max_rates`")
+        yield
 
 
 def collect(network, data):

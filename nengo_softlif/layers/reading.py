@@ -19,7 +19,7 @@ from .graph import (
     read_synapses,
     source_of,
 )
-from .parameters import find_decoding, has_decoders
+from .parameters import building, find_decoding, has_decoders
 
 
 def read(network, model=None, loops=False):
@@ -68,7 +68,8 @@ def read(network, model=None, loops=False):
             check(obj)
     model = nengo.builder.Model() if model is None else model
     if not model.has_built(network):
-        model.build(network)
+        with building():
+            model.build(network)
     built = Built(model.params, model.seeds)
     layers = read_graph(network, built)
     for probe in network.all_probes:

@@ -11,6 +11,7 @@ from nengo.exceptions import (
 from scipy import sparse
 
 from .. import compat
+from ..layers.parameters import building
 from .decays import DT
 
 
@@ -59,7 +60,8 @@ def build(network, owner):
 
     model = NamingModel(dt=DT, label=str(network))
     try:
-        model.build(network)
+        with building():
+            model.build(network)
     except (BuildError, Unconvertible) as error:
         # nengo-loihi forgets the names of layers that it cuts into blocks
         waiting = [block for block in model.blocks if block.discretize_info is None]

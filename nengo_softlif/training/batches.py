@@ -119,6 +119,7 @@ def _find_preprocessing(model, data, training, dt):
             scale=dt if events and model.scale is None else model.scale,
             crop=model.crop,
             flip=model.flip,
+            shift=model.shift,
         )
     else:
         preprocessing.test(data.x_train[:1])  # raises if the size is another

@@ -153,6 +153,8 @@ def describe_training(model, data, seed, **settings):
         image = twin[image]
         network.seed = seed
     start = [model.scale, model.crop, model.flip]
+    if model.shift:  # which earlier versions do not know
+        start.append(model.shift)
     arrays = parameters.collect(network, parameters.build(network))
     if model.preprocessing is not None:
         start.append(model.preprocessing.header())

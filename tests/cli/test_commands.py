@@ -1,4 +1,5 @@
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -6,8 +7,10 @@ import time
 
 from nengo_softlif import (
     Model,
+    Preprocessing,
     SoftLIFRate,
     Stack,
+    datasets,
     files,
     load,
     networks,
@@ -327,6 +330,42 @@ def test_options_that_the_start_decides(run, model_file, option):
     assert_fails(result, f"{option[0]} cannot be given with --start-from")
 
 
+@pytest.mark.parametrize("start", [(), ("--start-from", "start.safetensors")])
+def test_training_moves_images(run, tmp_path, start):
+    model = networks.small(noise=None)
+    model.preprocessing = Preprocessing.from_images(datasets.load("digits").x_train)
+    model.save(tmp_path / "start.safetensors")
+    losses = []
+    for shift in (0, 2):
+        named = (*start, "--shift", shift, "--out", f"by-{shift}.safetensors")
+        result = run("train", "digits", *SHORT, *named)
+        assert result.exit_code == 0, result.output
+        trained = networks.load(tmp_path / f"by-{shift}.safetensors")
+        assert trained.preprocessing.shift == shift
+        losses += trained.history["loss"]
+    assert losses[0] != losses[1]
+
+
+def test_noise_is_measured_in_the_model_to_start_from(run, tmp_path):
+    model = networks.small(noise=None)
+    model.preprocessing = Preprocessing.from_images(datasets.load("digits").x_train)
+    for ensemble in model.ensembles:
+        ensemble.bias = np.full(ensemble.n_neurons, 1.1)  # all fire
+    model.save(tmp_path / "start.safetensors")
+    start = ("--start-from", "start.safetensors", "--noise", "auto")
+    result = run("train", "digits", *SHORT, *start, "--out", "out.safetensors")
+    assert result.exit_code == 0, result.output
+    told = re.search(r"Measured noise of layers: (.*) Hz", result.output)[1].split(", ")
+    trained = networks.load(tmp_path / "out.safetensors")
+    noises = [ensemble.neuron_type.noise for ensemble in trained.ensembles]
+    assert [f"{noise.std:.1f}" for noise in noises] == told
+
+
+def test_noise_of_a_new_network_cannot_be_measured(run):
+    result = run("train", "digits", "--noise", "auto")
+    assert_fails(result, "measures the spikes of a trained model")
+
+
 @pytest.mark.parametrize("network", ["lenet", "resnet11"])
 def test_networks_that_spike_in_training_take_no_noise(run, network):
     result = run("train", "digits", "--network", network, "--noise", "alpha:0.005")
@@ -488,7 +527,7 @@ def test_a_model_that_comes_while_another_trains_stays(
     def trained(*args):
         (tmp_path / "m").write_bytes(held)
 
-    monkeypatch.setattr("nengo_softlif.cli.commands._train", trained)
+    monkeypatch.setattr("nengo_softlif.cli.training._train", trained)
     assert_fails(run("train", "digits", *SHORT, "--out", "m"), "add --force")
     assert (tmp_path / "m").read_bytes() == held
 

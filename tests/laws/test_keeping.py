@@ -21,7 +21,7 @@ def made(noise, rng):
     """A model with all that belongs to it."""
     model = shaken(networks.small((6, 5, 2), 3, noise, seed=4), rng)
     model.history = {"loss": [0.5, 0.25]}
-    model.crop, model.flip = (6, 5), True
+    model.crop, model.flip, model.shift = (6, 5), True, 2
     model.preprocessing = Preprocessing((8, 7, 2), rng.uniform(size=2), 3.0, (6, 5))
     return model
 
@@ -36,6 +36,7 @@ def test_a_saved_model_is_the_same(noise, tmp_path, rng):
     assert loaded.preprocessing == model.preprocessing
     assert tuple(loaded.crop) == model.crop
     assert loaded.flip is True
+    assert loaded.shift == 2
     assert loaded.source == model.source
     assert repr(loaded) == repr(model)
     for ensemble, twin in zip(model.ensembles, loaded.ensembles, strict=True):

@@ -2,7 +2,18 @@
 
 import warnings
 
-from nengo_softlif import AveragePool, GaussianNoise, LocallyConnected, SoftLIFRate
+from nengo_softlif import (
+    AveragePool,
+    Emulator,
+    GaussianNoise,
+    LocallyConnected,
+    Preprocessing,
+    Simulator,
+    SoftLIFRate,
+    load,
+    to_loihi,
+    to_spiking,
+)
 from nengo_softlif.compat import nengo_dl
 from nengo_softlif.layers.parameters import (
     build,
@@ -12,6 +23,7 @@ from nengo_softlif.layers.parameters import (
     trainable,
     with_weights,
 )
+from nengo_softlif.networks import small
 
 import nengo
 import numpy as np
@@ -444,3 +456,23 @@ def test_trainable_is_what_nengo_dl_marks():
         }
     assert found == expected
     assert set(found.values()) == {True, False}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("bias", [0.5, -0.5, -3.0])
+@pytest.mark.parametrize("run", ["saving", "spikes", "chip"])
+def test_nengo_does_not_warn_of_trained_biases(bias, run, rng, tmp_path):
+    """Of neurons that fire for no decoded value it says that gains are too small."""
+    model = small(noise=None)
+    model.preprocessing = Preprocessing((8, 8, 1), 0, 1)
+    for ensemble in model.ensembles:
+        ensemble.gain = np.full(ensemble.n_neurons, 0.2)
+        ensemble.bias = np.full(ensemble.n_neurons, bias)
+    if run == "saving":
+        model.save(tmp_path / "model.safetensors")
+        load(tmp_path / "model.safetensors")
+    elif run == "spikes":
+        with Simulator(to_spiking(model).network, minibatch_size=1) as sim:
+            sim.step()
+    else:
+        Emulator(to_loihi(to_spiking(model)).network, progress_bar=False).close()
