@@ -45,6 +45,8 @@ html_static_path = ["_static"]
 html_css_files = ["softlif.css"]
 html_show_copyright = False
 html_domain_indices = False  # the reference lists modules, with what they are for
+copybutton_prompt_text = r"\$ |>>> |\.\.\. "  # copied are commands, not what they print
+copybutton_prompt_is_regexp = True
 html_math_renderer = "mathml"  # below: browsers draw it without a script from the net
 
 # -- API reference ---------------------------------------------------------------------
@@ -191,7 +193,8 @@ def _tell_of_the_house(app):
 def _tell_what_was_measured(app):
     """Write the tables and charts of what was measured."""
     source = Path(app.srcdir)
-    for name in ("measured", "against", "headlines", "speed", "chip", "curves"):
+    names = "measured", "against", "headlines", "speed", "chip", "curves", "commands"
+    for name in names:
         write = runpy.run_path(source / f"{name}.py")["write"]
         write(source / "results", source / "api" / "generated")
 

@@ -1,17 +1,25 @@
 """The documentation is complete, and its examples run."""
 
 import ast
+import contextlib
 import importlib
 import inspect
+import io
 import json
 import pkgutil
 import re
 import runpy
+import shlex
 import textwrap
 from pathlib import Path
 
 import nengo_softlif as softlif
+from nengo_softlif.cli.commands import main
+from nengo_softlif.neurons import FAMILIES
+from nengo_softlif.registry import PARTS
+from nengo_softlif.tensors import CURVES
 
+import click
 import matplotlib.pyplot as plt
 import nengo
 import pytest
@@ -78,10 +86,14 @@ def test_internal_modules_exist():
     assert MODULES >= INTERNAL
 
 
+LITERAL = r"((?:(?: {3,}.*)?\n)+)"
+
+
 def blocks(page):
-    """Pieces of Python on a page, in their order."""
+    """Pieces of Python on a page, in their order, each with what it shall print."""
     text = (ROOT / page).read_text()
-    block = r"^\.\. code-block:: python\n\n((?:(?: {3,}.*)?\n)+)"
+    block = rf"^\.\. code-block:: python\n\n{LITERAL}"
+    block += rf"(?:\.\. code-block:: text\n\n{LITERAL})?"
     return re.findall(block, text, flags=re.MULTILINE)
 
 
@@ -115,9 +127,38 @@ def known(tmp_path):
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_run(page, known, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for block in blocks(page):
-        exec(textwrap.dedent(block), known)  # a reader runs them one after the other
+    for table in (FAMILIES, CURVES, PARTS):  # where pages add rows
+        monkeypatch.setattr(table, "_rows", dict(table.rows))
+    for block, expected in blocks(page):
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            exec(textwrap.dedent(block), known)  # a reader runs one after the other
+        if expected:
+            assert printed.getvalue().rstrip() == textwrap.dedent(expected).rstrip()
     plt.close("all")
+
+
+FILE = ".safetensors"  # which a reader has, and nobody here
+
+
+def commands():
+    """What pages tell to type."""
+    pages = [ROOT / "README.rst", *(ROOT / "docs").rglob("*.rst")]
+    texts = [path.read_text() for path in pages if "generated" not in path.parts]
+    lines = "".join(texts).replace("\\\n", "").splitlines()
+    found = {line.partition("#")[0].strip() for line in lines}
+    return sorted(line for line in found if line.startswith("nengo-softlif "))
+
+
+@pytest.mark.parametrize("line", commands())
+def test_commands_that_pages_tell_are_known(line):
+    command, args = main, shlex.split(line)[1:]
+    while isinstance(command, click.Group) and not args[0].startswith("-"):
+        _, command, args = command.resolve_command(click.Context(command), args)
+    given, _, order = command.make_parser(click.Context(command)).parse_args(args)
+    for param in set(order):
+        value = given[param.name]
+        if not (isinstance(param.type, click.Path) or str(value).endswith(FILE)):
+            param.type_cast_value(click.Context(command), value)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)

@@ -76,7 +76,7 @@ def _command(known):
         known.name,
         params=[*own, *_SHARED],
         callback=partial(_run, known),
-        help=f"{known.shows}\n\nFrom: {known.paper}\n\nTakes about {known.takes}.",
+        help=f"{known.shows}\n\nFrom: {known.paper}\n\nTakes {known.takes}.",
         short_help=known.shows,
     )
 
