@@ -5,7 +5,6 @@ import importlib.metadata
 import json
 import os
 import re
-import runpy
 import sys
 from pathlib import Path
 
@@ -15,7 +14,18 @@ from nengo_softlif.registry import EXPERIMENTS
 from docutils.nodes import SkipNode
 from docutils.utils.math.latex2mathml import tex2mathml
 
-sys.path.insert(0, os.path.dirname(__file__))  # what draws and tells is beside it
+sys.path.insert(0, os.path.dirname(__file__))
+from made import (
+    against,
+    chip,
+    commands,
+    curves,
+    headlines,
+    in_spikes,
+    pictures,
+    refusals,
+    speed,
+)
 
 project = "nengo_softlif"
 author = "the nengo_softlif contributors"
@@ -112,8 +122,7 @@ def setup(app):
     app.connect("builder-inited", _tell_what_was_measured)
     app.connect("builder-inited", _tell_of_experiments)
     app.connect("builder-inited", _tell_of_errors)
-    tell = runpy.run_path(Path(app.srcdir, "pictures.py"))["tell"]
-    app.connect("doctree-read", tell)
+    app.connect("doctree-read", pictures.tell)
     app.connect("html-page-context", _level_captions, priority=900)  # after the theme
 
 
@@ -193,17 +202,14 @@ def _tell_of_the_house(app):
 def _tell_what_was_measured(app):
     """Write the tables and charts of what was measured."""
     source = Path(app.srcdir)
-    names = "measured", "against", "headlines", "speed", "chip", "curves", "commands"
-    for name in names:
-        write = runpy.run_path(source / f"{name}.py")["write"]
-        write(source / "results", source / "api" / "generated")
+    for page in (in_spikes, against, headlines, speed, chip, curves, commands):
+        page.write(source / "results", source / "api" / "generated")
 
 
 def _tell_of_errors(app):
     """Write the list in docs/errors.rst."""
     source = Path(app.srcdir)
-    write = runpy.run_path(source / "refusals.py")["write"]
-    write(source.parent / "nengo_softlif", source / "api" / "generated")
+    refusals.write(source.parent / "nengo_softlif", source / "api" / "generated")
 
 
 def _tell_of_experiments(app):

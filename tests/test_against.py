@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import runpy
 import shutil
 from pathlib import Path
 
@@ -12,10 +11,10 @@ from nengo_softlif.evaluation import Evaluation
 from nengo_softlif.experiments.published import DERIVED, NUMBERS, QUOTED, READ
 
 import pytest
+from made import against, ledger, records
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
-AGAINST = runpy.run_path(ROOT / "docs" / "against.py")
 
 
 @pytest.fixture
@@ -30,9 +29,9 @@ def page(tmp_path):
         for name, record in records.items():
             path = results / f"{name.replace('_', '-')}.json"
             path.write_text(json.dumps(record))
-        AGAINST["write"](results, tmp_path)
+        against.write(results, tmp_path)
         text = (tmp_path / f"against-{part}.inc").read_text()
-        if part not in AGAINST["ROWS"]:
+        if part not in against.ROWS:
             return text
         return list(csv.reader(line.strip() for line in text.splitlines()[4:]))
 
@@ -113,9 +112,9 @@ def test_findings_say_no_more_than_the_intervals(page):
         worse["confusion"][answer][(answer + 1) % 10] += 1
     worse["predictions_over_time"] = worse["error_over_time_percent"] = None
     worse["times"] = None
-    spikes = AGAINST["Evaluation"].from_json(json.dumps(worse))
-    effect = AGAINST["_effect"]
-    paired = AGAINST["_paired"]
+    spikes = Evaluation.from_json(json.dumps(worse))
+    effect = ledger._effect
+    paired = records.paired
     before = Evaluation.load(RESULTS / f"{gaussian}.json")
     assert effect(paired(before, spikes)).startswith("raised the error: +1.00 (")
     assert effect(paired(spikes, before)).startswith("lowered the error: -1.00 (")
@@ -124,7 +123,7 @@ def test_findings_say_no_more_than_the_intervals(page):
 def test_every_finding_of_the_repository_can_be_told(page):
     names = [path.stem for path in RESULTS.glob("*.json")]
     text = page("findings", *names)
-    there = [group for _, group in AGAINST["LEDGER"] if set(group) <= set(names)]
+    there = [group for _, group in ledger.LEDGER if set(group) <= set(names)]
     assert len(re.findall(r"^- ", text, flags=re.M)) == len(there) > 8
 
 
@@ -148,7 +147,7 @@ def test_experiments_with_seeds_are_told_of(page):
     found = experiments.figure1(n_currents=3, progress_bar=False)
     found.rows = [{"readout": "rates", **row} for row in rows]
     found.settings = {"data": "mnist", "seeds": [0, 1, 2], "epochs": 12}
-    text = AGAINST["_over_seeds"](found)
+    text = ledger._over_seeds(found)
     assert "on mnist, 3 seeds, 12 epochs" in text
     assert "``a`` (rates) lowered the error: -0.50 (-0.80 to -0.20) points" in text
     assert "1 of 2 made none beyond chance" in text
@@ -156,7 +155,7 @@ def test_experiments_with_seeds_are_told_of(page):
 
 
 def test_published_numbers_have_sources():
-    rows = [row for rows in AGAINST["ROWS"].values() for row in rows]
+    rows = [row for rows in against.ROWS.values() for row in rows]
     assert {name for row in rows for name in row.published} <= NUMBERS.keys()
     for known in NUMBERS.values():
         assert known.source

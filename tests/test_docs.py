@@ -8,7 +8,6 @@ import io
 import json
 import pkgutil
 import re
-import runpy
 import shlex
 import textwrap
 from pathlib import Path
@@ -24,6 +23,7 @@ import matplotlib.pyplot as plt
 import nengo
 import pytest
 from api_pages import api_pages
+from made import in_spikes, refusals
 from nengo.exceptions import NengoException
 
 ROOT = Path(__file__).parent.parent
@@ -180,12 +180,11 @@ def test_notebooks_are_in_the_site(path):
 
 
 def test_errors_that_people_see_are_on_the_page():
-    found = runpy.run_path(ROOT / "docs" / "refusals.py")["find"]
     patterns = {
         re.compile(
             re.sub(r"<[^<>]*>", ".*", re.escape(message.text)), re.S
         ): message.kind
-        for message in found(Path(softlif.__file__).parent)
+        for message in refusals.find(Path(softlif.__file__).parent)
     }
     model, data = softlif.networks.small(), softlif.datasets.load("digits")
     looped = softlif.to_spiking(model)
@@ -325,11 +324,10 @@ CELLS = {
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_tables_of_training_in_spikes(name, tmp_path):
-    write = runpy.run_path(ROOT / "docs" / "measured.py")["write"]
-    write(tmp_path, tmp_path)
+    in_spikes.write(tmp_path, tmp_path)
     assert "Not measured yet" in (tmp_path / f"{name}.inc").read_text()
     (tmp_path / f"{name}.json").write_text(json.dumps(REPORTS[name]))
-    write(tmp_path, tmp_path)
+    in_spikes.write(tmp_path, tmp_path)
     text = (tmp_path / f"{name}.inc").read_text()
     assert "Not measured yet" not in text
     rows = [row.split("\n     - ") for row in text.split("\n   * - ")[1:]]

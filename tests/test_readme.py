@@ -2,7 +2,6 @@
 
 import json
 import re
-import runpy
 from pathlib import Path
 from statistics import median
 
@@ -10,6 +9,7 @@ from nengo_softlif.evaluation import Evaluation
 from nengo_softlif.experiments.published import NUMBERS
 
 import pytest
+from made import headlines
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
@@ -83,8 +83,7 @@ def test_speed(readme):
 
 
 def test_the_front_page_has_the_same_numbers(readme):
-    find = runpy.run_path(ROOT / "docs" / "headlines.py")["find"]
-    for number, _, page in find(RESULTS):
+    for number, _, page in headlines.find(RESULTS):
         assert number.removesuffix(" times") in readme
         assert (ROOT / "docs" / f"{page}.rst").exists()
 

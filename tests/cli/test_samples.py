@@ -2,17 +2,16 @@
 
 import json
 import re
-import runpy
 import shlex
 from pathlib import Path
 
 from nengo_softlif.cli import demonstration
 
 import pytest
+from made import commands
 
 DOCS = Path(__file__).parents[2] / "docs"
 RECORD = json.loads((DOCS / "results" / "commands.json").read_text())
-COMMANDS = runpy.run_path(DOCS / "commands.py")
 WORDS = (
     (r"[+-]?\d[\d,]*(\.\d+)?(e-?\d+)?", "#"),
     (r"\b(conv|dense)#", "layer"),  # which one deviates most
@@ -29,8 +28,8 @@ def words(text):
 
 
 def test_the_page_shows_all_commands(tmp_path):
-    assert tuple(RECORD) == COMMANDS["LINES"]
-    COMMANDS["write"](DOCS / "results", tmp_path)
+    assert tuple(RECORD) == commands.LINES
+    commands.write(DOCS / "results", tmp_path)
     page = (DOCS / "cli.rst").read_text()
     shown = list(tmp_path.glob("*.inc"))
     assert len(shown) == len(RECORD) == page.count("api/generated/command-")
@@ -46,4 +45,4 @@ def test_commands_still_print_that(run, monkeypatch):
     for line, expected in RECORD.items():
         done = run(*shlex.split(line.replace("--epochs 8", "--epochs 1")))
         assert done.exit_code == 0, done.output
-        assert words(COMMANDS["without_seconds"](done.stdout)) == words(expected)
+        assert words(commands.without_seconds(done.stdout)) == words(expected)

@@ -16,7 +16,8 @@ from nengo_softlif.registry import EXPERIMENTS
 
 import matplotlib.pyplot as plt
 import numpy as np
-from against import load
+
+from .records import load
 
 GREYS = {"peer": "0.55", "other": "0.75"}
 """Colours of bars that are not ours: who others are held against, and all others."""
@@ -178,7 +179,7 @@ def chart(groups, xlabel, form="{:.1f}", line=None):
         for heading, rows in groups
     ]
     given = f"{pformat(plain, width=88)},\n{xlabel!r},\n{form!r},\n{line!r}"
-    code = f"import showing\n\nshowing.bars(\n{given},\n)\n"
+    code = f"from made import showing\n\nshowing.bars(\n{given},\n)\n"
     told = []
     for heading, rows in groups:
         bars = (f"{label} {form.format(spread.middle)}" for label, spread, _ in rows)

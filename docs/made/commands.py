@@ -1,4 +1,4 @@
-"""What commands print: ``python docs/commands.py`` runs them, one after the other."""
+"""What commands print: ``python docs/made/commands.py`` runs one after the other."""
 
 import json
 import re
@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-RECORD = Path(__file__).parent / "results" / "commands.json"
+RECORD = Path(__file__).parents[1] / "results" / "commands.json"
 LINES = (
     "demo",
     "train digits --epochs 8 --batch-size 32 --learning-rate 3e-3",

@@ -6,8 +6,8 @@ from statistics import mean, stdev
 from nengo_softlif.evaluation import difference
 from nengo_softlif.loihi.cores import LIMITS, UNITS
 
-from showing import Shown, Spread, chart, machine
-from showing import write as write_measured
+from .showing import Shown, Spread, chart, machine
+from .showing import write as write_measured
 
 CHANCE = "no difference beyond chance"
 
@@ -169,7 +169,7 @@ def seeds(record):
         f"{before[early][0]:.2f} %."
     )
     code = (
-        f"import showing\n\nshowing.over_time(\n{lines!r},\n{times!r},\n"
+        f"from made import showing\n\nshowing.over_time(\n{lines!r},\n{times!r},\n"
         '"time since the image appeared (ms)",\n)\n'
     )
     told = "; ".join(
@@ -205,7 +205,10 @@ def cores(text, record):
         f"{chip['chips']} of the {board} chips of the largest board; most are "
         f"{layer}'s, which is limited by {limits.get(fullest[layer], fullest[layer])}."
     )
-    code = 'import showing\n\nshowing.core_map("results/cifar10-loihi-emulator.json")\n'
+    code = (
+        "from made import showing\n\n"
+        'showing.core_map("results/cifar10-loihi-emulator.json")\n'
+    )
     counts = ", ".join(f"{row[0]} {row[1]}" for row in rows)
     alt = f"A map of {chip['chips']} chips with their cores, by layer: {counts}."
     head = (

@@ -5,9 +5,10 @@ from typing import NamedTuple
 from nengo_softlif.evaluation import difference
 
 import numpy as np
-from against import Results
-from chip import effect, error
-from showing import Shown, find, fold, render
+
+from .chip import effect, error
+from .records import Results
+from .showing import Shown, find, fold, render
 
 CLASSES = {
     "cifar10": (

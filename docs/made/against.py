@@ -1,16 +1,17 @@
-"""Measured beside published, and what was found: all from docs/results/*.json."""
+"""Measured beside published, from docs/results/*.json."""
 
 import csv
 import io
-import json
-from pathlib import Path
 from typing import NamedTuple
 
 import nengo_softlif
-from nengo_softlif.evaluation import Evaluation, Ladder, difference, wilson
+from nengo_softlif.evaluation import wilson
 from nengo_softlif.experiments import Findings
 from nengo_softlif.experiments.published import NUMBERS
 from nengo_softlif.registry import EXPERIMENTS, TRAINED
+
+from .ledger import write_ledger
+from .records import Measured, Results, paired
 
 
 def write(results, folder):
@@ -27,85 +28,11 @@ def write(results, folder):
     parts = {
         **{f"against-{name}": _table(rows, results) for name, rows in ROWS.items()},
         "against-trained": _trained(),
-        "against-findings": _ledger(results),
+        "against-findings": write_ledger(results),
         "against-experiments": _experiments(results),
     }
     for name, text in parts.items():
         (folder / f"{name}.inc").write_text(text or "Nothing measured yet.\n")
-
-
-class Results:
-    """Records in a folder, by the names of their files."""
-
-    def __init__(self, folder):
-        self.folder = Path(folder)
-        path = self.folder / "trainings.json"
-        self.trainings = json.loads(path.read_text()) if path.exists() else {}
-        self._loaded = {}
-
-    def names(self):
-        """All that are there."""
-        return sorted(path.stem for path in self.folder.glob("*.json"))
-
-    def find(self, names):
-        """Load the records of these names; None if one is missing."""
-        paths = [self.folder / f"{name}.json" for name in names]
-        if not all(path.exists() for path in paths):
-            return None
-        return [self._load(path) for path in paths]
-
-    def first(self, choices):
-        """Load the first of several groups of records that is there, and name it."""
-        for names in choices:
-            found = self.find(names)
-            if found is not None:
-                return names, found
-        return None, None
-
-    def _load(self, path):
-        if path not in self._loaded:
-            self._loaded[path] = load(path)
-        return self._loaded[path]
-
-    def epochs(self, record):
-        """How long the model of an evaluation was trained, in words if it is known."""
-        words = (getattr(record, "command", None) or "").split()
-        models = [Path(word).stem for word in words[2:3]]
-        known = [self.trainings[name] for name in models if name in self.trainings]
-        said = [f"{known[0]['epochs']} epochs"] if known else []
-        if getattr(record, "dataset", None) == "cifar10":
-            said.append("JPEG copy")
-        return f" ({', '.join(said)})" if said else ""
-
-
-def load(path):
-    """Load a record of whichever kind."""
-    record = json.loads(path.read_text())
-    if isinstance(record, dict):
-        kinds = {"experiment": Findings, "rungs": Ladder, "predictions": Evaluation}
-        for key, kind in kinds.items():
-            if key in record:
-                return kind.load(path)
-    return record
-
-
-# -- measured beside published ---------------------------------------------------------
-
-
-class Measured(NamedTuple):
-    """A number, its 95 % interval if it has one, and how it is written."""
-
-    value: float
-    interval: tuple | None = None
-    form: str = "{:.2f}"
-
-    def __str__(self):
-        """Write it with its interval."""
-        text = self.form.format(self.value)
-        if self.interval is not None:
-            low, high = (self.form.format(limit) for limit in self.interval)
-            text += f" ({low} to {high})"
-        return text
 
 
 PLAIN = "lower", "higher"
@@ -128,11 +55,6 @@ def _error(record):
 
 def _rate(record):
     return Measured(record.mean_rate_hz, form="{:.1f}")
-
-
-def _paired(a, b, time=None):
-    found = difference(a, b, time)
-    return Measured(found.points, tuple(found.interval_points), "{:+.2f}")
 
 
 def _fastest(findings):
@@ -175,7 +97,7 @@ ROWS = {
                 ("cifar10-paper-rate", "cifar10-paper-spikes"),
                 ("cifar10-rate", "cifar10-engine"),
             ),
-            _paired,
+            paired,
         ),
         Row(
             "mean rate, Hz, the papers' network",
@@ -323,153 +245,6 @@ def _csv(head, lines):
     return f".. csv-table::\n{options}\n{body}"
 
 
-# -- the ledger ------------------------------------------------------------------------
-
-
-def _effect(measured):
-    """Say in words what something did to the error, and not more than is known."""
-    low, high = measured.interval
-    points = f"{measured} points"
-    if low <= 0 <= high:
-        return f"made no difference beyond chance: {points}"
-    return f"{'lowered' if high < 0 else 'raised'} the error: {points}"
-
-
-def _noise_on_mnist(none, gaussian):
-    effects = [
-        f"after {1000 * time:g} ms it {_effect(_paired(none, gaussian, time))}"
-        for time in (0.2, 0.06, 0.04)
-    ]
-    known = NUMBERS["noise-2015"]
-    return (
-        "Noise of 10 Hz in training, one MNIST network with it and one without: "
-        f"{'; '.join(effects)}. {known.work} report {known.value:+.1f} points for "
-        "CIFAR-10."
-    )
-
-
-def _over_seeds(findings):
-    """Tell of the rows of an experiment that are held against another row."""
-    used, told, n_others = findings.settings, [], 0
-    for row in findings.rows:
-        if row["difference_points"] is None:
-            continue
-        interval = tuple(row["interval_points"])
-        points = Measured(row["difference_points"], interval, "{:+.2f}")
-        if interval[0] <= 0 <= interval[1]:
-            n_others += 1
-        else:
-            kinds = ("noise", "modification", "lever")
-            name = next(row[kind] for kind in kinds if kind in row)
-            told.append(f"``{name}`` ({row['readout']}) {_effect(points)}")
-    seeds = len(used["seeds"])
-    told.append(f"{n_others} of {n_others + len(told)} made none beyond chance")
-    return (
-        f"Experiment {findings.experiment} on {used['data']}, {seeds} "
-        f"seed{'s' * (seeds > 1)}, {used['epochs']} epochs, differences: "
-        f"{'; '.join(told)}. One in twenty is beyond chance by chance."
-    )
-
-
-def _conversion(rate, spikes):
-    return (
-        f"Rebuilding the network {rate.network} for {rate.dataset} in spikes, "
-        f"{spikes.synapse}, {1000 * spikes.presentation_time:g} ms: "
-        f"it {_effect(_paired(rate, spikes))}."
-    )
-
-
-def _chip(spikes, chip):
-    return (
-        f"Putting the spiking network {spikes.network} for {spikes.dataset} on the "
-        f"emulated chip: it {_effect(_paired(spikes, chip))}."
-    )
-
-
-def _for_the_chip(before, after):
-    rates = [
-        f"{record.mean_rate_hz:.1f} Hz, {record.spikes_per_image:,.0f} spikes an image"
-        for record in (before, after)
-    ]
-    return (
-        "Training an MNIST network on for the chip, against training on as before, "
-        f"on the emulated chip both: it {_effect(_paired(before, after))}; it fires at "
-        f"{rates[1]} instead of {rates[0]}."
-    )
-
-
-def _tuned(report):
-    converted = next(row for row in report["rows"] if row["name"] == "converted")
-    tuned = [row for row in report["rows"] if "history" in row]
-    best = min(tuned, key=lambda row: row["short"]["error_percent"])
-    short, before, long = best["short"], converted["short"], converted["long"]
-    shown, longer = (1000 * record["presentation_time"] for record in (short, long))
-    n_epochs = len(best["history"]["loss"])
-    return (
-        f"Tuning a converted {short['dataset']} network in spikes ({best['name']}, "
-        f"best of {len(tuned)}, {n_epochs} epochs at {shown:g} ms): "
-        f"{before['error_percent']:.2f} to {short['error_percent']:.2f} % at {shown:g} "
-        f"ms; the converted one has {long['error_percent']:.2f} % after {longer:g} ms."
-    )
-
-
-def _lee(report):
-    found, known = report["results"][-1], NUMBERS["mnist-lee"]
-    return (
-        f"Lee et al.'s LeNet in spikes: {found['error_percent']:.2f} % at "
-        f"{1000 * found['presentation_time']:g} ms, after "
-        f"{report['settings']['epochs']} epochs, where they have {known.value:.2f} % "
-        "after 125."
-    )
-
-
-def _moving(report):
-    spikes, rates, converted = report["ways"]
-    told = [
-        f"{row['label']} {row[spikes]['error_percent']:.1f} % ({spikes}), "
-        f"{row[rates]['error_percent']:.1f} % ({rates}), "
-        f"{row[converted]['error_percent']:.1f} % ({converted})"
-        for row in report["rows"]
-    ]
-    n = report["settings"]["test"]
-    return f"Moving digits, errors on {n:,} test examples: {'; '.join(told)}."
-
-
-LEDGER = (
-    (_noise_on_mnist, ("mnist-none-spiking", "mnist-gaussian-spiking")),
-    (_over_seeds, ("noise-mnist",)),
-    (_over_seeds, ("noise-cifar10",)),
-    (_over_seeds, ("modifications",)),
-    (_over_seeds, ("levers",)),
-    (_conversion, ("mnist-gaussian-rate", "mnist-gaussian-spiking")),
-    (_conversion, ("mnist-none-rate", "mnist-none-spiking")),
-    (_conversion, ("cifar10-rate", "cifar10-engine")),
-    (_conversion, ("cifar10-paper-rate", "cifar10-paper-spikes")),
-    (_conversion, ("cifar10-best-rate", "cifar10-best-spikes")),
-    (_conversion, ("mnist-best-rate", "mnist-best-spikes")),
-    (_chip, ("cifar10-engine", "cifar10-loihi-emulator")),
-    (_chip, ("cifar10-best-spikes", "cifar10-best-chip")),
-    (_chip, ("mnist-best-spikes", "mnist-best-chip")),
-    (_for_the_chip, ("mnist-plain-emulator", "mnist-loihi-emulator")),
-    (_for_the_chip, ("mnist-plain-emulator", "mnist-loihi-slow-emulator")),
-    (_tuned, ("spikes-tuned-mnist",)),
-    (_tuned, ("spikes-tuned-cifar10",)),
-    (_lee, ("spikes-lenet",)),
-    (_moving, ("spikes-moving",)),
-)
-"""What was found, wins and losses: what says it, and of which records."""
-
-
-def _ledger(results):
-    lines = []
-    for tell, names in LEDGER:
-        found = results.find(names)
-        if found is not None:
-            files = ", ".join(f"``{name}``" for name in names)
-            lines += [f"- {tell(*found)} [{files}]", ""]
-    return "\n".join(lines)
-
-
 # -- what else the page has ------------------------------------------------------------
 
 
@@ -498,7 +273,7 @@ def _experiments(results):
             shows = EXPERIMENTS[record.experiment].shows
             lines += [f"*{record.experiment}* (``{name}.json``): {shows}", ""]
             lines += [".. plot::", f"   :alt: {shows}", "   :width: 100%", ""]
-            lines += ["   import showing", ""]
+            lines += ["   from made import showing", ""]
             lines += [f'   showing.experiment("results/{name}.json")', ""]
             lines += [".. dropdown:: Its table, and how to measure it again", ""]
             table = (f"      {line}".rstrip() for line in str(record).splitlines())

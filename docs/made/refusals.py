@@ -105,5 +105,5 @@ def _brief(node):
 
 
 if __name__ == "__main__":
-    for message in find(Path(__file__).parents[1] / "nengo_softlif"):
+    for message in find(Path(__file__).parents[2] / "nengo_softlif"):
         print(message.kind, message.module, message.text)

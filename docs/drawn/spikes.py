@@ -19,7 +19,7 @@ import nengo
 import numpy as np
 
 DT, TAU_RC = 0.001, 0.02
-RESULTS = Path("results")  # seen from the pages
+RESULTS = Path("../results")  # seen from this folder
 
 
 def shapes():

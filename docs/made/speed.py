@@ -2,8 +2,8 @@
 
 import re
 
-from showing import Shown, Spread, chart, machine
-from showing import write as write_measured
+from .showing import Shown, Spread, chart, machine
+from .showing import write as write_measured
 
 NAMES = {
     "engine": "this package",

@@ -1,4 +1,4 @@
-"""The picture of the README: ``python docs/front.py`` trains what it shows."""
+"""The picture of the README: ``python docs/drawn/front.py`` trains what it shows."""
 
 from pathlib import Path
 
@@ -32,4 +32,4 @@ found = [softlif.evaluate(model, data)]
 found += [softlif.evaluate(each, data, **shown) for each in (spiking, chip)]
 figures.error_over_time(found, right, ["rates", "spikes", "Loihi, emulated"])
 right.set_title("360 images of digits")
-figures.save_figure(figure, Path(__file__).with_name("front.svg"))
+figures.save_figure(figure, Path(__file__).parents[1] / "front.svg")

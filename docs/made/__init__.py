@@ -1,0 +1,1 @@
+"""What pages of this site include: made from records, docstrings and sources."""
