@@ -4,6 +4,8 @@ import os
 import signal
 
 from nengo_softlif import AlphaNoise, Model, SoftLIFRate, Stack
+from nengo_softlif.training.arguments import Settings
+from nengo_softlif.training.as_layers import AsLayers
 
 import nengo
 import numpy as np
@@ -41,3 +43,14 @@ def not_of_layers():
         transform = nengo.Sparse((10, 40), indices=each, init=np.zeros(40))
         nengo.Connection(hidden.neurons, output.obj, transform=transform, synapse=None)
     return Model(net, stack.input, output)
+
+
+def dense(trainer=AsLayers, **settings):
+    """A way to train a network of one layer of neurons, without noise."""
+    with nengo.Network(seed=0) as net:
+        stack = Stack((2, 3, 1), SoftLIFRate(0.1, amplitude=0.05))
+        stack.dense(5)
+        output = stack.readout(3, std=1.0)
+    way = trainer(net, stack.input, output, Settings(batch_size=8, **settings))
+    way.compile(tf.keras.optimizers.SGD(0.5))
+    return way

@@ -17,7 +17,7 @@ from ..training import checkpoints, wanted_rates
 IN_SPIKES = ("presentation_time", "dt", "derivative", "loss")
 """Options of `train` that are for training in spikes."""
 
-LATER = ("averaging", "label_smoothing", "rates", "sigma_start")
+LATER = ("averaging", "label_smoothing", "mixup", "rates", "sigma_start")
 """Those that models of earlier versions do not know, and that are off if they are 0."""
 
 

@@ -60,6 +60,14 @@ _NETWORK_OF = {"mnist": "mnist", "fashion_mnist": "mnist", "cifar10": "cifar10"}
     help="Part of each label that is spread over all classes.",
 )
 @click.option(
+    "--mixup",
+    type=options.NOT_NEGATIVE,
+    default=0.0,
+    show_default=True,
+    help="Mix images with each other, alpha of the Beta distribution of the parts; 0.2 "
+    "is usual.",
+)
+@click.option(
     "--shift",
     type=click.IntRange(min=0),
     help="Move images by up to so many pixels in training. Default: as the network "

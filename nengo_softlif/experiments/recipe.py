@@ -37,6 +37,7 @@ PARTS = {
     "no-averaging": {"averaging": 0.0},
     "no-augmentation": {},
     "no-noise": {},
+    "mixup-0.2": {"mixup": 0.2},
     "relaxed-sigma": {"sigma_start": 0.2},
     "rates-15": {"rates": 15.0},
 }

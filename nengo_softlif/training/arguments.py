@@ -27,7 +27,7 @@ keras = tf.keras
 IN_SPIKES = ("presentation_time", "dt", "derivative", "loss")
 """Settings that are for training in spikes."""
 
-LATER = ("averaging", "label_smoothing", "rates", "sigma_start")
+LATER = ("averaging", "label_smoothing", "mixup", "rates", "sigma_start")
 """Settings that trainings of earlier versions do not know; off if they are false."""
 
 
@@ -64,6 +64,7 @@ class Settings:
     averaging: float = 0.0
     rates: FiringRates | float | None = None
     sigma_start: float | None = None
+    mixup: float = 0.0
 
     def __post_init__(self):
         """Refuse what makes no sense, whatever the model and the data."""
@@ -92,6 +93,8 @@ class Settings:
         check_number("label_smoothing", smoothing, "a part in [0, 1)", 0, high=1)
         check_number("averaging", averaging, "0 or a positive number of epochs", 0)
         self.label_smoothing, self.averaging = float(smoothing), float(averaging)
+        check_number("mixup", self.mixup, "0 or a positive number", 0)
+        self.mixup = float(self.mixup)
         self.rates = wanted_rates(self.rates)
         if self.sigma_start is not None:
             what = "None or a positive number"

@@ -16,7 +16,10 @@ class AsLayers(Trainer):
 
     name = "layers"
     options = frozenset(
-        {"batch_norm", "target", "label_smoothing", "rates", "sigma_start", "loss"}
+        {
+            *("batch_norm", "target", "label_smoothing", "mixup", "rates"),
+            *("sigma_start", "loss"),
+        }
     )
     tasks = frozenset(TASKS)
     networks = "feed-forward layers of SoftLIFRate"

@@ -8,7 +8,7 @@ from nengo.exceptions import ValidationError
 from ..datasets import check_frames
 from ..preprocessing import Preprocessing
 from ..tasks import Task
-from .losses import measure
+from .losses import measure, mix
 
 
 class TrainingImages:
@@ -59,7 +59,11 @@ class TrainingImages:
         x, y = self._x, self._data.y_train
 
         def prepare(batch):
-            return self.preprocessing.train(x[batch], rng), self.task.encode(y[batch])
+            images = self.preprocessing.train(x[batch], rng)
+            targets = self.task.encode(y[batch])
+            if self._settings.mixup:
+                return mix(images, targets, self._settings.mixup, rng)
+            return images, targets
 
         with ThreadPoolExecutor(1) as pool:
             coming = pool.submit(prepare, batches[0])

@@ -44,6 +44,7 @@ def fit(
     averaging=0.0,
     rates=None,
     sigma_start=None,
+    mixup=0.0,
 ):
     """Train a model on labelled images.
 
@@ -142,6 +143,12 @@ def fit(
         first half of the training. For neurons with a hard threshold, a ``sigma`` of
         0.01 or less, which train badly from the start. The neurons, and what is
         validated, stay as they are. For feed-forward layers of `.SoftLIFRate`.
+    mixup : float
+        Mix each image with another one of the batch, and their losses by the same parts
+        (arXiv:1710.09412): alpha of the Beta distribution that parts are drawn from, 0
+        by default; 0.2 is usual. It keeps long trainings from learning images by heart.
+        Errors in training are then of the larger part. For classes, and feed-forward
+        layers of `.SoftLIFRate`.
 
     Returns
     -------
@@ -188,6 +195,7 @@ def fit(
         averaging=averaging,
         rates=rates,
         sigma_start=sigma_start,
+        mixup=mixup,
     )
     check_checkpoint(checkpoint)
     callbacks = check_callbacks(callbacks, settings.optimizer)

@@ -106,6 +106,15 @@ def find_metric(task):
     return keras.metrics.MeanMetricWrapper(squared_error, "measure")
 
 
+def find_mixed_metric():
+    """Make the metric of mixed images: how many are told by the larger part."""
+
+    def accuracy(targets, answers):
+        return keras.metrics.sparse_categorical_accuracy(targets[:, 0], answers)
+
+    return keras.metrics.MeanMetricWrapper(accuracy, "measure")
+
+
 def name_measure(kind, measure):
     """Say in numbers for people what a metric measured, by the name in histories."""
     if kind == "regression":
@@ -119,6 +128,50 @@ def measure(task, answers, targets):
         return name_measure(task.kind, np.mean(((answers - targets) * task.unit) ** 2))
     wrong = answers > 0 if task.kind == "multilabel" else answers.argmax(axis=1)
     return {"error_percent": float(100 * np.mean(wrong != targets))}
+
+
+def mix(images, classes, alpha, rng):
+    """Mix images of a batch with each other.
+
+    Parameters
+    ----------
+    images : (n, size) ndarray
+        Prepared images.
+    classes : (n,) ndarray of int
+        What they show.
+    alpha : float
+        Of the Beta distribution that the part of the other image is drawn from, once
+        for the batch; the smaller part is the other's.
+    rng : numpy.random.Generator
+        Draws the part, and which are the others.
+
+    Returns
+    -------
+    images : (n, size) ndarray
+        Mixed.
+    targets : (n, 3) ndarray
+        The class of an image, that of the other one, and the part of the first.
+    """
+    part = rng.beta(alpha, alpha)
+    part = np.float32(max(part, 1 - part))
+    others = rng.permutation(len(images))
+    mixed = part * images + (1 - part) * images[others]
+    parts = np.full(len(images), part)
+    return mixed, np.stack([classes, classes[others], parts], axis=1).astype(np.float32)
+
+
+class Mixed(keras.losses.Loss):
+    """The loss of images that are mixed: of both classes, by their parts."""
+
+    def __init__(self, loss):
+        super().__init__()
+        self._loss = loss
+
+    def call(self, targets, answers):
+        """Add up the mean losses of both."""
+        first, second = (self._loss(targets[:, i], answers) for i in (0, 1))
+        part = targets[0, 2]  # the same in a batch
+        return part * first + (1 - part) * second
 
 
 class _Named(keras.losses.Loss):

@@ -12,7 +12,7 @@ from ..gradients import CrossEntropy
 from ..models import check_timeless
 from ..registry import TRAINERS
 from ..tasks import Task
-from .losses import check_loss, find_loss, find_metric
+from .losses import Mixed, check_loss, find_loss, find_metric, find_mixed_metric
 
 
 class Trainer(ABC):
@@ -128,6 +128,7 @@ class Trainer(ABC):
         self.batch_size = settings.batch_size
         self.label_smoothing = settings.label_smoothing
         self.given_loss = settings.loss
+        self.mixes = bool(settings.mixup)
 
     @property
     @abstractmethod
@@ -147,7 +148,8 @@ class Trainer(ABC):
         images : (batch_size, size) ndarray
             Prepared images.
         labels : (batch_size,) ndarray of int, or (batch_size, size) ndarray
-            Their classes; or labels or values, if it has such ``tasks``.
+            Their classes; or labels or values, if it has such ``tasks``. Of images that
+            are mixed, what `.losses.mix` gave.
 
         Returns
         -------
@@ -176,6 +178,8 @@ class Trainer(ABC):
         if self.given_loss is not None or self.task.kind != "classification":
             self.loss = None
         metrics = [find_metric(self.task)]
+        if self.mixes:
+            loss, metrics = Mixed(loss), [find_mixed_metric()]
         if self.output_name is not None:
             loss, metrics = {self.output_name: loss}, {self.output_name: metrics}
         self.keras_model.compile(optimizer, loss=loss, metrics=metrics)
@@ -267,6 +271,8 @@ def find_trainers(model, data, settings):
     """
     if settings.presentation_time is None:
         check_loss(settings.loss, data.task, settings.label_smoothing)
+    if settings.mixup and data.task != "classification":
+        raise ValidationError(f"is for classes, not {data.task}", attr="mixup")
     names = list(TRAINERS) if settings.trainer is None else [settings.trainer]
     found, refusals, lacking = [], [], []
     for name in names:

@@ -82,6 +82,11 @@ def test_callbacks_cannot_set_a_rate_that_follows_a_schedule(data, callback, sch
         ({"optimizer": "adamm"}, "name of an optimizer.*adamm"),
         ({"weight_decay": -1}, "weight_decay.*0 or a positive"),
         ({"label_smoothing": 1}, r"label_smoothing.*\[0, 1\), got 1"),
+        ({"mixup": -0.2}, "mixup: expected 0 or a positive number, got -0.2"),
+        (
+            {"mixup": 0.2, "trainer": "nengo-dl"},
+            "mixup: 'nengo-dl' trains without; train with 'layers'",
+        ),
         ({"averaging": -1}, "averaging.*positive number of epochs, got -1"),
         (
             {"averaging": 1, "optimizer": tf.keras.optimizers.SGD(use_ema=True)},
@@ -118,7 +123,7 @@ def test_model_and_data_must_fit(data):
 def test_trainings_of_rates_are_described_as_before():
     """So that they go on from checkpoints of versions that did not train in spikes."""
     in_spikes = {"presentation_time", "dt", "derivative", "loss"}
-    recipe = {"label_smoothing": 0.1, "averaging": 2.0}
+    recipe = {"label_smoothing": 0.1, "averaging": 2.0, "mixup": 0.2}
     assert Settings().describe().keys().isdisjoint(in_spikes | recipe.keys())
     assert recipe.items() <= Settings(**recipe).describe().items()
     described = Settings(presentation_time=0.02, derivative="arctan").describe()

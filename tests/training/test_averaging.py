@@ -1,30 +1,17 @@
 """Averaged weights are what the formula says, with a normalisation that fits them."""
 
-from nengo_softlif import SoftLIFRate, Stack, evaluate, networks
-from nengo_softlif.training.arguments import Settings
+from nengo_softlif import evaluate, networks
 from nengo_softlif.training.as_layers import AsLayers
 from nengo_softlif.training.averaging import WeightAverages
 from nengo_softlif.training.loop import fit
 from nengo_softlif.training.through_nengo_dl import ThroughNengoDL
 
-import nengo
 import numpy as np
 import pytest
 import tensorflow as tf
 from references import arrays_of
 from scipy.special import log_softmax
-from trainings import SETTINGS
-
-
-def dense(trainer=AsLayers, **settings):
-    """A way to train a network of one layer of neurons, without noise."""
-    with nengo.Network(seed=0) as net:
-        stack = Stack((2, 3, 1), SoftLIFRate(0.1, amplitude=0.05))
-        stack.dense(5)
-        output = stack.readout(3, std=1.0)
-    way = trainer(net, stack.input, output, Settings(batch_size=8, **settings))
-    way.compile(tf.keras.optimizers.SGD(0.5))
-    return way
+from trainings import SETTINGS, dense
 
 
 def batches(n, rng):

@@ -42,7 +42,7 @@ def train_straight(make, data, settings):
     [
         (networks.small, {}),
         (networks.small, {"batch_norm": True}),
-        (networks.small, {"batch_norm": True, **RECIPE}),
+        (networks.small, {"batch_norm": True, **RECIPE, "mixup": 0.2}),
         (not_of_layers, RECIPE),
     ],
 )

@@ -209,6 +209,7 @@ def test_other_losses(loss, function):
         (houses, {"loss": 3}, "expected a name such as 'mean-squared-error'"),
         (houses, {"loss": "membrane"}, "is for training in spikes"),
         (houses, {"label_smoothing": 0.1}, "is for 'cross-entropy'"),
+        (houses, {"mixup": 0.2}, "mixup: is for classes, not regression"),
         (marks, {"loss": "hinge", "label_smoothing": 0.1}, "is for 'cross-entropy'"),
         (houses, {"trainer": "spikes"}, "'spikes' trains for classification, but"),
         (houses, {"presentation_time": 0.01, "loss": "huber"}, "expected one of cross"),
