@@ -1,6 +1,5 @@
 """The page that lays published and measured side by side says what the records say."""
 
-import csv
 import json
 import re
 import shutil
@@ -12,6 +11,7 @@ from nengo_softlif.experiments.published import DERIVED, NUMBERS, QUOTED, READ
 
 import pytest
 from made import against, ledger, records
+from rst_tables import table
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
@@ -33,7 +33,7 @@ def page(tmp_path):
         text = (tmp_path / f"against-{part}.inc").read_text()
         if part not in against.ROWS:
             return text
-        return list(csv.reader(line.strip() for line in text.splitlines()[4:]))
+        return table(text)
 
     return write
 

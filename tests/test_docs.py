@@ -25,6 +25,7 @@ import pytest
 from api_pages import api_pages
 from made import in_spikes, refusals
 from nengo.exceptions import NengoException
+from rst_tables import table
 
 ROOT = Path(__file__).parent.parent
 
@@ -127,8 +128,8 @@ def known(tmp_path):
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_run(page, known, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for table in (FAMILIES, CURVES, PARTS):  # where pages add rows
-        monkeypatch.setattr(table, "_rows", dict(table.rows))
+    for known_kinds in (FAMILIES, CURVES, PARTS):  # where pages add rows
+        monkeypatch.setattr(known_kinds, "_rows", dict(known_kinds.rows))
     for block, expected in blocks(page):
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             exec(textwrap.dedent(block), known)  # a reader runs one after the other
@@ -330,7 +331,6 @@ def test_tables_of_training_in_spikes(name, tmp_path):
     in_spikes.write(tmp_path, tmp_path)
     text = (tmp_path / f"{name}.inc").read_text()
     assert "Not measured yet" not in text
-    rows = [row.split("\n     - ") for row in text.split("\n   * - ")[1:]]
-    rows[-1][-1] = rows[-1][-1].split("\n")[0]
+    rows = table(text)
     assert len({len(row) for row in rows}) == 1
     assert rows[-1][: len(CELLS[name])] == CELLS[name]

@@ -1,6 +1,5 @@
 """Charts, tables and sentences of the pages of results say what the records say."""
 
-import csv
 import json
 import re
 import shutil
@@ -13,6 +12,7 @@ from nengo_softlif.evaluation import Evaluation
 import matplotlib.pyplot as plt
 import pytest
 from made import chip, curves, showing, speed
+from rst_tables import table
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
@@ -23,17 +23,6 @@ def includes(module, results, folder):
     folder.mkdir()
     module.write(results, folder)
     return {path.stem: path.read_text() for path in folder.glob("*.inc")}
-
-
-def table(text):
-    """The cells of the first table."""
-    lines = text.split(".. csv-table::")[1].splitlines()[4:]  # its options are above
-    rows = []
-    for line in lines:
-        if not line.startswith("   "):
-            break
-        rows.append(line.strip())
-    return list(csv.reader(rows))
 
 
 def drawn(name):

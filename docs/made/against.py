@@ -1,7 +1,5 @@
 """Measured beside published, from docs/results/*.json."""
 
-import csv
-import io
 from typing import NamedTuple
 
 import nengo_softlif
@@ -12,6 +10,7 @@ from nengo_softlif.registry import EXPERIMENTS, TRAINED
 
 from .ledger import write_ledger
 from .records import Measured, Results, paired
+from .showing import table
 
 
 def write(results, folder):
@@ -218,7 +217,8 @@ def _table(rows, results):
             published = measured.form.format(known.value)
             lines.append((what, value, word, published, source, file))
             first = ["", "", ""]
-    return _csv(("", "measured", "", "published", "of", "record"), lines)
+    head = "", "measured", "", "published", "of", "record"
+    return table(head, lines, "results")
 
 
 def _judge(measured, known, words):
@@ -233,16 +233,6 @@ def _judge(measured, known, words):
     if low > known_high:
         return words[1]
     return "the same" if low == high else "the same within chance"
-
-
-def _csv(head, lines):
-    if not lines:
-        return ""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([head, *lines])
-    body = "".join(f"   {line}\n" for line in text.getvalue().splitlines())
-    options = "   :header-rows: 1\n   :class: results\n"
-    return f".. csv-table::\n{options}\n{body}"
 
 
 # -- what else the page has ------------------------------------------------------------
@@ -262,7 +252,7 @@ def _trained():
                 f"{path.stat().st_size / 1e6:.1f}",
             )
         )
-    return _csv(("name", "network", "neurons", "epochs", "MB"), lines)
+    return table(("name", "network", "neurons", "epochs", "MB"), lines, "results")
 
 
 def _experiments(results):

@@ -3,6 +3,8 @@
 import json
 from statistics import median
 
+from .showing import table
+
 
 def write(results, folder):
     """Write a table for each file, or how to make the file where there is none.
@@ -14,10 +16,10 @@ def write(results, folder):
     folder : Path
         Where pages include tables from.
     """
-    for name, (table, command) in TABLES.items():
+    for name, (tell, command) in TABLES.items():
         path = results / f"{name}.json"
         if path.exists():
-            lines = table(json.loads(path.read_text()))
+            lines = tell(json.loads(path.read_text()))
             made = f"Made by ``{command}``, in ``docs/results/{path.name}``."
         else:
             lines = []
@@ -26,10 +28,7 @@ def write(results, folder):
 
 
 def _table(head, rows):
-    lines = [".. list-table::", "   :header-rows: 1", ""]
-    for row in [head, *rows]:
-        lines += [f"   {'-' if i else '* -'} {cell}" for i, cell in enumerate(row)]
-    return [line.replace("   - ", "     - ", 1) for line in lines]
+    return table(head, rows).splitlines()
 
 
 def _error(record):

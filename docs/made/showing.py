@@ -118,14 +118,14 @@ def render(shown):
     return "\n".join(lines) + table(shown.head, shown.rows)
 
 
-def table(head, rows):
-    """Write a table; nothing, if it has no rows."""
+def table(head, rows, style="numbers"):
+    """Write a table in a style of _static; nothing, if it has no rows."""
     if not rows:
         return ""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([head, *rows])
     body = "".join(f"   {line}\n" for line in text.getvalue().splitlines())
-    options = "   :header-rows: 1\n   :class: numbers\n"
+    options = f"   :header-rows: 1\n   :class: {style}\n"
     return f"\n.. csv-table::\n{options}\n{body}"
 
 
