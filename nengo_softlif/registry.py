@@ -156,6 +156,7 @@ REPORTS = Table("reports", {"html": "nengo_softlif.report:write"})
 """What writes an evaluation down for readers; see `.Evaluation.report`."""
 
 TRAINED = {
+    "cifar10-best": "weights/cifar10-best.safetensors",
     "mnist-lenet": "weights/mnist-lenet.safetensors",
 }
 """Trained models that come with the package, for `nengo_softlif.load`: from names that
