@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import nengo_softlif  # before anything imports nengo_dl
+from nengo_softlif import datasets
 from nengo_softlif.registry import EXPERIMENTS
 
 from docutils.nodes import SkipNode
@@ -108,6 +109,8 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 600  # for a cell, on a machine that is busy
 nb_execution_cache_path = os.path.join(os.path.dirname(__file__), "_build", ".nb_cache")
 nb_output_stderr = "remove"  # what TensorFlow says of the machine
+if datasets.find("cifar10") is None:  # its images would be downloaded
+    nb_execution_excludepatterns = ["12-*"]
 myst_enable_extensions = ["dollarmath"]
 
 # -- what Sphinx lacks -----------------------------------------------------------------
