@@ -26,6 +26,7 @@ from made import (
     pictures,
     refusals,
     speed,
+    uses,
 )
 
 project = "nengo_softlif"
@@ -37,6 +38,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
+    "sphinx.ext.viewcode",
     "numpydoc",
     "sphinx_click",
     "sphinx_copybutton",
@@ -126,6 +128,7 @@ def setup(app):
     app.connect("builder-inited", _tell_of_experiments)
     app.connect("builder-inited", _tell_of_errors)
     app.connect("doctree-read", pictures.tell)
+    app.connect("autodoc-process-docstring", uses.tell, priority=900)  # after numpydoc
     app.connect("html-page-context", _level_captions, priority=900)  # after the theme
 
 

@@ -23,7 +23,7 @@ import matplotlib.pyplot as plt
 import nengo
 import pytest
 from api_pages import api_pages
-from made import in_spikes, refusals
+from made import in_spikes, refusals, uses
 from nengo.exceptions import NengoException
 from rst_tables import table
 
@@ -334,3 +334,27 @@ def test_tables_of_training_in_spikes(name, tmp_path):
     rows = table(text)
     assert len({len(row) for row in rows}) == 1
     assert rows[-1][: len(CELLS[name])] == CELLS[name]
+
+
+def test_the_reference_tells_where_things_are_used(tmp_path):
+    cells = [
+        {"cell_type": "markdown", "source": ["softlif.fit in words"]},
+        {"cell_type": "code", "source": ["softlif.evaluate(model)\n", "raster(x)"]},
+    ]
+    (tmp_path / "notebooks").mkdir()
+    path = tmp_path / "notebooks" / "one.ipynb"
+    path.write_text(json.dumps({"cells": cells}))
+    block = ".. code-block:: {}\n\n   {}\n\nfigures.raster, in words.\n"
+    (tmp_path / "two.rst").write_text(
+        block.format("python", "from nengo_softlif.figures import raster")
+        + block.format("bash", "softlif.fit")
+    )
+    pages = uses.read(tmp_path)
+    figures = importlib.import_module("nengo_softlif.figures")
+    for name, obj, expected in (
+        ("evaluation.evaluate", softlif.evaluate, ["notebooks/one"]),
+        ("other.evaluate", None, []),
+        ("figures.raster", figures.raster, ["two"]),
+        ("training.fit", softlif.fit, []),
+    ):
+        assert uses.find(pages, f"nengo_softlif.{name}", obj) == expected

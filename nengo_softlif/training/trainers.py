@@ -149,7 +149,7 @@ class Trainer(ABC):
             Prepared images.
         labels : (batch_size,) ndarray of int, or (batch_size, size) ndarray
             Their classes; or labels or values, if it has such ``tasks``. Of images that
-            are mixed, what `.losses.mix` gave.
+            are mixed, what ``losses.mix`` gave.
 
         Returns
         -------
