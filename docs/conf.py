@@ -121,6 +121,7 @@ myst_enable_extensions = ["dollarmath"]
 def setup(app):
     """Register mathematics as MathML, and short names in docstrings."""
     app.add_html_math_renderer("mathml", (_inline_math, None), (_block_math, None))
+    app.connect("viewcode-follow-imported", _source_of)
     app.connect("missing-reference", _as_users_write)
     app.connect("builder-inited", _copy_notebooks)
     app.connect("builder-inited", _tell_of_the_house)
@@ -165,6 +166,14 @@ def _as_users_write(app, env, node, contnode):
     return env.get_domain("py").resolve_xref(
         env, node["refdoc"], app.builder, "obj", name, node, contnode
     )
+
+
+def _source_of(app, modname, attribute):
+    """Look for what Python itself made, and has no source, where it is told of."""
+    obj = sys.modules.get(modname)
+    for name in attribute.split("."):
+        obj = getattr(obj, name, None)
+    return modname if getattr(obj, "__module__", None) == "builtins" else None
 
 
 def _copy_notebooks(app):
