@@ -94,6 +94,6 @@ def __getattr__(name):
     """Import what takes long on first use."""
     if name in _LATER:
         return getattr(import_module(f".{_LATER[name]}", __name__), name)
-    if name in ("experiments", "keras"):
+    if name in ("evaluation", "experiments", "figures", "keras", "report"):
         return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

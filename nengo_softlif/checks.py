@@ -55,7 +55,11 @@ def whole_shape(attr, value, signals=False):
     if len(shape) == (2 if signals else 1):
         shape = (1, 1, *shape)[-3:]
     if len(shape) != 3 or (signals and shape[0] != 1):
-        wanted = "(steps, channels)" if signals else "(height, width, channels)"
+        wanted = (
+            "(steps, channels), such as (64, 1)"
+            if signals
+            else "(height, width, channels), such as (28, 28, 1)"
+        )
         raise ValidationError(f"expected {wanted}, got {value!r}", attr=attr)
     for length in shape:
         check_whole(attr, length, 1)

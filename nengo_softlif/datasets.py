@@ -76,7 +76,12 @@ def load(name_or_path, dt=None, n_steps=None):
     what Keras has stored there; failing that, Keras downloads them.
     """
     if not isinstance(name_or_path, (str, os.PathLike)):
-        raise _unknown(name_or_path)
+        raise ValidationError(
+            f"expected one of {', '.join(KNOWN)} or the path of an .npz file, got "
+            f"{type(name_or_path).__name__}; make a data set of arrays with "
+            "datasets.Dataset.from_arrays(x, y)",
+            attr="Dataset.name",
+        )
     if name_or_path in KNOWN:
         _check_no_events(name_or_path, dt, n_steps)
         if name_or_path == "digits":

@@ -275,8 +275,8 @@ def check_data(data, model):
         remedy = (
             f"write datasets.load({data!r})"
             if isinstance(data, (str, os.PathLike))
-            else "make one of arrays with datasets.Dataset(name, x_train, y_train, "
-            "x_test, y_test), or load one with datasets.load"
+            else "make one of arrays with datasets.Dataset.from_arrays(x, y), or load "
+            "one with datasets.load"
         )
         raise ValidationError(
             f"expected a Dataset, got {type(data).__name__}; {remedy}", attr="data"

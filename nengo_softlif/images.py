@@ -146,6 +146,11 @@ def check_classes(y_train, y_test):
             "[y_train, y_test]), return_inverse=True)[1]",
             attr="Dataset.y_train",
         )
+    if n_classes == 1:
+        _warn(
+            "all examples are of one class, so that every answer is right; give "
+            'examples of others, or task="regression" if these are values'
+        )
     unseen = np.setdiff1d(y_test, classes)
     if len(unseen):
         raise ValidationError(

@@ -313,11 +313,12 @@ def check_rates(model, attr, instead):
 
 
 def check_timeless(model, attr, instead):
-    """Refuse networks that need time to answer: spiking ones, and with synapses.
+    """Refuse networks that need time: spiking ones, with loops, and with synapses.
 
     The error names the argument, and what to do instead about spiking neurons.
     """
     check_rates(model, attr, instead)
+    _check_no_loop(model.network, attr)
     for obj in [*model.network.all_connections, model.output]:
         if obj.synapse is not None:
             raise ValidationError(
@@ -325,3 +326,27 @@ def check_timeless(model, attr, instead):
                 f"{obj.synapse}; set it to None (to_spiking adds synapses)",
                 attr=attr,
             )
+
+
+def _check_no_loop(network, attr):
+    """Refuse networks in which something leads back to itself."""
+    leads_to = {}
+    for connection in network.all_connections:
+        pre, post = (
+            getattr(obj, "ensemble", obj)
+            for obj in (connection.pre_obj, connection.post_obj)
+        )
+        leads_to.setdefault(pre, []).append((post, connection))
+    for start, first in leads_to.items():
+        reached, ahead = set(), list(first)
+        while ahead:
+            post, connection = ahead.pop()
+            if post is start:
+                raise ValidationError(
+                    f"expected a feed-forward network, but {connection} closes a loop; "
+                    "take it out, or train with a package for recurrent networks",
+                    attr=attr,
+                )
+            if post not in reached:
+                reached.add(post)
+                ahead.extend(leads_to.get(post, ()))

@@ -1,11 +1,12 @@
 """From rates to spikes: the same network with spiking neurons and synapses."""
 
 import numbers
+from types import NoneType
 
 import nengo
 import numpy as np
 from nengo.exceptions import Unconvertible, ValidationError
-from nengo.synapses import LinearFilter, SynapseParam
+from nengo.synapses import LinearFilter, Synapse, SynapseParam
 
 from . import layers
 from .checks import check_number
@@ -79,6 +80,12 @@ def _checked_synapse(synapse):
     """Return a synapse where, as in Nengo, a number of seconds stands for a Lowpass."""
     if isinstance(synapse, numbers.Real):
         check_number("synapse", synapse, "0 or a positive number of seconds", 0)
+    elif not isinstance(synapse, (Synapse, NoneType)):
+        raise ValidationError(
+            "expected a synapse such as nengo.Alpha(0.005), None, or a number of "
+            f"seconds for a Lowpass, got {synapse!r}",
+            attr="synapse",
+        )
     synapse = SynapseParam("synapse").coerce(None, synapse)
     if isinstance(synapse, LinearFilter):
         if not np.isfinite([*synapse.num, *synapse.den]).all():

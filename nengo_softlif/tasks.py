@@ -153,7 +153,8 @@ def describe_kind(kind, size):
     """Describe a task in a few words: ``10 classes``, ``3 labels``, ``1 target``."""
     if kind == "regression":
         return f"{size} target{'s' * (size != 1)}"
-    return f"{size} {'labels' if kind == 'multilabel' else 'classes'}"
+    one, many = ("label", "labels") if kind == "multilabel" else ("class", "classes")
+    return f"{size} {one if size == 1 else many}"
 
 
 def check_kind(kind, attr="task"):

@@ -300,7 +300,8 @@ def test_bad_arrays(changes, match):
 
 @pytest.mark.parametrize("wrong", [None, 3, np.zeros(3), ["mnist"], b"mnist"])
 def test_what_is_no_name(wrong):
-    with pytest.raises(ValidationError, match=r"mnist, .* or the path of an \.npz"):
+    match = rf"mnist, .* \.npz file, got {type(wrong).__name__}; .*from_arrays"
+    with pytest.raises(ValidationError, match=match):
         datasets.load(wrong)
     with pytest.raises(
         ValidationError, match=r"Dataset\.name: .* before the arrays, got"

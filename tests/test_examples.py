@@ -34,6 +34,11 @@ def test_a_fifth_is_kept_for_testing(x, rng):
     assert data.sha256 == Dataset.from_arrays(x, y).sha256
 
 
+def test_one_class_is_told_of(x):
+    with pytest.warns(NengoWarning, match="all examples are of one class"):
+        assert "1 class)" in repr(Dataset.from_arrays(x, ["a"] * N))
+
+
 def test_each_class_stays_in_training(x):
     y = np.zeros(N, int)
     for i in range(N):  # wherever the only one is

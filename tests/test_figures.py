@@ -109,6 +109,22 @@ def test_error_over_time(ax):
     assert legend == ["rate: 2.50 %", "nengo-dl: 2.50 %"]
 
 
+def test_one_evaluation_needs_no_list(ax):
+    figures.error_over_time(evaluation(), ax)
+    assert len(ax.lines) == 1
+
+
+def test_the_legend_tells_of_other_numbers_of_images(ax):
+    few = evaluation("nengo")
+    few.n_examples = 100
+    figures.error_over_time([evaluation(), few], ax)
+    legend = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert legend == [
+        "nengo-dl: 2.50 % of 1,000 images",
+        "nengo: 2.50 % of 100 images",
+    ]
+
+
 def test_errors_have_the_interval_of_their_time(ax):
     found = evaluation()
     figures.error_over_time([found], ax)
@@ -226,7 +242,7 @@ def test_figures_are_saved_at_the_width_of_a_column(ax, tmp_path, ending):
 def test_error_over_time_takes_any_iterable_and_labels(ax):
     figures.error_over_time(iter([evaluation(), evaluation()]), ax, iter("ab"))
     assert [line.get_label()[0] for line in ax.lines] == ["a", "b"]
-    with pytest.raises(ValueError, match="argument"):
+    with pytest.raises(ValidationError, match="names as evaluations, 1, got 2"):
         figures.error_over_time([evaluation()], ax, ["a", "b"])
 
 

@@ -187,7 +187,8 @@ def test_model_keeps_what_belongs_to_it(convolutional):
         (np.inf, "0 or a positive number of seconds, got inf"),
         (-1, "0 or a positive number of seconds, got -1"),
         (nengo.LinearFilter([1], [np.nan, 1]), "finite numbers, got LinearFilter"),
-        ("x", "synapse: Must be of type 'Synapse'"),
+        ("x", r"a synapse such as nengo\.Alpha\(0\.005\), None, .* got 'x'"),
+        (nengo.Alpha, "a synapse such as .*, got <class"),
     ],
 )
 def test_what_is_no_synapse(convolutional, synapse, match):

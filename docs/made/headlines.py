@@ -40,7 +40,7 @@ def find(results):
         ),
         (
             f"{median(peers['snntorch']['ours_to_it']):.1f} times",
-            "as fast as snnTorch, compiled, is a training step in spikes, on CPUs",
+            "as fast as snnTorch, compiled: a training step in spikes, on CPUs",
             "in_spikes",
         ),
         (

@@ -80,3 +80,4 @@ def demo(out, force, seed, as_json):
         return
     click.echo(f"{terminal.table(results)}\n\n{ladder}")
     click.echo(f"\nModel, results and figures are in {out}/: {', '.join(written)}")
+    click.echo(f"Next: nengo-softlif report {path} --data digits", err=True)

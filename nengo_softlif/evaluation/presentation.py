@@ -28,6 +28,10 @@ DT = 0.001
 """Time step in seconds, unless told otherwise."""
 
 
+LONG = 10.0
+"""Seconds for an image from which on they are told, as they may be milliseconds."""
+
+
 @dataclass(frozen=True)
 class Presentation:
     """How images are shown, as `.evaluate` describes it.
@@ -115,6 +119,7 @@ class Presentation:
         backend.check_neurons(model)
         if warns and backend.timed:
             _warn_of_fast_neurons(model, self.dt)
+            _warn_of_long_time(self, data)
         batch_size = self._batch_size(backend, int(n_examples))
         n_steps = self.n_time_steps if backend.timed else 1
         check_memory(n_steps, batch_size * model.output.size_in)
@@ -250,6 +255,18 @@ def _check_rows(n_rows, n_examples, backend):
             f"{backend.name!r} shows one image at a time, so that without reset there "
             f"is one row of images, not {n_rows}; leave it out, or use another backend",
             attr="batch_size",
+        )
+
+
+def _warn_of_long_time(presentation, data):
+    """Say what was asked for where milliseconds may have been meant."""
+    time = presentation.presentation_time
+    if time >= LONG and data.n_frames is None:
+        warnings.warn(
+            f"each image is shown for {time:g} s, {presentation.n_time_steps:,} steps; "
+            f"if milliseconds were meant, give presentation_time={time / 1000:g}",
+            NengoWarning,
+            stacklevel=5,
         )
 
 

@@ -17,12 +17,13 @@ def error_over_time(evaluations, ax=None, labels=None):
 
     Parameters
     ----------
-    evaluations : iterable of Evaluation
+    evaluations : Evaluation or iterable of Evaluation
         What `.evaluate` returned.
     ax : matplotlib.axes.Axes, optional
         Drawn upon; a new figure's if there is none.
     labels : iterable of str, optional
-        Names in the legend; by default those of the backends.
+        Names in the legend; by default those of the backends. The legend tells the
+        number of images, too, if it is not the same for all.
 
     Returns
     -------
@@ -35,13 +36,22 @@ def error_over_time(evaluations, ax=None, labels=None):
     >>> figures.error_over_time([result], labels=["spikes"]).get_yscale()
     'log'
     """
-    evaluations = list(evaluations)
+    evaluations = list(evaluations) if np.iterable(evaluations) else [evaluations]
     _check_errors(evaluations, "error_percent")
     labels = [e.backend for e in evaluations] if labels is None else list(labels)
+    if len(labels) != len(evaluations):
+        raise ValidationError(
+            f"expected as many names as evaluations, {len(evaluations)}, got "
+            f"{len(labels)}",
+            attr="labels",
+        )
+    differ = len({e.n_examples for e in evaluations}) > 1
     ax = axes(ax)
     for i, (e, label) in enumerate(zip(evaluations, labels, strict=True)):
         color = COLOURS[i % len(COLOURS)]
         label = f"{label}: {e.error_percent:.2f} %"
+        if differ:
+            label += f" of {e.n_examples:,} images"
         least = 50 / e.n_examples
         if e.times is None:
             ax.axhspan(*_at_least(least, e.error_interval_percent), **_band(color))

@@ -11,7 +11,7 @@ from nengo.exceptions import (
 from scipy import sparse
 
 from .. import compat
-from ..layers.parameters import building
+from ..layers import parameters
 from .decays import DT
 
 
@@ -60,7 +60,7 @@ def build(network, owner):
 
     model = NamingModel(dt=DT, label=str(network))
     try:
-        with building():
+        with parameters.building():
             model.build(network)
     except (BuildError, Unconvertible) as error:
         # nengo-loihi forgets the names of layers that it cuts into blocks

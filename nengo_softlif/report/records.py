@@ -94,7 +94,7 @@ class Records:
             raise ValidationError(
                 f"expected a Ladder, as explain returns, got {ladder!r}", attr="ladder"
             )
-        others = list(others)
+        others = [others] if isinstance(others, Evaluation) else list(others)
         for found in [evaluation, *others]:
             if not isinstance(found, Evaluation):
                 raise ValidationError(

@@ -22,6 +22,8 @@ def sentence(records):
     """Say what was found, and whether it could be chance."""
     found, rates, chip = records.evaluation, records.rates, records.chip
     how = "" if found.times is None else "In spikes, "
+    if found.chip is not None:
+        how = "On the chip, "
     said = (
         f"{how}{words.percent(found.error_percent)} of {found.n_examples:,} test "
         "images are answered wrongly"
@@ -49,8 +51,9 @@ def _compared(a, b, against):
 
 def _tiles(records):
     found = records.evaluation
+    where = " in spikes" if found.chip is None else " on the chip"
     yield (
-        "error" if found.times is None else "error in spikes",
+        "error" if found.times is None else f"error{where}",
         words.percent(found.error_percent),
         words.interval(found.error_interval_percent),
     )

@@ -56,7 +56,7 @@ def write(
         spike; its history is the section on training.
     data : Dataset, optional
         Whose test images were shown.
-    others : iterable of Evaluation
+    others : Evaluation or iterable of Evaluation
         Of the same images, to be compared: of rates, or on a chip.
     ladder : Ladder, optional
         What `.explain` found with the same images. Without others, those at both of its

@@ -131,7 +131,8 @@ def _find_preprocessing(model, data, training, dt):
         raise ValidationError(
             f"the images of {data.name!r} have {preprocessing.size} values after "
             f"cropping, but the model's input takes {model.input.size_out}; make the "
-            f"network for images of {preprocessing.output_shape}",
+            f"network for images of {preprocessing.output_shape}, or its input "
+            f"nengo.Node(np.zeros({preprocessing.size}))",
             attr="data",
         )
     return preprocessing

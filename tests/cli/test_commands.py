@@ -495,6 +495,7 @@ def test_demo(run, tmp_path, monkeypatch):
     assert "Trained already" in result.output
     assert "95 % interval" in result.output
     assert "chip, emulated" in result.output
+    assert "Next: nengo-softlif report here" in result.output
     for name in ("rate", "engine", "nengo", "loihi-emulator"):
         record = json.loads((tmp_path / "here" / f"{name}.json").read_text())
         assert record["error_percent"] <= 3

@@ -4,6 +4,7 @@ from nengo_softlif import evaluate, events, networks, to_spiking
 from nengo_softlif.preprocessing import Preprocessing
 
 import pytest
+from nengo.exceptions import NengoWarning
 from sample_data import few
 
 IN_SPIKES = {"presentation_time": 0.006, "dt": 0.0005}
@@ -27,6 +28,13 @@ def test_images_are_shown_as_in_training(model, data, training, given, shown):
     spiking.training = training
     result = evaluate(spiking, data, n_examples=2, progress_bar=False, **given)
     assert (result.presentation_time, result.dt) == shown
+
+
+def test_milliseconds_are_not_taken_for_seconds_in_silence(model, data):
+    spiking = to_spiking(model)
+    shown = {"dt": 0.1, "n_examples": 1, "progress_bar": False}
+    with pytest.warns(NengoWarning, match=r"for 20 s, 200 steps; .*time=0\.02"):
+        evaluate(spiking, data, presentation_time=20, **shown)
 
 
 @pytest.mark.parametrize(

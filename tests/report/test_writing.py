@@ -99,6 +99,15 @@ def test_the_verdict_is_that_of_the_records(page, spikes, ladder):
         assert f"{points} against {against}, which {chance}" in page.text
 
 
+def test_the_verdict_on_a_chip_is_of_the_chip(ladder, tmp_path):
+    chip, rates = ladder.rungs[-1].evaluation, ladder.rungs[0].evaluation
+    chip.report(tmp_path / "chip.html", others=rates)
+    page = Parsed((tmp_path / "chip.html").read_text())
+    assert f"On the chip, {chip.error_percent:.2f} % of 40 test images" in page.text
+    assert f"error on the chip {chip.error_percent:.2f} %" in page.text
+    assert "error in spikes" not in page.text
+
+
 def test_errors_over_time_are_those_of_the_records(page, spikes, ladder):
     names = [ladder.rungs[i].name for i in (0, 2, -1)]
     rows = page.table("time", *names)

@@ -5,6 +5,7 @@ from nengo_softlif.training.arguments import Settings
 from nengo_softlif.training.loop import fit
 
 import keras as keras3
+import nengo
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -20,6 +21,18 @@ def test_only_rate_networks(data):
     slow.network.all_connections[-1].synapse = 0.01
     with pytest.raises(ValidationError, match=r"answers in one step.*set it to None"):
         fit(slow, data, **SETTINGS)
+
+
+@pytest.mark.parametrize("synapse", [None, 0.1])
+@pytest.mark.parametrize("back", [0, 1])
+def test_only_feed_forward_networks(data, synapse, back):
+    looped = networks.small()
+    first, last = looped.ensembles[0], looped.ensembles[back]
+    with looped.network:
+        nengo.Connection(last.neurons[:1], first.neurons[:1], synapse=synapse)
+    match = r"feed-forward network, but <Connection .* closes a loop; take it out"
+    with pytest.raises(ValidationError, match=match):
+        fit(looped, data, **SETTINGS)
 
 
 @pytest.mark.parametrize("schedule", [False, True])
@@ -107,7 +120,7 @@ def test_model_and_data_must_fit(data):
     with pytest.raises(ValidationError, match=r"expected a Model.*wrap"):
         fit(networks.small().network, data)
     with pytest.raises(
-        ValidationError, match=r"got tuple; make one .*Dataset\(name, x"
+        ValidationError, match=r"got tuple; make one .*from_arrays\(x, y\)"
     ):
         fit(networks.small(), (data.x_train, data.y_train))
     with pytest.raises(
