@@ -131,4 +131,4 @@ def render(found):
         for name, what, missing in found
     )
     body = "".join(f"   {line}\n" for line in text.getvalue().splitlines())
-    return f".. csv-table::\n   :widths: 35 65\n   :class: rooms\n\n{body}"
+    return f".. csv-table::\n   :align: left\n   :class: rooms\n\n{body}"
