@@ -21,6 +21,7 @@ from made import (
     chip,
     commands,
     curves,
+    formats,
     headlines,
     in_spikes,
     pictures,
@@ -128,6 +129,7 @@ def setup(app):
     app.connect("builder-inited", _tell_what_was_measured)
     app.connect("builder-inited", _tell_of_experiments)
     app.connect("builder-inited", _tell_of_errors)
+    app.connect("builder-inited", _tell_of_files)
     app.connect("doctree-read", pictures.tell)
     app.connect("autodoc-process-docstring", uses.tell, priority=900)  # after numpydoc
     app.connect("html-page-context", _level_captions, priority=900)  # after the theme
@@ -225,6 +227,11 @@ def _tell_of_errors(app):
     """Write the list in docs/errors.rst."""
     source = Path(app.srcdir)
     refusals.write(source.parent / "nengo_softlif", source / "api" / "generated")
+
+
+def _tell_of_files(app):
+    """Write the tables in docs/formats.rst."""
+    formats.write(Path(app.srcdir, "api", "generated"))
 
 
 def _tell_of_experiments(app):

@@ -1,5 +1,6 @@
 """Figures show the numbers they were given, with units."""
 
+import itertools
 from types import SimpleNamespace
 
 import matplotlib
@@ -151,6 +152,19 @@ def test_errors_that_are_close_have_a_plain_axis(ax):
     found.error_over_time_percent = [30.0, 31.0, 30.5]
     figures.error_over_time([found], ax)
     assert ax.get_yscale() == "linear"
+
+
+def test_numbers_do_not_overlap_in_a_column():
+    figure, ax = plt.subplots(figsize=(3.5, 2.6), layout="constrained")
+    few, many = evaluation(), evaluation()
+    few.spikes_per_image, many.spikes_per_image = 42_440, 106_226
+    figures.error_against_spikes([few, many], ax)
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in ax.get_xticklabels()]
+    assert len(boxes) > 2
+    for left, right in itertools.pairwise(boxes):
+        assert left.x1 < right.x0
+    plt.close(figure)
 
 
 def test_error_against_spikes(ax):

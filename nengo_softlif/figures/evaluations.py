@@ -224,12 +224,14 @@ def _band(color):
 
 
 def _spread_out(axis):
-    """Make an axis logarithmic, with plain numbers, if it goes over some ratio."""
+    """Make an axis logarithmic, if it goes over some ratio; numbers are plain."""
     low, high = axis.get_data_interval()
     if high > 3 * low > 0:
         axis.axes.set(**{f"{axis.axis_name}scale": "log"})
-        axis.set_major_formatter("{x:,g}")
         axis.set_minor_formatter(_between)
+    else:
+        axis.get_major_locator().set_params(nbins=5)  # they fit into a column
+    axis.set_major_formatter("{x:,g}")
 
 
 def _between(value, position):

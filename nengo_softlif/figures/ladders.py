@@ -57,6 +57,7 @@ def ladder(found, ax=None):
     right.tick_params(length=0)
     first = rungs[0].evaluation
     ax.set_title(f"{first.network}, {first.n_examples:,} images of {first.dataset}")
+    ax.xaxis.get_major_locator().set_params(nbins=5)  # their numbers are long
     ax.set_xlabel("change from the rung above, in points (filled: beyond chance)")
     return ax
 

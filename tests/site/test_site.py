@@ -40,6 +40,8 @@ KINDS = [
     "loihi.html",
     "speed.html",
     "errors.html",
+    "gallery.html",
+    "formats.html",
     "cli.html",
     "api/evaluation.html",
     "api/generated/nengo_softlif.neurons.SoftLIFRate.html",
