@@ -1,11 +1,13 @@
 """Checks of arguments that many functions take."""
 
+import difflib
 import math
 import numbers
+import warnings
 
 import nengo
 import numpy as np
-from nengo.exceptions import ValidationError
+from nengo.exceptions import NengoWarning, ValidationError
 from nengo.params import NumberParam
 
 LARGEST_SEED = 2**32 - 1
@@ -72,6 +74,17 @@ def check_seconds(attr, seconds, such_as):
     check_number(attr, seconds, what, 0, low_open=True)
 
 
+def warn_of_seconds(attr, tau):
+    """Say what the unit is, of a time constant that looks like milliseconds."""
+    if tau > 1:
+        warnings.warn(
+            f"{attr}={tau:g} is a time constant in seconds, longer than any example "
+            f"is shown; if milliseconds were meant, give {tau / 1000:g}",
+            NengoWarning,
+            stacklevel=3,
+        )
+
+
 def count_steps(presentation_time, dt):
     """Count the time steps of a presentation; refuse what is no multiple of them."""
     n_steps = round(presentation_time / dt)
@@ -81,6 +94,12 @@ def count_steps(presentation_time, dt):
             attr="presentation_time",
         )
     return n_steps
+
+
+def suggest(name, known):
+    """Name those of the known names that are close to one that is not."""
+    close = difflib.get_close_matches(str(name), [str(other) for other in known])
+    return f" (did you mean {' or '.join(close)}?)" if close else ""
 
 
 def range_of(values):

@@ -11,6 +11,7 @@ import numpy as np
 from nengo.exceptions import ValidationError
 
 from . import files
+from .checks import suggest
 from .events import ARRAYS as EVENTS
 from .events import from_file
 from .examples import ARRAYS, Dataset, check_data, check_frames
@@ -198,6 +199,7 @@ def _load_keras(name):
 def _unknown(name):
     return ValidationError(
         f"expected one of {', '.join(KNOWN)} or the path of an .npz file, got "
-        f"{str(name)!r}, which is neither a known name nor an existing file",
+        f"{str(name)!r}, which is neither a known name nor an existing file"
+        f"{suggest(name, KNOWN)}",
         attr="Dataset.name",
     )

@@ -182,6 +182,7 @@ class Dataset:
         if task == "classification":
             y, y_test, names = count_classes(y, y_test)
         if x_test is None:
+            x = checked_images("Dataset.x", x)  # before it is parted, as it was given
             training, test = part_examples(y, task)
             x, y, x_test, y_test = x[training], y[training], x[test], y[test]
         return cls(name, x, y, x_test, y_test, task, names)

@@ -126,7 +126,8 @@ def checked_labels(attr, values):
     if wrong.any():
         raise ValidationError(
             "expected whole numbers from 0 as labels, got "
-            f"{some(np.unique(values[wrong]))}; number the classes from 0",
+            f"{some(np.unique(values[wrong]))}; number the classes from 0, as "
+            "datasets.Dataset.from_arrays does",
             attr=attr,
         )
     labels.flags.writeable = False
@@ -142,8 +143,8 @@ def check_classes(y_train, y_test):
         raise ValidationError(
             f"a largest label of {n_classes - 1} makes {n_classes} classes, but only "
             f"{len(classes)} of them occur ({missing} does not); add images of the "
-            "others, or number those that occur with np.unique(np.concatenate("
-            "[y_train, y_test]), return_inverse=True)[1]",
+            "others, or make the data set with datasets.Dataset.from_arrays(x_train, "
+            "y_train, x_test, y_test), which counts those that occur from 0",
             attr="Dataset.y_train",
         )
     if n_classes == 1:

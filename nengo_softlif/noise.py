@@ -19,7 +19,7 @@ import numpy as np
 from nengo.exceptions import ValidationError
 from nengo.params import FrozenObject, Parameter
 
-from .checks import FiniteParam
+from .checks import FiniteParam, warn_of_seconds
 
 
 class Noise(FrozenObject):
@@ -93,8 +93,10 @@ class NoiseParam(Parameter):
 
     def coerce(self, instance, value):
         """Accept only descriptions of noise."""
-        if value is not None:
-            self.check_type(instance, value, Noise)
+        if value is not None and not isinstance(value, Noise):
+            expected = "noise, such as nengo_softlif.GaussianNoise(10) for 10 Hz"
+            message = f"expected {expected}, got {value!r}"
+            raise ValidationError(message, attr=self.name, obj=instance)
         return super().coerce(instance, value)
 
 
@@ -142,6 +144,7 @@ class _SynapticNoise(Noise):
     def __init__(self, tau_s=0.005):
         super().__init__()
         self.tau_s = tau_s
+        warn_of_seconds("tau_s", tau_s)
 
 
 class LowpassNoise(_SynapticNoise):

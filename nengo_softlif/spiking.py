@@ -9,7 +9,7 @@ from nengo.exceptions import Unconvertible, ValidationError
 from nengo.synapses import LinearFilter, Synapse, SynapseParam
 
 from . import layers
-from .checks import check_number
+from .checks import check_number, warn_of_seconds
 from .layers import parameters
 from .models import Model, copied
 from .neurons import partner
@@ -63,6 +63,7 @@ def to_spiking(model, synapse=nengo.Alpha(0.005)):  # noqa: B008 (synapses are f
     """
     network = check_unmade(model)
     synapse = _checked_synapse(synapse)
+    warn_of_seconds("synapse", getattr(synapse, "tau", 0))
     if isinstance(model, Model):
         spiking = model.copy()
         spiking.source = None  # no function of ours makes this network

@@ -141,6 +141,8 @@ def test_values_have_any_shape(x, rng, shape, tmp_path):
         ({"y": np.array(["a", 1] * (N // 2), dtype=object)}, "labels of one type"),
         ({"task": "clustering"}, "expected one of classification"),
         ({"x": "abc"}, "a row for each example"),
+        ({"x": np.zeros(N)}, r"Dataset.x: expected images .* got \(60,\)"),
+        ({"x": np.full((N, 2), np.nan)}, "Dataset.x: .* 120 of 120 are NaN"),
         ({"x": np.full((N, 2), "a")}, "real numbers"),
         ({"x": np.full((N, 2), "a", dtype=object)}, "make numbers of text"),
         ({"x": np.zeros((N, 4, 4, 1)), "signals": True}, "expected signals"),

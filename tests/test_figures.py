@@ -262,6 +262,8 @@ def test_answer_marks_the_true_class(ax, label):
     strong = max(ax.lines, key=lambda line: line.get_linewidth())
     assert strong is ax.lines[label]
     assert len(ax.get_legend().get_texts()) == 2
+    # beside what is drawn, wherever lines are
+    assert not ax.get_legend().get_window_extent().overlaps(ax.get_window_extent())
     assert "ms" in ax.get_xlabel()
 
 
@@ -309,6 +311,13 @@ def test_bars_are_equally_wide_in_spikes(ax, highest):
     assert len(tops) <= 40
     full = tops[:-1]  # the last may reach past the highest
     np.testing.assert_allclose(full, full[:1].repeat(len(full)))
+
+
+@pytest.mark.parametrize("draw", [figures.raster, figures.rate_histograms])
+def test_spikes_without_names_are_refused(ax, draw):
+    message = r"spikes: .*a dict .* such as \{'dense': .*, got ndarray"
+    with pytest.raises(ValidationError, match=message):
+        draw(np.arange(3), np.ones((3, 2)), ax)
 
 
 def test_without_axes_a_new_figure_is_made():

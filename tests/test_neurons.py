@@ -15,6 +15,7 @@ from kinds import NOISES, SOFT
 from nengo.exceptions import ReadonlyError, ValidationError
 from references import soft_lif_rates, stepped
 
+SUCH_NOISE = r"noise: expected noise, such as nengo_softlif\.GaussianNoise\(10\)"
 VARIANTS = [*SOFT, *(SoftLIFRate(0.05, noise=noise) for noise in NOISES)]
 
 
@@ -206,9 +207,10 @@ def test_parameters_are_read_only(name):
         ("tau_rc", 0, "tau_rc: Value must be greater than 0"),
         ("tau_ref", -0.001, "tau_ref: Value must be greater than or equal to 0"),
         ("amplitude", 0, "amplitude: Value must be greater than 0"),
-        ("noise", 10, "noise: Must be of type 'Noise'"),
-        ("noise", GaussianNoise, "noise: Must be of type 'Noise'"),
-        ("noise", nengo.processes.WhiteNoise(), "noise: Must be of type 'Noise'"),
+        ("noise", 10, rf"{SUCH_NOISE} for 10 Hz, got 10"),
+        ("noise", "gaussian:10", rf"{SUCH_NOISE} .*, got 'gaussian:10'"),
+        ("noise", GaussianNoise, SUCH_NOISE),
+        ("noise", nengo.processes.WhiteNoise(), SUCH_NOISE),
         ("initial_state", {"voltage": 0}, "State variable 'voltage' not recognized"),
     ],
 )

@@ -15,7 +15,7 @@ import nengo
 import numpy as np
 import pytest
 from kinds import NOISES
-from nengo.exceptions import ReadonlyError, ValidationError
+from nengo.exceptions import NengoWarning, ReadonlyError, ValidationError
 from scipy import stats
 
 TAU_RC = 0.02
@@ -167,9 +167,18 @@ def test_they_are_frozen(noise, name):
         (lambda: AlphaRCNoise([0.005]), "tau_s: Must be a number"),
         (lambda: Dropout(1), "rate: Value must be less than 1"),
         (lambda: Dropout(-0.1), "rate: Value must be greater than or equal to 0"),
-        (lambda: Dropout(0.5, 10), "noise: Must be of type 'Noise'"),
+        (lambda: Dropout(0.5, 10), r"noise: .* such as .*GaussianNoise\(10\)"),
     ],
 )
 def test_bad_values(make, match):
     with pytest.raises(ValidationError, match=match):
         make()
+
+
+@pytest.mark.parametrize("kind", [AlphaNoise, AlphaRCNoise, LowpassNoise])
+def test_milliseconds_are_told(kind, recwarn):
+    kind(1)
+    assert not recwarn
+    with pytest.warns(NengoWarning, match="tau_s=5 .* seconds, .* give 0.005") as told:
+        kind(5)
+    assert told[0].filename == __file__

@@ -4,7 +4,7 @@ from nengo_softlif import GaussianNoise, Model, SoftLIFRate, datasets, networks
 import nengo
 import numpy as np
 import pytest
-from nengo.exceptions import Unconvertible, ValidationError
+from nengo.exceptions import NengoWarning, Unconvertible, ValidationError
 from references import nengo_saw
 from sample_networks import shaken
 
@@ -196,3 +196,11 @@ def test_what_is_no_synapse(convolutional, synapse, match):
         softlif.to_spiking(convolutional, synapse=synapse)
     with pytest.raises(ValidationError, match=match):
         softlif.to_spiking(convolutional.network, synapse=synapse)
+
+
+@pytest.mark.parametrize("synapse", [nengo.Alpha(5), nengo.Lowpass(5), 5])
+def test_milliseconds_are_told(convolutional, synapse):
+    message = "synapse=5 .* seconds, .* give 0.005"
+    with pytest.warns(NengoWarning, match=message) as told:
+        softlif.to_spiking(convolutional, synapse)
+    assert told[0].filename == __file__

@@ -6,7 +6,8 @@ from functools import partial
 
 import click
 
-from ..experiments import Findings, suggest
+from ..checks import suggest
+from ..experiments import Findings
 from ..registry import EXPERIMENTS
 from ..tables import PrintedTable
 from . import checks, options, terminal

@@ -50,11 +50,15 @@ class Compilation(event.Listener):
     ----------
     seconds : float
         What it took until now.
+    told : bool
+        Whether it was said in this process.
     """
+
+    told = False
 
     def __init__(self, quiet):
         self.seconds = 0.0
-        self._told = quiet
+        self._quiet = quiet
         self._depth = 0
 
     def on_start(self, event):
@@ -74,8 +78,8 @@ class Compilation(event.Listener):
             self._tell(self.seconds)
 
     def _tell(self, seconds):
-        if not self._told and seconds > LONG:
-            self._told = True
+        if not (self._quiet or Compilation.told) and seconds > LONG:
+            Compilation.told = True
             tell("compiling, once; this takes half a minute")
 
 

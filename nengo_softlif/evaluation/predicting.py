@@ -6,7 +6,7 @@ import numpy as np
 from nengo.exceptions import NengoWarning, ValidationError
 
 from ..datasets import Dataset
-from ..images import in_one_form, real_numbers
+from ..images import checked_images, in_one_form, real_numbers
 from ..models import check_model
 from ..tasks import Task
 from .answers import average, readout_steps
@@ -48,7 +48,7 @@ def predict(model, x, backend=None, presentation_time=None, dt=None, batch_size=
     check_model(model)
     if model.preprocessing is None:
         raise ValidationError("has no preprocessing: fit it first", attr="model")
-    x = in_one_form(real_numbers("x", x), model.preprocessing.image_shape)
+    x = _checked(x, model.preprocessing.image_shape)
     task = Task("classification") if model.task is None else model.task
     blank = task.blank(len(x))
     with warnings.catch_warnings():
@@ -71,3 +71,23 @@ def predict(model, x, backend=None, presentation_time=None, dt=None, batch_size=
     one_each = task.kind == "regression" and task.shape == ()
     shape = () if one_each else task.shape or (-1,)  # of classes, as many as there are
     return in_order.reshape(len(x), *shape)
+
+
+def _checked(x, image_shape):
+    """Return examples as images or frames; refuse others, by the name of x."""
+    given = real_numbers("x", x)
+    images = in_one_form(given, image_shape)
+    if images.ndim not in (4, 5) or images.shape[-3:] != image_shape:
+        shape = image_shape
+        if shape[:2] == (1, 1):
+            shape = shape[2:]
+        elif shape[2] == 1:
+            shape = shape[:2]
+        shape = ", ".join(str(length) for length in shape)
+        raise ValidationError(
+            f"expected examples like those of training, an array (n, {shape}), got "
+            f"{f'shape {given.shape}' if given.ndim else repr(x)}; give a single one "
+            f"as x.reshape(1, {shape})",
+            attr="x",
+        )
+    return checked_images("x", images)

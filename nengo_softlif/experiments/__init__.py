@@ -11,7 +11,7 @@ _attribute, __dir__, __all__ = lazy_loader.attach(
         "base": ["Experiment"],
         "costs": ["count_inputs"],
         "findings": ["Findings"],
-        "settings": ["Kind", "setting", "suggest"],
+        "settings": ["Kind", "setting"],
     },
 )
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from nengo.exceptions import ValidationError
 
+from ..checks import suggest
 from ..evaluation import commit, versions
 from ..files import Record, convert
 from ..registry import EXPERIMENTS
 from ..tables import Tabular
-from .settings import suggest
 
 
 @dataclass(eq=False, repr=False)

@@ -1,13 +1,12 @@
 """Settings of experiments: plain values, which Python and the command line check."""
 
 import dataclasses
-import difflib
 from dataclasses import field
 
 from nengo.exceptions import ValidationError
 
 from .. import datasets, named
-from ..checks import LARGEST_SEED, check_number, check_whole
+from ..checks import LARGEST_SEED, check_number, check_whole, suggest
 from ..files import expanded
 from ..loading import locate
 
@@ -280,9 +279,3 @@ def make_settings(cls, given):
             raise ValidationError(f"is missing: {known.metadata['help']}", attr=name)
         values[name] = known.metadata["kind"].check(name, value)
     return cls(**values)
-
-
-def suggest(name, known):
-    """Name those of the known names that are close to one that is not."""
-    close = difflib.get_close_matches(str(name), [str(other) for other in known])
-    return f" (did you mean {' or '.join(close)}?)" if close else ""

@@ -1,6 +1,9 @@
 """Figures of what happens in a network while an image is shown."""
 
+from collections.abc import Mapping
+
 import numpy as np
+from nengo.exceptions import ValidationError
 
 from .canvas import BLUE, COLOURS, ORANGE, axes
 
@@ -43,7 +46,8 @@ def answer(times, outputs, ax=None, label=None):
         lines[label].set(color=ORANGE, linewidth=2, label=f"true class: {label}")
         lines[0 if label else 1].set_label("other classes")
     ax.set(xlabel="time since the image appeared (ms)", ylabel="output of the network")
-    ax.legend(frameon=False)
+    # above, where no line is
+    ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return ax
 
 
@@ -68,6 +72,11 @@ def raster(times, spikes, ax=None, n_shown=40):
     matplotlib.axes.Axes
         The axes.
 
+    Raises
+    ------
+    ValidationError
+        If the spikes have no names of layers.
+
     Examples
     --------
     >>> from nengo_softlif import figures
@@ -76,6 +85,7 @@ def raster(times, spikes, ax=None, n_shown=40):
     >>> len(ax.collections)
     20
     """
+    _check_layers(spikes)
     ax = axes(ax)
     times, base, places, names = 1000 * np.asarray(times), 0, [], []
     for i, (name, fired) in enumerate(spikes.items()):
@@ -127,6 +137,7 @@ def rate_histograms(times, spikes, ax=None):
     >>> ax.get_xlabel()
     'firing rate (Hz)'
     """
+    _check_layers(spikes)
     ax = axes(ax)
     length = times[-1] - times[0] + times[1] - times[0]
     counts = {
@@ -151,6 +162,16 @@ def rate_histograms(times, spikes, ax=None):
     ax.set_xlabel("firing rate (Hz)")
     ax.spines[["top", "right", "left"]].set_visible(False)
     return ax
+
+
+def _check_layers(spikes):
+    """Refuse spikes without the names of layers."""
+    if not isinstance(spikes, Mapping):
+        raise ValidationError(
+            "expected a dict from names of layers to what probes of their neurons "
+            f"have, such as {{'dense': sim.data[probe]}}, got {type(spikes).__name__}",
+            attr="spikes",
+        )
 
 
 def _evenly(n, n_shown):

@@ -1,6 +1,7 @@
 """Neurons and the filter before them, as the chip has them."""
 
 import warnings
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,6 +22,9 @@ FAITHFUL_RATE = 1 / (6 * DT)
 There rates are 17 percent apart, and 8 percent too low on average. Training for the
 chip lowers what is above (the penalty of `.LoihiTarget` starts at 125 Hz).
 """
+
+_TOLD = weakref.WeakKeyDictionary()
+"""Networks, and the warnings of their rates that were given."""
 
 
 @dataclass(frozen=True)
@@ -170,8 +174,10 @@ def warn_of_rounding(neuron_types):
 def warn_of_high_rates(network, rates):
     """Warn of layers with rates that the chip's whole steps make coarse, or cut off.
 
-    The network is one of `.to_loihi`; rates are the highest of ensembles, in Hz.
+    The network is one of `.to_loihi`; rates are the highest of ensembles, in Hz. Of
+    each network the same is said once.
     """
+    told = _TOLD.setdefault(network, set())
     on_host = {e for e in rates if network.config[e].on_chip is False}
     senders = {
         connection.pre_obj.ensemble
@@ -185,8 +191,9 @@ def warn_of_high_rates(network, rates):
                 f"{fast}, of {highest_rate(ensemble.neuron_type):.0f} Hz that are "
                 "possible on the chip; intervals there are whole milliseconds, so "
                 f"rates near that are {100 * rate * DT:.0f} % apart, and "
-                f"{50 * rate * DT:.0f} % too low on average; train with fit(..., "
-                "target='loihi'), which lowers rates"
+                f"{50 * rate * DT:.0f} % too low on average; lower the gains or "
+                "max_rates, or if the network is of feed-forward layers of "
+                "SoftLIFRate, train with fit(..., target='loihi'), which lowers rates"
             )
         elif ensemble in on_host & senders and rate > (1 + 1e-9) / DT:
             message = (
@@ -197,7 +204,9 @@ def warn_of_high_rates(network, rates):
             )
         else:
             continue
-        warnings.warn(message, NengoWarning, stacklevel=5)
+        if message not in told:
+            told.add(message)
+            warnings.warn(message, NengoWarning, stacklevel=5)
 
 
 def choose_synapse(layer, paths, synapse, noted):

@@ -1,9 +1,10 @@
 """The images of a training: which are trained on, in which order, and how prepared."""
 
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from nengo.exceptions import ValidationError
+from nengo.exceptions import NengoWarning, ValidationError
 
 from ..datasets import check_frames
 from ..preprocessing import Preprocessing
@@ -42,6 +43,7 @@ class TrainingImages:
         if self.task is None:
             self.task = Task.of(data.task, data.y_train[self._training])
         self.n_batches = len(self._training) // settings.batch_size
+        _warn_of_rest(len(self._training), settings.batch_size)
         self.n_validation = len(self._validation)
 
     def shuffle(self, epoch):
@@ -80,6 +82,26 @@ class TrainingImages:
         found = {"loss": trainer.validation_loss(answers, labels)}
         found.update(measure(self.task, answers, labels))
         return {f"validation_{name}": value for name, value in found.items()}
+
+
+def _warn_of_rest(n_images, batch_size):
+    """Say how many images each epoch leaves out, if they are more than a twentieth."""
+    left = n_images % batch_size
+    if left <= n_images / 20:
+        return
+    # much smaller ones would train otherwise
+    better = min(
+        range(batch_size, (batch_size - 1) // 2, -1), key=lambda size: n_images % size
+    )
+    rest = n_images % better
+    fewer = f"leave out {rest}" if rest else "use all"
+    warnings.warn(
+        f"{left} of {n_images} training examples are left out of each epoch, others "
+        f"each time, as they do not fill a batch of {batch_size}; batch_size={better} "
+        f"would {fewer}",
+        NengoWarning,
+        stacklevel=4,  # of whoever calls fit
+    )
 
 
 def split_images(n_images, validation_split, seed, batch_size):

@@ -167,6 +167,12 @@ def fit(
     SimulationError
         If the loss becomes NaN or infinite. A checkpoint is deleted then.
 
+    Warns
+    -----
+    NengoWarning
+        If each epoch leaves out more than a twentieth of the images, as they do not
+        fill a batch.
+
     Examples
     --------
     >>> model = softlif.networks.small()

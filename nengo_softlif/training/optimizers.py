@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from nengo.exceptions import ValidationError
 
-from ..checks import check_number
+from ..checks import check_number, suggest
 
 keras = tf.keras
 
@@ -68,6 +68,7 @@ def check_optimizer(optimizer, learning_rate, weight_decay):
     An optimizer becomes a fresh one. Those of Keras 3 are refused, and legacy ones:
     NengoDL runs on Keras 2, and their state has no stable order.
     """
+    fresh = None if optimizer is None else _copy_fresh(optimizer)
     given = {"learning_rate": learning_rate, "weight_decay": weight_decay}
     for attr, value in given.items():
         if optimizer is not None and value is not None:
@@ -82,7 +83,6 @@ def check_optimizer(optimizer, learning_rate, weight_decay):
     weight_decay = 0.0 if weight_decay is None else weight_decay
     check_number("learning_rate", learning_rate, "a positive number", 0, low_open=True)
     check_number("weight_decay", weight_decay, "0 or a positive number", 0)
-    fresh = None if optimizer is None else _copy_fresh(optimizer)
     return fresh, float(learning_rate), float(weight_decay)
 
 
@@ -93,11 +93,28 @@ def _copy_fresh(optimizer):
             return type(found).from_config(found.get_config())
         reason = tell_whence(found)
     except (ValueError, TypeError) as error:
+        if isinstance(optimizer, str):
+            raise _unknown(optimizer) from None
         of_python = isinstance(optimizer, (str, dict, int, float))
         reason = str(error).splitlines()[0] if of_python else tell_whence(optimizer)
     raise ValidationError(
         f"expected the name of an optimizer, or one of tf.keras.optimizers (Keras 2, "
         f"not a legacy one), got {optimizer!r}: {reason}",
+        attr="optimizer",
+    )
+
+
+def _unknown(name):
+    """Make the error for a name that Keras does not know."""
+    base = keras.optimizers.Optimizer
+    names = [
+        known.lower()
+        for known, cls in vars(keras.optimizers).items()
+        if isinstance(cls, type) and issubclass(cls, base) and cls is not base
+    ]
+    return ValidationError(
+        f"there is no optimizer {name!r}{suggest(name.lower(), names)}; expected the "
+        "name of one, or an object of tf.keras.optimizers",
         attr="optimizer",
     )
 

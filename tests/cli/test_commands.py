@@ -150,6 +150,7 @@ def test_bad_options(run, model_file, options, message):
     [
         (("imagenet",), "digits, mnist, fashion_mnist, cifar10"),
         (("nowhere.npz",), "nowhere.npz"),
+        (("minst",), "did you mean mnist?"),
         (
             ("digits", "--epochs", 0),
             "a whole number from 1 to 1000000000, got 0",

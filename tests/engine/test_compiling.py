@@ -119,6 +119,7 @@ def test_what_was_kept_of_classes_that_are_gone_is_forgotten(tmp_path):
 
 def test_compiling_is_measured_and_told(monkeypatch, capsys):
     monkeypatch.setattr(compiling, "LONG", 0.0)
+    monkeypatch.setattr(compiling.Compilation, "told", False)
 
     @njit  # nothing kept on disk
     def function(array):
@@ -134,6 +135,9 @@ def test_compiling_is_measured_and_told(monkeypatch, capsys):
     with compiling.compilation(quiet=True) as third:
         function(np.ones(3, np.float32))
     assert third.seconds > 0
+    with compiling.compilation() as fourth:
+        function(np.ones(3, np.int32))
+    assert fourth.seconds > 0  # but said it is once in a process
     assert not capsys.readouterr().err
 
 

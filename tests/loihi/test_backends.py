@@ -94,13 +94,22 @@ def test_rates_too_high_for_whole_milliseconds(spiking, data, rate, warned):
     chip = softlif.to_loihi(model)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", NengoWarning)
-        result = softlif.evaluate(
-            chip, data, backend="loihi-emulator", n_examples=2, **SHORT
-        )
+        results = [
+            softlif.evaluate(
+                network, data, backend="loihi-emulator", n_examples=2, **SHORT
+            )
+            for network in (chip, chip, chip.copy())
+        ]
+    result = results[0]
     messages = [str(w.message) for w in caught if w.category is NengoWarning]
+    # once of a network, but of each
+    assert messages[: len(messages) // 2] == messages[len(messages) // 2 :]
+    messages = messages[: len(messages) // 2]
     assert [message.split()[0] for message in messages] == warned
     for message in messages:
         assert "Hz (99.9th percentile), of 333 Hz that are possible" in message
+        # what fit refuses is not advised
+        assert "if the network is of feed-forward layers of SoftLIFRate" in message
     assert max(result.rates_hz.values()) < 12
     for highest in result.highest_rates_hz.values():
         assert highest == pytest.approx(rate, rel=0.2)

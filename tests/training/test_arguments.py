@@ -92,7 +92,14 @@ def test_callbacks_cannot_set_a_rate_that_follows_a_schedule(data, callback, sch
         ({"callbacks": "EarlyStopping"}, "callbacks.*got 'EarlyStopping'"),
         ({"callbacks": 3}, "callbacks.*got 3"),
         ({"seed": -1}, "seed.*from 0 to"),
-        ({"optimizer": "adamm"}, "name of an optimizer.*adamm"),
+        (
+            {"optimizer": "adm", "learning_rate": 0.1},
+            r"optimizer: there is no optimizer 'adm' \(did you mean adam .*\?\); expe",
+        ),
+        (
+            {"optimizer": {"class_name": "Adm", "config": {}}},
+            "name of an optimizer.*Adm",
+        ),
         ({"weight_decay": -1}, "weight_decay.*0 or a positive"),
         ({"label_smoothing": 1}, r"label_smoothing.*\[0, 1\), got 1"),
         ({"mixup": -0.2}, "mixup: expected 0 or a positive number, got -0.2"),

@@ -1,6 +1,8 @@
+import re
 import subprocess
 import sys
 import textwrap
+import warnings
 
 from nengo_softlif import (
     GaussianNoise,
@@ -27,6 +29,7 @@ import pytest
 import tensorflow as tf
 from nengo.exceptions import NengoWarning, SimulationError, ValidationError
 from references import arrays_of, assert_same_arrays
+from sample_data import few
 from trainings import SETTINGS, not_of_layers
 
 
@@ -61,6 +64,25 @@ def test_fit_learns_and_records(data):
         np.testing.assert_allclose(after[name], before[name], rtol=1e-6)
     changed = [n for n in after if n not in ensembles]
     assert all(not np.array_equal(after[n], before[n]) for n in changed)
+
+
+@pytest.mark.parametrize(
+    ("n", "batch_size", "told"),
+    [
+        (140, 128, "12 of 140 .* batch of 128; batch_size=70 would use all"),
+        (131, 128, None),
+        (89, 50, "39 of 89 .* batch of 50; batch_size=44 would leave out 1"),
+        (160, 80, None),
+    ],
+)
+def test_what_epochs_leave_out_is_told(data, n, batch_size, told):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        settings = {**SETTINGS, "epochs": 2, "batch_size": batch_size}
+        fit(networks.small(), few(data, n, 10), **settings)
+    found = [str(w.message) for w in caught if "left out" in str(w.message)]
+    assert len(found) == (told is not None)
+    assert told is None or re.search(told, found[0])
 
 
 def test_seed_decides(data):
