@@ -58,10 +58,10 @@ def test_info_of_a_model(run, model_file):
 def test_models_by_name(run):
     found = json.loads(run("info", "mnist-lenet", "--json").output)
     assert next(layer["size"] for layer in found["layers"]) == 784
-    assert_fails(run("info", "mnist-lent"), "or one of mnist-lenet")
+    assert_fails(run("info", "mnist-lent"), "mnist-lenet, got 'mnist-lent'")
     assert_fails(
         run("experiment", "decision-time", "--model", "mnist-lent", "--data", "digits"),
-        "or one of mnist-lenet",
+        "mnist-lenet, got 'mnist-lent'",
     )
 
 

@@ -143,8 +143,9 @@ def test_spikes_that_do_not_reach_the_chip(spiking, data, pixel_rate, warned):
     for backend in ("loihi-emulator", "loihi-reference"):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", NengoWarning)
+            # of a copy, as of each network it is said once
             result = softlif.evaluate(
-                chip, data, backend=backend, n_examples=2, batch_size=1, **SHORT
+                chip.copy(), data, backend=backend, n_examples=2, batch_size=1, **SHORT
             )
         messages = [str(w.message) for w in caught if "on the host" in str(w.message)]
         assert [message.split(" fires")[0] for message in messages] == warned
