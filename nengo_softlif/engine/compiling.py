@@ -4,7 +4,7 @@ import contextlib
 import time
 
 from numba import njit
-from numba.core import event
+from numba.core import config, event
 
 from ..progress import tell
 
@@ -15,17 +15,34 @@ LONG = 2.0
 def compile_once(function):
     """Compile a function when it is first called, and keep the result on disk.
 
-    Numba keeps it beside the source, or where that is read-only in the user's cache;
-    the environment variable ``NUMBA_CACHE_DIR`` names another place. Where there is
-    none to write to, every process compiles for itself. Other threads run meanwhile.
+    Numba keeps it in the user's cache; the environment variable ``NUMBA_CACHE_DIR``
+    names another place. Where there is none to write to, every process compiles for
+    itself. Other threads run meanwhile.
     """
     settings = {"error_model": "numpy", "nogil": True}
     try:
-        compiled = njit(cache=True, **settings)(function)
+        with _away_from_the_source():
+            compiled = njit(cache=True, **settings)(function)
         _forget_unreadable(compiled)
     except (RuntimeError, OSError):  # "no locator available", or one cannot write there
         compiled = njit(**settings)(function)
     return compiled
+
+
+@contextlib.contextmanager
+def _away_from_the_source():
+    """Keep nothing beside the source, which is where Numba would by itself.
+
+    Files there outlive an installed package, and what is left of its folder hides the
+    one that is installed next. Versions of Numba that cannot be told keep them there.
+    """
+    before = getattr(config, "CACHE_LOCATOR_CLASSES", "")
+    if not before:
+        config.CACHE_LOCATOR_CLASSES = "UserProvidedCacheLocator,UserWideCacheLocator"
+    try:
+        yield
+    finally:
+        config.CACHE_LOCATOR_CLASSES = before
 
 
 def _forget_unreadable(compiled):

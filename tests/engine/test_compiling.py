@@ -13,7 +13,7 @@ from nengo_softlif.engine import compiling
 import numpy as np
 import pytest
 from numba import njit
-from numba.core import event
+from numba.core import config, event
 
 PACKAGE = Path(nengo_softlif.__file__).parent
 
@@ -62,6 +62,21 @@ def read_only(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(
+    not hasattr(config, "CACHE_LOCATOR_CLASSES"), reason="Numba cannot be told where"
+)
+def test_nothing_is_left_beside_an_installation(tmp_path):
+    """It would outlive the package, and hide the next one."""
+    folder, home = tmp_path / "installed", tmp_path / "home"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(PACKAGE, folder / PACKAGE.name, ignore=ignored)
+    settings = {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
+    assert "fired" in run(folder, **settings)
+    assert not list(folder.rglob("*.nb[ci]"))
+    assert list(home.rglob("neuron_kernels*.nbc"))
+
+
+@pytest.mark.slow
 def test_a_read_only_installation_keeps_compiled_code_with_the_user(
     read_only, tmp_path
 ):
@@ -101,12 +116,14 @@ def test_what_was_kept_of_classes_that_are_gone_is_forgotten(tmp_path):
     """
     source = textwrap.dedent(source)
     module = tmp_path / "of_others.py"
+    cache = tmp_path / "cache"
     for text in (source, source, source.replace("Before", "After")):
         module.write_text(text)
         done = subprocess.run(
             [sys.executable, "-c", "import of_others"],
             env={
                 **os.environ,
+                "NUMBA_CACHE_DIR": str(cache),
                 "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path]),
             },
             capture_output=True,
@@ -114,7 +131,7 @@ def test_what_was_kept_of_classes_that_are_gone_is_forgotten(tmp_path):
             timeout=600,
         )
         assert "total 3.0" in done.stdout, done.stderr
-    assert list(tmp_path.rglob("*.nbi"))
+    assert list(cache.rglob("*.nbi"))
 
 
 def test_compiling_is_measured_and_told(monkeypatch, capsys):
