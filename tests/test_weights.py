@@ -46,7 +46,7 @@ def test_they_do_what_they_were_trained_for(name):
     assert model.training["data"] == data.sha256
     if not any(ensemble.neuron_type.spiking for ensemble in model.ensembles):
         model = softlif.to_spiking(model)
-    shown = model.training["presentation_time"] or 0.2
+    shown = model.training.get("presentation_time", 0.2)  # of spikes
     found = softlif.evaluate(model, data, presentation_time=shown, n_examples=500)
     assert found.error_percent <= HIGHEST_PERCENT[kind]
 
