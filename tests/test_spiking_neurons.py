@@ -512,7 +512,12 @@ def test_repr_names_what_is_not_default():
             {"voltage": None},
             "must be a distribution",
         ),
-        (IntegrateAndFire, "noise", 0.5, "noise: expected noise, such as nengo_softlif.GaussianNoise"),
+        (
+            IntegrateAndFire,
+            "noise",
+            0.5,
+            "noise: expected noise, such as nengo_softlif.GaussianNoise",
+        ),
         (IntegrateAndFire, "noise", GaussianNoise(), "expected None or Dropout.rate"),
         (
             IntegrateAndFire,
