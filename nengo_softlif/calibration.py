@@ -1,5 +1,7 @@
 """Noise as large as that of the spikes which a network really sends."""
 
+from itertools import compress
+
 import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
@@ -7,7 +9,7 @@ from nengo.exceptions import ValidationError
 from .checks import changed, check_number, check_whole
 from .datasets import check_data
 from .engine import Simulator
-from .models import check_model, check_timeless
+from .models import check_model, check_prepared, check_timeless
 from .neurons import SoftLIFRate
 from .noise import Dropout, GaussianNoise
 from .spiking import to_spiking
@@ -82,28 +84,24 @@ def calibrate_noise(
     seconds = "seconds, 0.002 or more"
     check_number("presentation_time", presentation_time, seconds, 0.002)
     check_whole("n_images", n_images, 1)
-    if model.preprocessing is None:
-        raise ValidationError(
-            "how images are prepared is not known; train the model first",
-            attr="model",
-        )
+    check_prepared(model)
     if synapse is None:
         raise ValidationError(
             "expected the synapse behind spiking neurons, such as nengo.Alpha(0.005), "
             "got None: spikes themselves are no rates with noise",
             attr="synapse",
         )
-    spiking = to_spiking(model, synapse)
-    images = model.preprocessing.test(data.x_train[:n_images])
-    stds = _deviations(spiking, images, synapse, round(presentation_time / DT))
     calibrated = model.copy()
-    pairs = zip(calibrated.ensembles, stds, strict=True)
-    noisy = [(e, std) for e, std in pairs if isinstance(e.neuron_type, SoftLIFRate)]
-    if not noisy:
+    noisy = [isinstance(e.neuron_type, SoftLIFRate) for e in calibrated.ensembles]
+    if not any(noisy):
         raise ValidationError(
             "none of its layers has SoftLIFRate neurons, which have noise", attr="model"
         )
-    for ensemble, std in noisy:
+    spiking = to_spiking(model, synapse)
+    images = model.preprocessing.test(data.x_train[:n_images])
+    stds = _deviations(spiking, images, synapse, round(presentation_time / DT))
+    layers = zip(calibrated.ensembles, stds, strict=True)
+    for ensemble, std in compress(layers, noisy):
         if not std > 0:
             raise ValidationError(
                 f"{ensemble} fires no spikes for {len(images)} images; train the model "
@@ -120,20 +118,22 @@ def calibrate_noise(
 
 
 def _deviations(spiking, images, synapse, n_steps):
-    """Measure the deviation of what each layer's spikes are behind a synapse, in Hz."""
-    model = spiking.copy()
-    with model.network:
-        probes = [nengo.Probe(e.neurons, synapse=synapse) for e in model.ensembles]
+    """Measure the deviation of what each layer's spikes are behind a synapse, in Hz.
+
+    Probes are added to the network.
+    """
+    with spiking.network:
+        probes = [nengo.Probe(e.neurons, synapse=synapse) for e in spiking.ensembles]
     total, n_firing = np.zeros(len(probes)), np.zeros(len(probes))
     # one at a time: what all neurons do takes much memory
-    with Simulator(model.network, dt=DT, minibatch_size=1) as sim:
+    with Simulator(spiking.network, dt=DT, minibatch_size=1) as sim:
         for image in images:
             sim.reset()
             still = np.broadcast_to(image, (1, n_steps, len(image)))
-            sim.run_steps(n_steps, {model.input: still})
+            sim.run_steps(n_steps, {spiking.input: still})
             for place, probe in enumerate(probes):
                 variances = sim.data[probe][0, n_steps // 2 :].var(axis=0)
                 total[place] += variances.sum()
                 n_firing[place] += np.count_nonzero(variances)
-    amplitudes = [getattr(e.neuron_type, "amplitude", 1.0) for e in model.ensembles]
+    amplitudes = [getattr(e.neuron_type, "amplitude", 1.0) for e in spiking.ensembles]
     return np.sqrt(total / np.maximum(n_firing, 1)) / amplitudes

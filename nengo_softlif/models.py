@@ -312,6 +312,15 @@ def check_rates(model, attr, instead):
             )
 
 
+def check_prepared(model):
+    """Refuse models of which nobody knows how images are prepared for them."""
+    if model.preprocessing is None:
+        raise ValidationError(
+            "how images are prepared is not known; train the model first",
+            attr="model",
+        )
+
+
 def check_timeless(model, attr, instead):
     """Refuse networks that need time: spiking ones, with loops, and with synapses.
 

@@ -8,7 +8,7 @@ from scipy.optimize import brentq
 from .checks import changed, check_number, check_whole
 from .datasets import check_data
 from .layers import FeedForward, parameters
-from .models import check_model, check_timeless
+from .models import check_model, check_prepared, check_timeless
 from .neurons import partner
 
 WIDEST = 10.0
@@ -90,11 +90,7 @@ def rescale_rates(model, data, low, high, n_images=100):
             f"expected at most high, which is {high} Hz, got {low}", attr="low"
         )
     check_whole("n_images", n_images, 1)
-    if model.preprocessing is None:
-        raise ValidationError(
-            "how images are prepared is not known; train the model first",
-            attr="model",
-        )
+    check_prepared(model)
     rescaled = model.copy()
     network = rescaled.network
     feed_forward = FeedForward(network, rescaled.input, rescaled.output)

@@ -83,9 +83,9 @@ def _section(network, results):
     """Tell of a network; nothing, if there are no records of it in spikes."""
     for names in network.groups:
         found = {
-            way: (name, find(results, name))
+            way: (name, record)
             for way, name in zip(WAYS, names, strict=True)
-            if name and find(results, name) is not None
+            if name and (record := find(results, name)) is not None
         }
         if "spikes" in found:
             break

@@ -1,8 +1,5 @@
 """What docs/formats.rst tells of files: fields, read off the types that check them."""
 
-import csv
-import io
-
 from nengo_softlif import Evaluation, Ladder, events, examples
 from nengo_softlif.evaluation import Difference, Rung
 from nengo_softlif.experiments import Findings
@@ -10,6 +7,8 @@ from nengo_softlif.files import ArgumentsForm, CheckpointForm, InSpikesForm, Mod
 
 import msgspec.inspect
 import numpy as np
+
+from .showing import csv_table
 
 FORMS = {
     "model": ModelForm,
@@ -125,10 +124,8 @@ def _bounds(kind):
 
 def render(found):
     """Put rows into a table of reStructuredText."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(
+    cells = (
         (f"``{name}``", f"{what}; may be missing" if missing else what)
         for name, what, missing in found
     )
-    body = "".join(f"   {line}\n" for line in text.getvalue().splitlines())
-    return f".. csv-table::\n   :align: left\n   :class: rooms\n\n{body}"
+    return csv_table(cells, ":align: left\n:class: rooms")

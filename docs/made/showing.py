@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from pprint import pformat
 from statistics import median
+from textwrap import indent
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -122,11 +123,15 @@ def table(head, rows, style="numbers"):
     """Write a table in a style of _static; nothing, if it has no rows."""
     if not rows:
         return ""
+    return "\n" + csv_table([head, *rows], f":header-rows: 1\n:class: {style}")
+
+
+def csv_table(rows, options):
+    """Write rows as Sphinx reads them, with a line for each option."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([head, *rows])
-    body = "".join(f"   {line}\n" for line in text.getvalue().splitlines())
-    options = f"   :header-rows: 1\n   :class: {style}\n"
-    return f"\n.. csv-table::\n{options}\n{body}"
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    body = indent(text.getvalue(), "   ")
+    return f".. csv-table::\n{indent(options, '   ')}\n\n{body}"
 
 
 def fold(results, names, commands):
