@@ -13,7 +13,8 @@ class WeightAverages:
     Late in training weights wander around an optimum; their mean lies nearer to it than
     the last of them do [1]_. What batch normalisation measures is measured again for
     the averages: the mean and variance of layers that others would have led to are
-    none of theirs [2]_.
+    none of theirs [2]_. So it is where images were mixed in training: those that it
+    will answer are not, and vary more.
 
     Parameters
     ----------
@@ -23,6 +24,8 @@ class WeightAverages:
         Time constant. None are made with zero.
     n_batches : int
         Batches in an epoch.
+    mixed : bool
+        Whether images are mixed in training.
 
     Notes
     -----
@@ -42,8 +45,9 @@ class WeightAverages:
     n_settling = 100
     """Batches by which batch normalisation is measured again."""
 
-    def __init__(self, way, epochs, n_batches):
+    def __init__(self, way, epochs, n_batches, mixed=False):
         self._way = way
+        self._settles = bool(epochs) or mixed
         self._trained = list(way.keras_model.trainable_weights) if epochs else []
         self._averages = [tf.Variable(v, trainable=False) for v in self._trained]
         self._count = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -74,12 +78,12 @@ class WeightAverages:
         Parameters
         ----------
         batches : iterable of (ndarray, ndarray)
-            Images to train on, and their labels, of which the first hundred are used if
-            there is batch normalisation.
+            Images to train on, not mixed, and their labels, of which the first hundred
+            are used if there is batch normalisation.
         """
-        if self._averages:
-            for average, v in zip(self._averages, self._trained, strict=True):
-                v.assign(average)
+        for average, v in zip(self._averages, self._trained, strict=True):
+            v.assign(average)
+        if self._settles:
             batches = itertools.islice(batches, self.n_settling)
             self._way.settle(images for images, _ in batches)
 
@@ -87,7 +91,7 @@ class WeightAverages:
     def in_use(self, batches):
         """Put the averages in the place of the weights for a while, see `install`."""
         changed = [*self._way.keras_model.weights, *self._way.counters]
-        held = [v.numpy() for v in changed] if self._averages else []
+        held = [v.numpy() for v in changed] if self._settles else []
         self.install(batches)
         try:
             yield

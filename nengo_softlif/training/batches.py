@@ -46,11 +46,12 @@ class TrainingImages:
         _warn_of_rest(len(self._training), settings.batch_size)
         self.n_validation = len(self._validation)
 
-    def shuffle(self, epoch):
+    def shuffle(self, epoch, mixed=True):
         """Yield images and labels of an epoch's batches, in an order of its own.
 
         These are (batch_size, size) images or, of data that change over time, frames
-        (batch_size, n_steps, size).
+        (batch_size, n_steps, size). They are mixed if the settings say so, and unless
+        they are wanted as they are.
 
         A thread prepares the next ones meanwhile.
         """
@@ -63,7 +64,7 @@ class TrainingImages:
         def prepare(batch):
             images = self.preprocessing.train(x[batch], rng)
             targets = self.task.encode(y[batch])
-            if self._settings.mixup:
+            if mixed and self._settings.mixup:
                 return mix(images, targets, self._settings.mixup, rng)
             return images, targets
 

@@ -147,8 +147,9 @@ def fit(
         Mix each image with another one of the batch, and their losses by the same parts
         (arXiv:1710.09412): alpha of the Beta distribution that parts are drawn from, 0
         by default; 0.2 is usual. It keeps long trainings from learning images by heart.
-        Errors in training are then of the larger part. For classes, and feed-forward
-        layers of `.SoftLIFRate`.
+        Errors in training are then of the larger part. What batch normalisation takes
+        from training is measured again on images that are not mixed. For classes, and
+        feed-forward layers of `.SoftLIFRate`.
 
     Returns
     -------
@@ -225,7 +226,9 @@ def fit(
         work = way.describe_work(data) if progress_bar else None
         if work:
             tell(work)
-        averages = WeightAverages(way, settings.averaging, images.n_batches)
+        averages = WeightAverages(
+            way, settings.averaging, images.n_batches, bool(settings.mixup)
+        )
         variables = {**way.variables(), **averages.variables()}
         state = Checkpoint(checkpoint, {**decided_by, **start}, variables)
         history = _train_epochs(
@@ -285,7 +288,7 @@ def _train_epochs(way, images, settings, callbacks, checkpoint, averages, progre
         ) as bar:
             logs = _train(way, images.shuffle(epoch), bar, callbacks, averages)
             if images.n_validation:
-                with averages.in_use(images.shuffle(epoch)):
+                with averages.in_use(images.shuffle(epoch, mixed=False)):
                     logs.update(images.validate(way))
             bar.set_postfix(_shorten(logs))
             _check_finite(keras_model, logs, title)
@@ -295,7 +298,7 @@ def _train_epochs(way, images, settings, callbacks, checkpoint, averages, progre
         # last, because callbacks may change the learning rate
         checkpoint.save(history, keras_model.stop_training)
     callbacks.on_train_end()
-    averages.install(images.shuffle(len(history["loss"]) - 1))
+    averages.install(images.shuffle(len(history["loss"]) - 1, mixed=False))
     return history
 
 

@@ -78,6 +78,19 @@ def test_what_is_validated_is_what_the_model_receives(data):
     assert evaluate(averaged, data, backend="rate").error_percent < 60
 
 
+@pytest.mark.parametrize("averaging", [0.0, 0.5])
+def test_images_are_not_mixed_where_normalisation_is_measured(data, averaging):
+    """Halves of two images vary half as much, and weights would be larger for them."""
+    still = {**SETTINGS, "optimizer": tf.keras.optimizers.SGD(0.0), "batch_norm": True}
+    plain, mixed = (networks.small(noise=None) for _ in range(2))
+    fit(plain, data, **still)
+    fit(mixed, data, averaging=averaging, mixup=1e3, **still)
+    large = {name: a for name, a in arrays_of(plain).items() if a.ndim == 4}
+    for name, array in large.items():
+        ratio = np.linalg.norm(arrays_of(mixed)[name]) / np.linalg.norm(array)
+        assert 0.9 < ratio < 1.1, name
+
+
 @pytest.mark.parametrize("trainer", [AsLayers, ThroughNengoDL])
 def test_label_smoothing_is_cross_entropy_with_spread_labels(trainer, rng):
     way = dense(trainer, label_smoothing=0.2)
