@@ -9,7 +9,7 @@ from nengo_softlif import (
     networks,
     to_spiking,
 )
-from nengo_softlif.rescaling import rescale_rates
+from nengo_softlif.rescaling import rescale_rates, speed_up
 
 import nengo
 import numpy as np
@@ -123,6 +123,45 @@ def test_one_layer_by_hand(rng):
     c = np.sum(old * new) / np.sum(new**2)
     amplitude = rescaled.ensembles[0].neuron_type.amplitude
     assert amplitude == pytest.approx(0.2 * c, rel=1e-6)
+
+
+@pytest.mark.parametrize("factor", [0.5, 3])
+def test_faster_neurons_answer_the_same(model, digits, factor):
+    held = arrays_of(model)
+    faster = speed_up(model, factor)
+    assert_same_arrays(model, held)
+    assert_same_arrays(faster, held)
+    expected = factor * mean_rates(model, digits)
+    np.testing.assert_allclose(mean_rates(faster, digits), expected, rtol=1e-9)
+    images = model.preprocessing.test(digits.x_test)
+    expected = answers(model, images)
+    np.testing.assert_allclose(answers(faster, images), expected, rtol=1e-9)
+
+
+def test_faster_neurons_make_the_same_spikes_in_shorter_steps(model, digits):
+    """In Nengo's simulator, where nothing knows how long a second is."""
+    image = model.preprocessing.test(digits.x_test[:1])[0]
+    found = []
+    for factor in (1, 2):
+        spiking = to_spiking(speed_up(model, factor), nengo.Alpha(0.004 / factor))
+        spiking.input.output = image
+        dt = 0.001 / factor
+        with nengo.Simulator(spiking.network, dt=dt, progress_bar=False) as sim:
+            sim.run_steps(100)
+        found.append(sim.data[spiking.output])
+    assert np.ptp(found[0]) > 0.1
+    np.testing.assert_allclose(*found, rtol=1e-6, atol=1e-9)
+
+
+def test_what_cannot_be_faster(model):
+    with pytest.raises(ValidationError, match="factor: expected a positive number"):
+        speed_up(model, 0)
+    with pytest.raises(ValidationError, match="speed up the rate network, and call"):
+        speed_up(to_spiking(model), 2)
+    other = model.copy()
+    other.ensembles[1].neuron_type = nengo.RectifiedLinear()
+    with pytest.raises(Unconvertible, match=r"RectifiedLinear.*by their curve"):
+        speed_up(other, 2)
 
 
 def test_what_cannot_be(model, digits):
