@@ -8,6 +8,7 @@ import numpy as np
 
 from ..checks import count_steps
 from ..evaluation import confidences, decide, presentation_order, readout_steps, stop
+from ..rescaling import speed_up
 from ..tables import PrintedTable, in_ms
 from . import measuring
 from .base import Experiment
@@ -24,6 +25,7 @@ from .settings import (
     setting,
 )
 
+FASTER = Number("a positive number", low_open=True)
 PROBABILITY = Number("a probability above 0 and below 1", low_open=True, high=1)
 
 
@@ -41,6 +43,12 @@ class Settings:
         ("none", "alpha:0.002", "alpha:0.003", "alpha:0.005"),
         Several(SYNAPSE),
         "Synapses behind layers.",
+    )
+    speeds: tuple = setting(
+        (1.0,),
+        Several(FASTER),
+        "How many times as fast neurons are made; so much shorter are synapses and "
+        "presentation times.",
     )
     presentation_time: float = setting(0.2, SECONDS, "Seconds per image.")
     dt: float = setting(0.001, SECONDS, "Time step, in seconds.")
@@ -65,9 +73,11 @@ class Exit(TypedDict):
 
 
 class Row(TypedDict):
-    """One synapse."""
+    """One synapse, and neurons so many times as fast."""
 
     synapse: str
+    speed: float
+    presentation_time: float
     network: str
     dataset: str
     n_examples: int
@@ -81,40 +91,51 @@ class Row(TypedDict):
 
 
 class DecisionTime(Experiment):
-    """One evaluation for each synapse."""
+    """One evaluation for each synapse and speed."""
 
     name = "decision-time"
     shows = (
-        "Error against presentation time for several synapses, and against mean time "
-        "if each image stops once the network is sure."
+        "Error against presentation time for several synapses and speeds of neurons, "
+        "and against mean time if each image stops once the network is sure."
     )
     paper = (
         "Hunsberger and Eliasmith, arXiv:1611.05141, 2016, which trades time for error "
         "by the synapse; early exit by confidence as in SEENN, arXiv:2304.01230, 2023."
     )
-    takes = "as long as evaluate does, for each synapse"
+    takes = "as long as evaluate does, for each synapse and speed"
     Settings = Settings
     Row = Row
     size = (11, 4.5)
 
     def check(self, settings):
         """Refuse times that are no whole steps."""
-        count_steps(settings.presentation_time, settings.dt)
+        for speed in settings.speeds:
+            count_steps(settings.presentation_time / speed, settings.dt)
 
     def pieces(self, settings):
-        """One for each synapse."""
+        """One for each synapse and speed."""
         shared = {
             **measuring.identify(settings.model, settings.data),
-            "shown": [settings.presentation_time, settings.dt, 0.0],
             "confidences": settings.confidences,
             "n_examples": settings.n_examples,
             "seed": settings.seed,
         }
-        return [{"synapse": synapse, **shared} for synapse in settings.synapses]
+        return [
+            {
+                **shared,
+                "speed": speed,
+                "synapse": _shorter(synapse, speed),
+                "shown": [settings.presentation_time / speed, settings.dt, 0.0],
+            }
+            for speed in settings.speeds
+            for synapse in settings.synapses
+        ]
 
     def measure(self, piece, scratch=None, progress_bar=False):
         """Evaluate, and note how sure the network is of each image over time."""
         model, data = measuring.load(piece)
+        if piece["speed"] != 1:
+            model = speed_up(model, piece["speed"])
         shown = piece["shown"]
         steps, first = readout_steps(count_steps(*shown[:2]), *shown[1:])
         answers, sure = [], []
@@ -134,27 +155,31 @@ class DecisionTime(Experiment):
             _leave(answers != labels[:, np.newaxis], sure, steps * shown[1], confidence)
             for confidence in piece["confidences"]
         ]
-        names = Row.__annotations__.keys() - {"synapse", "exits"}
-        return {**{name: getattr(found, name) for name in names}, "exits": exits}
+        names = Row.__annotations__.keys() - {"synapse", "speed", "exits"}
+        numbers = {name: getattr(found, name) for name in names}
+        return {
+            **{name: piece[name] for name in ("synapse", "speed")},
+            **numbers,
+            "exits": exits,
+        }
 
     def rows(self, settings, results):
-        """One for each synapse."""
-        return [
-            {"synapse": synapse, **result}
-            for synapse, result in zip(settings.synapses, results, strict=True)
-        ]
+        """One for each synapse and speed."""
+        return list(results)
 
     def table(self, findings):
         """Errors, times, and what early exit gains at no loss of accuracy."""
         head = (
-            *("synapse", "error %", "95 % interval", "decides at"),
+            *("neurons", "synapse", "shown", "error %", "95 % interval", "decides at"),
             *("early exit: mean time", "error %", "stopped", "confidence"),
         )
         rows = []
         for row in findings.rows:
             low, high = row["error_interval_percent"]
             cells = [
+                f"x {row['speed']:g}",
                 measuring.name_synapse(row["synapse"]),
+                in_ms(row["presentation_time"]),
                 f"{row['error_percent']:.2f}",
                 f"{low:.2f} - {high:.2f}",
                 in_ms(row["time_to_decide"]),
@@ -163,10 +188,10 @@ class DecisionTime(Experiment):
         first = findings.rows[0]
         title = (
             f"{first['network']} on {first['n_examples']:,} test images of "
-            f"{first['dataset']}, each shown for "
-            f"{in_ms(findings.settings['presentation_time'])}"
+            f"{first['dataset']}"
         )
         below = (
+            "Neurons: so many times as fast as they were trained, see speed_up.",
             "Decides: from then on within 0.5 points of the final error. Early exit:",
             "the soonest that makes no more errors than the whole time, of the",
             "confidences that were tried, on these very images.",
@@ -181,6 +206,8 @@ class DecisionTime(Experiment):
         for i, row in enumerate(findings.rows):
             color = COLOURS[i % len(COLOURS)]
             label = measuring.name_synapse(row["synapse"])
+            if row["speed"] != 1:
+                label += f", neurons x {row['speed']:g}"
             times = 1000 * np.array(row["times"])
             errors = np.array(row["error_over_time_percent"])
             left.plot(times, errors, color=color, label=label)
@@ -200,6 +227,14 @@ class DecisionTime(Experiment):
         right.set(xlabel="mean time of early exit (ms)")
         right.set_title("each stops when sure (dotted: whole time)")
         left.legend(frameon=False, title="synapse")
+
+
+def _shorter(synapse, speed):
+    """A synapse in words, so many times as fast."""
+    made = measuring.read_synapse(synapse)
+    if made is None:
+        return synapse
+    return f"{synapse.partition(':')[0]}:{made.tau / speed:g}"
 
 
 def _leave(wrong, sure, times, confidence):

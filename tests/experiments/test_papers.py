@@ -112,6 +112,34 @@ def test_early_exit(model_file, data):
     assert "digits" in str(found)
 
 
+def test_faster_neurons_are_shown_images_for_less_time(model_file):
+    """And fire as many spikes, but for what steps of the same length round off."""
+    found = experiments.decision_time(
+        model=model_file,
+        data="digits",
+        synapses=("alpha:0.004", "none"),
+        speeds=(1.0, 2.0),
+        presentation_time=0.08,
+        n_examples=40,
+        progress_bar=False,
+    )
+    rows = {(row["speed"], row["synapse"]): row for row in found.rows}
+    assert list(rows) == [
+        (1.0, "alpha:0.004"),
+        (1.0, "none"),
+        (2.0, "alpha:0.002"),
+        (2.0, "none"),
+    ]
+    as_trained, fast = rows[1.0, "alpha:0.004"], rows[2.0, "alpha:0.002"]
+    assert (as_trained["times"][-1], fast["times"][-1]) == (0.08, 0.04)
+    assert fast["mean_rate_hz"] == pytest.approx(
+        2 * as_trained["mean_rate_hz"], rel=0.1
+    )
+    assert abs(fast["error_percent"] - as_trained["error_percent"]) <= 10
+    legend = found.figure().axes[0].get_legend().get_texts()
+    assert "neurons x 2" in legend[-1].get_text()
+
+
 def test_confidence_is_the_softmax_of_the_mean_output(rng):
     from nengo_softlif.evaluation import confidences, decide, readout_steps, stop
 
