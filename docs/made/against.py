@@ -249,10 +249,13 @@ def _trained():
                 f"``networks.{model.source['function']}``" if model.source else "",
                 f"{model.network.n_neurons:,}",
                 len(model.history["loss"]),
+                (model.training or {}).get("trainer") or "fit",
                 f"{path.stat().st_size / 1e6:.1f}",
             )
         )
-    return table(("name", "network", "neurons", "epochs", "MB"), lines, "results")
+    return table(
+        ("name", "network", "neurons", "epochs", "trained by", "MB"), lines, "results"
+    )
 
 
 def _experiments(results):
