@@ -12,6 +12,7 @@ from ..rescaling import speed_up
 from ..tables import PrintedTable, in_ms
 from . import measuring
 from .base import Experiment
+from .published import NUMBERS
 from .settings import (
     COUNT,
     SECONDS,
@@ -196,6 +197,11 @@ class DecisionTime(Experiment):
             "the soonest that makes no more errors than the whole time, of the",
             "confidences that were tried, on these very images.",
         )
+        if first["dataset"] == "cifar10":
+            known = NUMBERS["cifar10-seenn"]
+            below += (
+                f"{known.work}: {known.value:g} % ({known.source}, {known.sure}).",
+            )
         return PrintedTable(head, rows, title, below=below)
 
     def draw(self, findings, figure):

@@ -84,6 +84,13 @@ NUMBERS = {
         f"{THESIS}, table of noise models",
         DERIVED,
     ),
+    "cifar10-seenn": Published(
+        3.9,
+        "SEENN 2023, early exit after 1.08 steps on average, in networks without "
+        "synapses",
+        "arXiv:2304.01230, abstract",
+        QUOTED,
+    ),
     "cifar10-efficiency": Published(
         0.76, "the papers' network", f"{THESIS}, table of efficiencies", READ
     ),
