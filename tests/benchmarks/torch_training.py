@@ -1,6 +1,6 @@
 """Train a network of soft LIF neurons in PyTorch, where TensorFlow finds no GPU.
 
-    python -m tests.benchmarks.torch_training NETWORK --data DATA.npz --out MODEL
+    python -m tests.benchmarks.torch_training NETWORK --data D --epochs 100 --out MODEL
 
 The way of `nengo-softlif train` with batch normalisation, label smoothing, mixup,
 averaging and rates: the same loss, optimizer, schedule, preparation of images and split
@@ -49,8 +49,9 @@ def read_arguments():
     parser.add_argument("network", type=Path, help="file of an untrained model")
     parser.add_argument("--data", type=Path, required=True, help="Keras' .npz file")
     parser.add_argument("--out", type=Path, required=True, help="file to write")
-    parser.add_argument("--epochs", type=int, help="passes over the images")
-    parser.add_argument("--seconds", type=float, help="as many as fit into this time")
+    long = parser.add_mutually_exclusive_group(required=True)
+    long.add_argument("--epochs", type=int, help="passes over the images")
+    long.add_argument("--seconds", type=float, help="as many as fit into this time")
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--learning-rate", type=float, default=3e-3)
     parser.add_argument("--weight-decay", type=float, default=0.0)
