@@ -157,6 +157,7 @@ REPORTS = Table("reports", {"html": "nengo_softlif.report:write"})
 
 TRAINED = {
     "cifar10-best": "weights/cifar10-best.safetensors",
+    "mnist-best": "weights/mnist-best.safetensors",
     "mnist-lenet": "weights/mnist-lenet.safetensors",
 }
 """Trained models that come with the package, for `nengo_softlif.load`: from names that

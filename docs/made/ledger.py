@@ -99,6 +99,15 @@ def _for_the_chip(before, after):
     )
 
 
+def _own_noise(before, same, after):
+    return (
+        "Training an MNIST network of low rates on, with the noise that its own spikes "
+        f"have behind a synapse, in spikes: it {_effect(paired(before, after))}; with "
+        f"the noise it had: it {_effect(paired(before, same))}. It fires at "
+        f"{after.mean_rate_hz:.1f} Hz instead of {before.mean_rate_hz:.1f}."
+    )
+
+
 def _tuned(report):
     converted = next(row for row in report["rows"] if row["name"] == "converted")
     tuned = [row for row in report["rows"] if "history" in row]
@@ -153,6 +162,7 @@ LEDGER = (
     (_chip, ("mnist-best-spikes", "mnist-best-chip")),
     (_for_the_chip, ("mnist-plain-emulator", "mnist-loihi-emulator")),
     (_for_the_chip, ("mnist-plain-emulator", "mnist-loihi-slow-emulator")),
+    (_own_noise, ("mnist-first-spikes", "mnist-same-spikes", "mnist-best-spikes")),
     (_tuned, ("spikes-tuned-mnist",)),
     (_tuned, ("spikes-tuned-cifar10",)),
     (_lee, ("spikes-lenet",)),
