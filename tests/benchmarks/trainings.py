@@ -13,10 +13,16 @@ import nengo_softlif as softlif
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="+", type=Path, help="files that train wrote")
+    parser.add_argument("--before", type=int, help="epochs of what they started from")
     parser.add_argument("--json", type=Path, required=True, help="file to add to")
     options = parser.parse_args()
     known = json.loads(options.json.read_text()) if options.json.exists() else {}
-    known.update((path.stem, describe(softlif.load(path))) for path in options.models)
+    for path in options.models:
+        known[path.stem] = describe(softlif.load(path))
+        if options.before:
+            known[path.stem]["epochs"] = (
+                f"{options.before} + {known[path.stem]['epochs']}"
+            )
     lines = (f'  "{name}": {json.dumps(known[name])}' for name in sorted(known))
     options.json.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
