@@ -135,7 +135,7 @@ def test_chip_changes_are_paired(tmp_path):
     text = includes(chip, RESULTS, tmp_path / "out")["chip-cifar10"]
     spikes, on_chip = (
         Evaluation.load(RESULTS / f"cifar10-{name}.json")
-        for name in ("engine", "loihi-emulator")
+        for name in ("best-spikes", "best-chip")
     )
     found = softlif.evaluation.difference(spikes, on_chip)
     low, high = found.interval_points
