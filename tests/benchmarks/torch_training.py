@@ -142,7 +142,8 @@ class Training:
         )
         compiled = not options.eager and self.device == "cuda"
         self.network = TorchNetwork(model, True, compiled).to(self.device)
-        self.trained = list(self.network.parameters())
+        # in the same memory, but no part of gradients
+        self.trained = [v.detach() for v in self.network.parameters()]
         self.rate = torch.zeros((), device=self.device)
         groups = [
             {"params": self.network.decaying, "weight_decay": options.weight_decay},
@@ -153,7 +154,7 @@ class Training:
         )
         self.validated = {}
         self.n_batches = len(shown) // options.batch_size
-        self.averages = [v.detach().clone() for v in self.trained]
+        self.averages = [v.clone() for v in self.trained]
         self.decay = math.exp(-1 / (options.averaging * self.n_batches))
         self.index = torch.zeros(options.batch_size, dtype=torch.long).to(self.device)
         self.part = torch.ones((), device=self.device)
@@ -204,7 +205,7 @@ class Training:
 
     def _recorded(self):
         """The step as a graph of the device's own, which is launched at once."""
-        held = [v.detach().clone() for v in self.trained]
+        held = [v.clone() for v in self.trained]
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
@@ -214,13 +215,10 @@ class Training:
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             self._step()
-        with torch.no_grad():
-            for v, value in zip(self.trained, held, strict=True):
-                v.copy_(value)
-            for state in self.optimizer.state.values():
-                for value in state.values():
-                    value.zero_()
-            self.sums.zero_()
+        torch._foreach_copy_(self.trained, held)
+        for state in self.optimizer.state.values():
+            for value in state.values():
+                value.zero_()
         return graph.replay
 
     def run(self):
