@@ -26,7 +26,7 @@ def write(results, folder):
     results = Results(results)
     parts = {
         **{f"against-{name}": _table(rows, results) for name, rows in ROWS.items()},
-        "against-trained": _trained(),
+        "against-trained": _trained(results),
         "against-findings": write_ledger(results),
         "against-experiments": _experiments(results),
     }
@@ -238,7 +238,7 @@ def _judge(measured, known, words):
 # -- what else the page has ------------------------------------------------------------
 
 
-def _trained():
+def _trained(results):
     """List the models that come with the package, from what is in their files."""
     lines = []
     for name in TRAINED:
@@ -248,7 +248,9 @@ def _trained():
                 f"``{name}``",
                 f"``networks.{model.source['function']}``" if model.source else "",
                 f"{model.network.n_neurons:,}",
-                len(model.history["loss"]),
+                results.trainings.get(name, {}).get(
+                    "epochs", len(model.history["loss"])
+                ),
                 (model.training or {}).get("trainer") or "fit",
                 f"{path.stat().st_size / 1e6:.1f}",
             )
