@@ -12,6 +12,7 @@ from .. import datasets, named, networks
 from ..checks import count_steps
 from ..datasets import check_data
 from ..evaluation import ENGINE, Presentation, decide, measure, wilson
+from ..loading import locate
 from ..spiking import to_spiking
 from ..tables import in_ms
 
@@ -57,7 +58,7 @@ def load(piece):
 
     Workers on other machines may have other files under these names.
     """
-    if not Path(piece["model"]).is_file():
+    if not Path(locate(piece["model"])).is_file():
         raise ValidationError(
             f"expected the file {piece['model']!r} on this worker, too; put it into a "
             "folder that all workers see",
@@ -214,4 +215,4 @@ def name_synapse(text):
 
 
 def _sha256(path):
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    return hashlib.sha256(Path(locate(path)).read_bytes()).hexdigest()

@@ -9,6 +9,7 @@ from .. import datasets, named
 from ..checks import LARGEST_SEED, check_number, check_whole, suggest
 from ..files import expanded
 from ..loading import locate
+from ..registry import TRAINED
 
 
 class Kind:
@@ -157,7 +158,9 @@ class ModelFile(File):
 
     def check(self, name, value):
         """See `Kind.check`."""
-        return super().check(name, locate(value))
+        path = super().check(name, locate(value))
+        # by its name each machine finds its own, and records tell of no folder
+        return value if value in TRAINED else path
 
 
 class Data(File):

@@ -112,6 +112,25 @@ def test_early_exit(model_file, data):
     assert "digits" in str(found)
 
 
+def test_models_of_the_package_are_recorded_by_name(monkeypatch, model_file):
+    """Not by the folder that the package happens to be in."""
+    from nengo_softlif import loading
+    from nengo_softlif.experiments import settings
+
+    for module in (loading, settings):
+        monkeypatch.setattr(module, "TRAINED", {"digits-best": model_file})
+    found = experiments.decision_time(
+        model="digits-best",
+        data="digits",
+        synapses=("alpha:0.002",),
+        presentation_time=0.03,
+        n_examples=20,
+        progress_bar=False,
+    )
+    assert found.settings["model"] == "digits-best"
+    assert found.rows[0]["n_examples"] == 20
+
+
 def test_faster_neurons_are_shown_images_for_less_time(model_file):
     """And fire as many spikes, but for what steps of the same length round off."""
     found = experiments.decision_time(
